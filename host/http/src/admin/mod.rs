@@ -1,0 +1,61 @@
+//! The admin API, `/admin/v1`: for operators and their tools. Errors are RFC 9457 problems.
+
+pub(crate) mod bindings;
+pub(crate) mod health;
+pub(crate) mod plugins;
+pub(crate) mod records;
+pub(crate) mod tenants;
+pub(crate) mod tokens;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use http::request::Parts;
+use http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use crate::Wire;
+use crate::error::Problem;
+
+/// Whoever presents the admin key. As with tenants, it is an extractor: without it a handler cannot be written.
+#[derive(Debug)]
+pub(crate) struct Operator;
+
+impl FromRequestParts<Wire> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Problem> {
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (scheme, key) = header.split_once(' ').unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("bearer") && wire.admin_key.opens_with(key.trim()) {
+            Ok(Self)
+        } else {
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "the admin key is missing or not valid"))
+        }
+    }
+}
+
+/// A JSON body of a known shape; what does not fit is named.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Wire> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, wire: &Wire) -> Result<Self, Problem> {
+        let bytes = axum::body::to_bytes(request.into_body(), wire.limits.body_bytes).await.map_err(|_| {
+            let limit = wire.limits.body_bytes;
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"))
+        })?;
+        let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        let refuse = |error: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, error.to_string());
+        let value = muster_protocol::json::parse(bytes).map_err(|error| refuse(&error))?;
+        serde_json::from_value(value).map(Self).map_err(|error| refuse(&error))
+    }
+}
+
+pub(crate) async fn no_such_endpoint(_: Operator) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is no such admin endpoint")
+}
+
+pub(crate) async fn not_allowed(_: Operator, request: Request) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} is not possible here", request.method()))
+}

@@ -1,0 +1,183 @@
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use http::request::Parts;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use muster_model::{ResourceType, Version};
+use muster_protocol::json;
+use muster_protocol::list::Page;
+use muster_protocol::project::Projection;
+use muster_service::{Caller, Expected, ScimError};
+use serde_json::Value;
+
+use crate::Wire;
+use crate::error::Refusal;
+
+/// The kind of resource that the path names, if the tenant's plugin serves it.
+pub(crate) fn kind(caller: &Caller, endpoint: &str) -> Result<ResourceType, ScimError> {
+    let def = caller.bound().served.by_endpoint(endpoint);
+    let shown: String = endpoint.chars().filter(|c| !c.is_control()).take(64).collect();
+    def.map(|def| ResourceType::new(&def.name)).ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{shown}") })
+}
+
+/// The path's first segment.
+#[derive(Debug)]
+pub(crate) struct Endpoint(pub String);
+
+/// The path's first two segments.
+#[derive(Debug)]
+pub(crate) struct EndpointAndId(pub String, pub String);
+
+impl FromRequestParts<Wire> for Endpoint {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Refusal> {
+        match Path::<String>::from_request_parts(parts, wire).await {
+            Ok(Path(endpoint)) => Ok(Self(endpoint)),
+            Err(_) => Err(no_such(parts)),
+        }
+    }
+}
+
+impl FromRequestParts<Wire> for EndpointAndId {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Refusal> {
+        match Path::<(String, String)>::from_request_parts(parts, wire).await {
+            Ok(Path((endpoint, id))) => Ok(Self(endpoint, id)),
+            Err(_) => Err(no_such(parts)),
+        }
+    }
+}
+
+fn no_such(parts: &Parts) -> Refusal {
+    Refusal(ScimError::NoSuchEndpoint { path: parts.uri.path().to_owned() })
+}
+
+/// The query string, as forgiving as IdPs need it: a stray `?` or `&` at the end, unknown parameters, names in any case.
+#[derive(Debug, Default)]
+pub(crate) struct Query {
+    pairs: Vec<(String, String)>,
+}
+
+impl Query {
+    fn read(query: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(query.trim_matches(['?', '&']).as_bytes());
+        Self {
+            pairs: pairs.map(|(name, value)| (name.trim_start_matches('?').to_owned(), value.into_owned())).collect(),
+        }
+    }
+
+    /// The first value of a parameter.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// `attributes` and `excludedAttributes` (RFC 7644 §3.9).
+    pub(crate) fn projection(&self, caller: &Caller, kind: &ResourceType) -> Result<Projection, ScimError> {
+        let def = caller.bound().served.get(kind.as_str());
+        let def = def.ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{kind}s") })?;
+        Ok(Projection::parse(def, self.get("attributes"), self.get("excludedAttributes"))?)
+    }
+
+    /// `startIndex` and `count` (RFC 7644 §3.4.2.4).
+    pub(crate) fn page(&self) -> Result<Page, ScimError> {
+        Ok(Page::new(self.get("startIndex"), self.get("count"))?)
+    }
+}
+
+impl FromRequestParts<Wire> for Query {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Wire) -> Result<Self, Self::Rejection> {
+        Ok(Self::read(parts.uri.query().unwrap_or_default()))
+    }
+}
+
+/// `If-Match` (RFC 9110 §13.1.1). SCIM's versions are weak, and compared as such.
+#[derive(Debug)]
+pub(crate) struct IfMatch(pub Expected);
+
+impl FromRequestParts<Wire> for IfMatch {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Wire) -> Result<Self, Self::Rejection> {
+        Ok(Self(expected(&parts.headers)))
+    }
+}
+
+fn expected(headers: &HeaderMap) -> Expected {
+    let mut versions = Vec::new();
+    let mut any = true;
+    for value in headers.get_all(header::IF_MATCH) {
+        any = false;
+        for tag in value.to_str().unwrap_or_default().split(',').map(str::trim) {
+            if tag == "*" {
+                return Expected::Any;
+            }
+            let bare = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
+            // What is no version of ours matches nothing.
+            versions.extend(bare.parse().ok().map(Version));
+        }
+    }
+    if any { Expected::Any } else { Expected::OneOf(versions) }
+}
+
+/// The body as JSON, by the strict reader; 413, 415 and 400 as RFC 7644 §3.12 has them.
+#[derive(Debug)]
+pub(crate) struct ScimJson(pub Value);
+
+impl FromRequest<Wire> for ScimJson {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, wire: &Wire) -> Result<Self, Refusal> {
+        if !is_json(request.headers()) {
+            return Err(Refusal(ScimError::UnsupportedMediaType));
+        }
+        let bytes = read(request.into_body(), wire.limits.body_bytes).await?;
+        Ok(Self(json::parse(&bytes)?))
+    }
+}
+
+/// Reads a body up to a limit.
+async fn read(body: Body, limit: usize) -> Result<bytes::Bytes, ScimError> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ScimError::PayloadTooLarge { limit }),
+        Err(_) => Err(muster_protocol::Invalid::syntax("the body ended before it was complete").into()),
+    }
+}
+
+/// Any JSON will do, with whatever parameters; and so will nothing said (0.2, number 6).
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    ["application/scim+json", "application/json", "text/json"].iter().any(|json| essence.eq_ignore_ascii_case(json))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_survives_what_idps_append_to_it() {
+        for query in ["filter=a+eq+%22b%22&", "filter=a%20eq%20%22b%22?", "?filter=a+eq+%22b%22", "Filter=a+eq+%22b%22"]
+        {
+            assert_eq!(Query::read(query).get("filter"), Some("a eq \"b\""), "{query}");
+        }
+    }
+
+    #[test]
+    fn if_match_reads_weak_and_strong_tags_and_lists() {
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_MATCH, value.parse().unwrap());
+            expected(&headers)
+        };
+        assert_eq!(expected(&HeaderMap::new()), Expected::Any);
+        assert_eq!(with("*"), Expected::Any);
+        assert_eq!(with("W/\"3\""), Expected::OneOf(vec![Version(3)]));
+        assert_eq!(with("\"3\", W/\"4\""), Expected::OneOf(vec![Version(3), Version(4)]));
+        assert_eq!(with("W/\"stale-version\""), Expected::OneOf(vec![]), "matches no version");
+    }
+}

@@ -1,0 +1,96 @@
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::routing::{delete, get, post, put};
+use http::Method;
+use muster_service::ScimError;
+
+use crate::edge::Edge;
+use crate::error::Refusal;
+use crate::tenant::Authenticated;
+use crate::{Wire, admin, scim};
+
+/// Every route that identity providers meet, behind a tenant's base path.
+pub fn scim_router(wire: Wire) -> Router {
+    let routes = Router::new()
+        .route("/ServiceProviderConfig", get(scim::discovery::service_provider_config).fallback(only_get))
+        .route("/ResourceTypes", get(scim::discovery::resource_types).fallback(only_get))
+        .route("/ResourceTypes/{name}", get(scim::discovery::resource_type).fallback(only_get))
+        .route("/Schemas", get(scim::discovery::schemas).fallback(only_get))
+        .route("/Schemas/{urn}", get(scim::discovery::schema).fallback(only_get))
+        .route("/Me", scim::unsupported::me())
+        .route("/Bulk", scim::unsupported::bulk())
+        .route("/.search", scim::unsupported::search())
+        .route("/{endpoint}/.search", scim::unsupported::search())
+        .route("/{endpoint}", get(scim::list::list).post(scim::create::create).fallback(only_collection))
+        .route(
+            "/{endpoint}/{id}",
+            get(scim::get::get)
+                .put(scim::replace::replace)
+                .patch(scim::patch::patch)
+                .delete(scim::delete::delete)
+                .fallback(only_resource),
+        )
+        .fallback(no_such_endpoint)
+        .with_state(wire.clone());
+    let edge = Edge::new(wire.clone(), routes);
+    Router::new()
+        .route("/healthz", get(admin::health::healthz))
+        .route("/readyz", get(admin::health::readyz))
+        .with_state(wire)
+        .fallback(move |request: Request| edge.clone().answer(request))
+}
+
+/// Every route that operators meet.
+pub fn admin_router(wire: Wire) -> Router {
+    Router::new()
+        .nest("/admin/v1", operations(&wire))
+        .route("/healthz", get(admin::health::healthz))
+        .route("/readyz", get(admin::health::readyz))
+        .route("/metrics", get(admin::health::metrics))
+        .fallback(admin::no_such_endpoint)
+        .with_state(wire)
+}
+
+/// The SCIM surface with `/admin/v1` beside it, for a deployment that wants one listener.
+pub fn with_admin(wire: Wire, scim: Router) -> Router {
+    scim.merge(Router::new().nest("/admin/v1", operations(&wire)).with_state(wire))
+}
+
+fn operations(wire: &Wire) -> Router<Wire> {
+    let limit = DefaultBodyLimit::max(wire.limits.plugin_bytes);
+    Router::new()
+        .route("/tenants", get(admin::tenants::list).post(admin::tenants::create))
+        .route("/tenants/{tenant}", get(admin::tenants::show))
+        .route("/tenants/{tenant}/tokens", get(admin::tokens::list).post(admin::tokens::issue))
+        .route("/tenants/{tenant}/tokens/{token}", delete(admin::tokens::revoke))
+        .route("/tenants/{tenant}/binding", put(admin::bindings::bind))
+        .route("/tenants/{tenant}/binding/rollback", post(admin::bindings::rollback))
+        .route("/tenants/{tenant}/accounts/{id}", get(admin::records::account))
+        .route("/tenants/{tenant}/log", get(admin::records::log))
+        .route("/tenants/{tenant}/tasks", get(admin::records::tasks))
+        .route("/plugins", get(admin::plugins::list).post(admin::plugins::push).layer(limit))
+        .method_not_allowed_fallback(admin::not_allowed)
+        .fallback(admin::no_such_endpoint)
+}
+
+/// 405 with `Allow`, for those who may know that the endpoint is there.
+fn not_allowed(method: &Method, allow: &'static str) -> Refusal {
+    Refusal(ScimError::MethodNotAllowed { method: method.to_string(), allow })
+}
+
+async fn only_get(_: Authenticated, method: Method) -> Refusal {
+    not_allowed(&method, "GET")
+}
+
+async fn only_collection(_: Authenticated, method: Method) -> Refusal {
+    not_allowed(&method, "GET, POST")
+}
+
+async fn only_resource(_: Authenticated, method: Method) -> Refusal {
+    not_allowed(&method, "GET, PUT, PATCH, DELETE")
+}
+
+async fn no_such_endpoint(_: Authenticated, request: Request) -> Refusal {
+    let path = request.uri().path().chars().filter(|c| !c.is_control()).take(128).collect();
+    Refusal(ScimError::NoSuchEndpoint { path })
+}

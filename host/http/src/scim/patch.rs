@@ -1,0 +1,21 @@
+use axum::extract::State;
+
+use crate::Wire;
+use crate::error::Refusal;
+use crate::extract::{EndpointAndId, IfMatch, Query, ScimJson, kind};
+use crate::reply::Shown;
+use crate::tenant::Authenticated;
+
+/// Changes parts of one resource; answers it as it then is, or 204 for a large group (RFC 7644 §3.5.2).
+pub(crate) async fn patch(
+    State(wire): State<Wire>,
+    Authenticated(caller): Authenticated,
+    EndpointAndId(endpoint, id): EndpointAndId,
+    query: Query,
+    IfMatch(expected): IfMatch,
+    ScimJson(body): ScimJson,
+) -> Result<Shown, Refusal> {
+    let kind = kind(&caller, &endpoint)?;
+    let projection = query.projection(&caller, &kind)?;
+    Ok(Shown(wire.service.patch(&caller, &kind, &id, body, &expected, &projection).await?))
+}

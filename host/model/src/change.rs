@@ -1,0 +1,125 @@
+use muster_protocol::Document;
+use muster_protocol::dialect::Rewrite;
+use serde::{Deserialize, Serialize};
+
+use crate::{Account, Field, PluginDigest, RequestId, ResourceId, ResourceType, Timestamp, TokenId};
+
+/// What happened to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// It is new.
+    Created,
+    /// It changed, and `active` did not.
+    Updated,
+    /// `active` became false.
+    Deactivated,
+    /// `active` became true again.
+    Reactivated,
+    /// It is gone.
+    Deleted,
+    /// A group has more members.
+    MemberAdded,
+    /// A group has fewer members.
+    MemberRemoved,
+    /// The vendor's product reported something.
+    Signalled,
+}
+
+/// Who made a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actor {
+    /// An identity provider with this token.
+    Token(TokenId),
+    /// An operator with the admin key.
+    Operator,
+    /// Muster itself: a job with this name.
+    Job(String),
+}
+
+/// One side of a change: the resource and the account as they were or are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// What the IdP sees.
+    pub document: Document,
+    /// What the product sees.
+    pub account: Account,
+}
+
+/// One committed change of one resource: before, after, who, by which plugin. The log is the list of these.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// The request that brought it.
+    pub request: RequestId,
+    /// The plugin that mapped it.
+    pub plugin: PluginDigest,
+    /// What happened.
+    pub event: Event,
+    /// `User` or `Group`.
+    pub resource_type: ResourceType,
+    /// Which one.
+    pub id: ResourceId,
+    /// How it was; `None`: it did not exist, or only memberships changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Snapshot>,
+    /// How it is; `None`: it does not exist any more, or only memberships changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Snapshot>,
+    /// Members that a group gained.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members_added: Vec<ResourceId>,
+    /// Members that a group lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members_removed: Vec<ResourceId>,
+    /// What the server forgave: why what arrived is not what was stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rewrites: Vec<Rewrite>,
+}
+
+/// A [`Change`] in its place in the tenant's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// 1, 2, 3, ... without gaps, per tenant.
+    pub seq: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// A lifecycle action that a plugin planned for a change; committed with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewTask {
+    /// The resource it is about: tasks of one resource keep their order.
+    pub resource_type: ResourceType,
+    /// Which one.
+    pub id: ResourceId,
+    /// The same key is never carried out twice for the same change.
+    pub idempotency_key: String,
+    /// The plugin's own name for what is to be done.
+    pub action: String,
+    /// With what.
+    pub arguments: Vec<Field>,
+    /// Whether the brake may hold it.
+    pub destructive: bool,
+    /// The plugin that planned it and will perform it.
+    pub plugin: PluginDigest,
+}
+
+/// A [`NewTask`] in its place in the tenant's outbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// 1, 2, 3, ... per tenant.
+    pub seq: u64,
+    /// The log entry that it follows from.
+    pub change: u64,
+    /// When it was planned.
+    pub at: Timestamp,
+    /// What is to be done.
+    #[serde(flatten)]
+    pub task: NewTask,
+}

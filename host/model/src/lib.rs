@@ -1,0 +1,24 @@
+//! The words of Muster as types (see the table of words in the README).
+//!
+//! Start with [`Record`], which is what a store keeps, and [`Change`], which is what the log keeps of every write.
+
+#![deny(missing_docs)]
+
+mod account;
+mod change;
+mod clock;
+mod ids;
+mod plugin;
+mod record;
+mod tenant;
+mod token;
+
+pub use account::{Account, AccountKey, Field, FieldValue};
+pub use change::{Actor, Change, Event, LogEntry, NewTask, Snapshot, Task};
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use ids::{IdSource, OrderedIds, RequestId, ResourceId, ResourceType};
+pub use muster_protocol::time::Timestamp;
+pub use plugin::{PluginDigest, PluginRow};
+pub use record::{IndexEntry, Key, Record, Version};
+pub use tenant::{Binding, InvalidTenantId, TenantId, TenantRow};
+pub use token::{Token, TokenHash, TokenId, TokenKey, TokenRow};

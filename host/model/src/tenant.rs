@@ -1,0 +1,79 @@
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{PluginDigest, Timestamp};
+
+/// The name of a tenant: 1 to 63 lower-case letters, digits and `-`, beginning and ending with a letter or digit, because it
+/// stands in URLs and host names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct TenantId(Arc<str>);
+
+/// Why a text is no tenant name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a tenant's name is 1 to 63 lower-case letters, digits and '-', and begins and ends with a letter or digit")]
+pub struct InvalidTenantId;
+
+impl TenantId {
+    /// How long a name can be, in bytes: a DNS label.
+    pub const MAX_BYTES: usize = 63;
+
+    /// Checks the name.
+    pub fn parse(text: &str) -> Result<Self, InvalidTenantId> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let bytes = text.as_bytes();
+        let fits = (1..=Self::MAX_BYTES).contains(&bytes.len())
+            && bytes.iter().all(|byte| plain(*byte) || *byte == b'-')
+            && bytes.first().copied().is_some_and(plain)
+            && bytes.last().copied().is_some_and(plain);
+        if fits { Ok(Self(text.into())) } else { Err(InvalidTenantId) }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for TenantId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Which plugin decides for a tenant, and how it is configured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Binding {
+    /// The plugin.
+    pub plugin: PluginDigest,
+    /// Its configuration: an object that its manifest's schema accepts.
+    pub config: Value,
+    /// 1, 2, 3, ... per tenant.
+    pub revision: u64,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+/// A tenant as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TenantRow {
+    /// Its name.
+    pub id: TenantId,
+    /// When it was created.
+    pub created: Timestamp,
+    /// The plugin that decides for it.
+    pub binding: Binding,
+    /// The one before: what a rollback goes back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Binding>,
+}

@@ -1,0 +1,3 @@
+//! The contract as Rust, made from `wit/`: a module a version.
+
+pub(crate) mod v1;

@@ -1,0 +1,27 @@
+//! What went wrong in a call, told in the words of the port.
+
+use muster_plugin::PluginError;
+use wasmtime::{PoolConcurrencyLimitError, Trap};
+
+use crate::limits::LimitReached;
+
+/// What the runtime says when more bytes cross to the host than may; it has no public type for it.
+const HOST_CALL_BYTES: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// What happened to `function`, which had `deadline_ms`.
+pub(crate) fn classify(error: &wasmtime::Error, function: &'static str, deadline_ms: u64) -> PluginError {
+    if error.is::<PoolConcurrencyLimitError>() {
+        return PluginError::Busy;
+    }
+    if let Some(LimitReached(limit)) = error.downcast_ref() {
+        return PluginError::Limit { function, limit };
+    }
+    if error.downcast_ref() == Some(&Trap::Interrupt) {
+        return PluginError::Deadline { function, limit_ms: deadline_ms };
+    }
+    let cause = format!("{error:#}");
+    if cause.contains(HOST_CALL_BYTES) {
+        return PluginError::Limit { function, limit: "host call bytes" };
+    }
+    PluginError::Trapped { function, cause }
+}

@@ -1,0 +1,72 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use muster_model::PluginDigest;
+use muster_plugin::{LoadError, Plugin, PluginHost};
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::bindings::v1::Full;
+use crate::cache::Cache;
+use crate::instance::CallState;
+use crate::plugin::WasmtimePlugin;
+use crate::{check, engine, limits, wasi};
+
+/// Where and how plugins are kept.
+#[derive(Clone)]
+pub struct HostOptions {
+    /// The folder of compiled plugins: the host's own, closed to all others when it is opened. It can be emptied at any time.
+    pub cache_dir: PathBuf,
+    /// Authenticates what is in the folder: 256 random bits that are not kept in it. With another key everything is compiled again.
+    pub cache_key: [u8; 32],
+}
+
+/// Runs plugins with wasmtime: a fresh instance for every call.
+pub struct WasmtimeHost {
+    engine: Engine,
+    linker: Linker<CallState>,
+    cache: Cache,
+}
+
+impl WasmtimeHost {
+    /// Opens the cache and starts the engine, with its clock on a thread of its own.
+    pub fn new(options: HostOptions) -> Result<Self, LoadError> {
+        Self::with_instances(options, limits::MAX_INSTANCES)
+    }
+
+    /// As [`WasmtimeHost::new`], with room for so many calls at a time: for a test that fills it.
+    #[doc(hidden)]
+    pub fn with_instances(options: HostOptions, instances: u32) -> Result<Self, LoadError> {
+        let cache =
+            Cache::open(options.cache_dir, options.cache_key).map_err(|error| LoadError::Host(Box::new(error)))?;
+        let host = |error: wasmtime::Error| LoadError::Host(error.into_boxed_dyn_error());
+        let engine = engine::hot(instances).map_err(host)?;
+        let mut linker = Linker::new(&engine);
+        Full::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(host)?;
+        wasi::add_to_linker(&mut linker).map_err(host)?;
+        Ok(Self { engine, linker, cache })
+    }
+}
+
+impl PluginHost for WasmtimeHost {
+    fn load(&self, bytes: &[u8]) -> Result<Arc<dyn Plugin>, LoadError> {
+        check::check_bytes(bytes)?;
+        let digest = PluginDigest::of(bytes);
+        let component = self.cache.component(&self.engine, digest, bytes)?;
+        let roles = check::check_interfaces(&self.engine, &component)?;
+        let pre = self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
+        Ok(Arc::new(WasmtimePlugin::load(pre, digest, roles)?))
+    }
+}
+
+impl std::fmt::Debug for HostOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostOptions").field("cache_dir", &self.cache_dir).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for WasmtimeHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WasmtimeHost").field("cache", &self.cache).finish_non_exhaustive()
+    }
+}

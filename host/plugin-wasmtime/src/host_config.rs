@@ -1,0 +1,49 @@
+//! The import `config`: the tenant's configuration by pointer.
+
+use serde_json::Value;
+
+use crate::bindings::v1::muster::plugin::config::Host;
+use crate::instance::CallState;
+
+impl Host for CallState {
+    fn get(&mut self, pointer: String) -> wasmtime::Result<Option<String>> {
+        Ok(at(&self.config, &pointer))
+    }
+}
+
+/// What stands at an RFC 6901 pointer: a string's text, of anything else its JSON.
+fn at(config: &Value, pointer: &str) -> Option<String> {
+    match config.pointer(pointer)? {
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::at;
+
+    #[test]
+    fn a_pointer_leads_to_text_or_to_json_or_nowhere() {
+        let config = json!({ "a/b": { "m~n": ["text", 7, true, { "x": null }] }, "": "empty" });
+        let cases = [
+            ("/a~1b/m~0n/0", Some("text")),
+            ("/a~1b/m~0n/1", Some("7")),
+            ("/a~1b/m~0n/2", Some("true")),
+            ("/a~1b/m~0n/3", Some(r#"{"x":null}"#)),
+            ("/a~1b/m~0n/3/x", Some("null")),
+            ("/", Some("empty")),
+            ("/a~1b/m~0n/4", None),
+            ("/a~1b/m~0n/-", None),
+            ("/a~1b/m~0n/00", None),
+            ("a", None),
+            ("/nowhere", None),
+        ];
+        for (pointer, expected) in cases {
+            assert_eq!(at(&config, pointer).as_deref(), expected, "{pointer}");
+        }
+        assert_eq!(at(&json!({}), "").as_deref(), Some("{}"));
+    }
+}

@@ -1,0 +1,103 @@
+//! The import `log`: into the host's log, with tenant, plugin and request.
+
+use std::sync::Arc;
+
+use muster_model::{PluginDigest, RequestId, TenantId};
+use muster_plugin::Call;
+use tracing::Level as Severity;
+
+use crate::bindings::v1::muster::plugin::log::{Host, Level};
+use crate::instance::CallState;
+use crate::limits::{MAX_LOG_LINE_BYTES, MAX_LOG_LINES};
+
+/// The log of one call.
+#[derive(Debug)]
+pub(crate) struct CallLog {
+    plugin: Arc<str>,
+    digest: PluginDigest,
+    origin: Option<(TenantId, RequestId)>,
+    written: u32,
+    dropped: u32,
+}
+
+impl CallLog {
+    pub(crate) fn new(digest: PluginDigest, plugin: Arc<str>, origin: Option<&Call<'_>>) -> Self {
+        let origin = origin.map(|call| (call.tenant.clone(), call.request.clone()));
+        Self { plugin, digest, origin, written: 0, dropped: 0 }
+    }
+}
+
+/// `tracing` wants the level when it compiles.
+macro_rules! line {
+    ($log:expr, $severity:expr, $($message:tt)+) => {{
+        let log = $log;
+        let (tenant, request) = log.origin.as_ref().map_or(("", ""), |(tenant, request)| (tenant.as_str(), &*request.0));
+        tracing::event!(
+            target: "muster::plugin",
+            $severity,
+            tenant.id = tenant,
+            plugin.name = &*log.plugin,
+            plugin.digest = %log.digest,
+            request.id = request,
+            $($message)+
+        );
+    }};
+}
+
+impl Host for CallState {
+    fn enabled(&mut self, level: Level) -> wasmtime::Result<bool> {
+        let wanted = match level {
+            Level::Trace => tracing::enabled!(target: "muster::plugin", Severity::TRACE),
+            Level::Debug => tracing::enabled!(target: "muster::plugin", Severity::DEBUG),
+            Level::Info => tracing::enabled!(target: "muster::plugin", Severity::INFO),
+            Level::Warn => tracing::enabled!(target: "muster::plugin", Severity::WARN),
+            Level::Error => tracing::enabled!(target: "muster::plugin", Severity::ERROR),
+        };
+        Ok(wanted && self.log.written < MAX_LOG_LINES)
+    }
+
+    fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+        let log = &mut self.log;
+        if log.written >= MAX_LOG_LINES {
+            log.dropped = log.dropped.saturating_add(1);
+            return Ok(());
+        }
+        log.written += 1;
+        let text = tidy(&message);
+        match level {
+            Level::Trace => line!(log, Severity::TRACE, "{text}"),
+            Level::Debug => line!(log, Severity::DEBUG, "{text}"),
+            Level::Info => line!(log, Severity::INFO, "{text}"),
+            Level::Warn => line!(log, Severity::WARN, "{text}"),
+            Level::Error => line!(log, Severity::ERROR, "{text}"),
+        }
+        Ok(())
+    }
+}
+
+/// Told when the call is over, however it ended.
+impl Drop for CallLog {
+    fn drop(&mut self) {
+        if self.dropped > 0 {
+            line!(&*self, Severity::WARN, lines = self.dropped, "the plugin logged more lines than one call may");
+        }
+    }
+}
+
+/// One line, whatever a plugin writes: not longer than allowed, and without what a terminal obeys.
+fn tidy(message: &str) -> String {
+    let end = message.floor_char_boundary(MAX_LOG_LINE_BYTES);
+    message[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_and_not_too_long() {
+        assert_eq!(tidy("a\nb\x1b[31mc"), "a b [31mc");
+        assert_eq!(tidy(&"ä".repeat(4_000)).len(), 4_096);
+        assert_eq!(tidy(&format!("a{}", "ä".repeat(4_000))).len(), 4_095);
+    }
+}

@@ -1,0 +1,28 @@
+//! Plugins as WebAssembly components.
+//!
+//! A plugin's way in: [`WasmtimeHost::load`] -> `check` (is it a component, what does it import and export) -> `cache` (compiled
+//! ahead of time, in the host's own folder) -> `manifest` (what it says of itself, checked) -> a `WasmtimePlugin`. A call's way:
+//! `plugin` -> `slots` (only declared attributes cross) -> `instance` (a fresh one, under the limits of `limits`) -> `answer` (what
+//! comes back is untrusted). What a plugin may touch has a module an interface: `host_log`, `host_config`, `wasi`, and `deny`.
+
+#![deny(missing_docs)]
+
+mod answer;
+mod bindings;
+mod cache;
+mod check;
+mod classify;
+mod deny;
+mod engine;
+mod host;
+mod host_config;
+mod host_log;
+mod instance;
+mod limits;
+mod manifest;
+mod params;
+mod plugin;
+mod slots;
+mod wasi;
+
+pub use host::{HostOptions, WasmtimeHost};

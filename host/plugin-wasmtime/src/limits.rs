@@ -1,0 +1,134 @@
+//! Every limit of a plugin, with its unit. The defaults of the runtime are made for trusted guests and far too generous.
+
+use wasmtime::{ResourceLimiter, Result};
+
+/// Bytes of a component, as it is pushed.
+pub(crate) const MAX_COMPONENT_BYTES: u64 = 32 << 20;
+
+/// Milliseconds that a call on the request path may take: `mapping`, `lifecycle`, `adoption`.
+pub(crate) const CALL_DEADLINE_MS: u64 = 10;
+/// Milliseconds that a call of `about` may take: when a plugin is loaded and bound, never on the request path.
+pub(crate) const ABOUT_DEADLINE_MS: u64 = 1_000;
+
+/// Bytes over all memories of an instance.
+pub(crate) const MAX_MEMORY_BYTES: usize = 64 << 20;
+/// Elements of one table.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
+/// Core instances of one component: a Rust guest has 3 or 4.
+pub(crate) const MAX_CORE_INSTANCES: u32 = 20;
+/// Memories of one component: a JavaScript guest has 2.
+pub(crate) const MAX_MEMORIES: u32 = 2;
+/// Tables of one component.
+pub(crate) const MAX_TABLES: u32 = 20;
+/// Bytes of stack.
+pub(crate) const MAX_STACK_BYTES: usize = 512 << 10;
+/// Handles of resources (streams, pollables) at a time. They are the only resources there are: the host keeps no table of its own.
+pub(crate) const MAX_HANDLES: usize = 1_000;
+
+/// Bytes that cross from the plugin to the host in one call of either.
+pub(crate) const MAX_HOST_CALL_BYTES: usize = 2 << 20;
+/// Bytes of one request for random numbers.
+pub(crate) const MAX_RANDOM_BYTES: u64 = 64 << 10;
+/// Log lines of one call; the rest is counted.
+pub(crate) const MAX_LOG_LINES: u32 = 64;
+/// Bytes of one log line; the rest is cut off.
+pub(crate) const MAX_LOG_LINE_BYTES: usize = 4 << 10;
+
+/// Instances that run at a time, in all.
+pub(crate) const MAX_INSTANCES: u32 = 1_000;
+/// Bytes of an instance's memory that stay resident between two calls: what a call touches is then reset, not fetched again.
+pub(crate) const KEEP_RESIDENT_BYTES: usize = 1 << 20;
+
+/// Bytes of an answer, all its strings together.
+pub(crate) const MAX_ANSWER_BYTES: usize = 256 << 10;
+/// Bytes of one string in an answer.
+pub(crate) const MAX_STRING_BYTES: usize = 64 << 10;
+/// Keys of an account.
+pub(crate) const MAX_KEYS: usize = 16;
+/// Bytes of the value of a key.
+pub(crate) const MAX_KEY_BYTES: usize = 1 << 10;
+/// Fields of an account, and arguments of a task.
+pub(crate) const MAX_FIELDS: usize = 256;
+/// Tasks that follow from one change.
+pub(crate) const MAX_TASKS: usize = 32;
+/// Bytes of the name of a field, an action, and an idempotency key.
+pub(crate) const MAX_NAME_BYTES: usize = 256;
+/// Bytes of the detail of a rejection.
+pub(crate) const MAX_DETAIL_BYTES: usize = 1 << 10;
+/// The statuses that a rejection may have.
+pub(crate) const REJECTION_STATUSES: [u16; 7] = [400, 403, 404, 409, 413, 422, 429];
+
+/// Problems that are told of one configuration; the rest is left out.
+pub(crate) const MAX_PROBLEMS: usize = 100;
+/// Attributes that one kind reads, and that it retains.
+pub(crate) const MAX_ATTRIBUTES: usize = 256;
+/// States in a manifest.
+pub(crate) const MAX_STATES: usize = 64;
+/// Origins, and secrets, in a manifest.
+pub(crate) const MAX_GRANTS: usize = 32;
+/// Bytes of the manifest's short texts: name, version, a state, the name of a secret.
+pub(crate) const MAX_WORD_BYTES: usize = 64;
+/// Bytes of the base path.
+pub(crate) const MAX_BASE_PATH_BYTES: usize = 128;
+
+/// A plugin wanted more than it may have: told by name.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the limit {0} is reached")]
+pub(crate) struct LimitReached(pub(crate) &'static str);
+
+/// Watches what one instance grows to.
+#[derive(Debug, Default)]
+pub(crate) struct Growth {
+    memory_bytes: usize,
+}
+
+impl ResourceLimiter for Growth {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        if total > MAX_MEMORY_BYTES {
+            return Err(LimitReached("memory bytes").into());
+        }
+        self.memory_bytes = total;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        if desired > MAX_TABLE_ELEMENTS {
+            return Err(LimitReached("table elements").into());
+        }
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_CORE_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_counted_over_all_memories() {
+        let half = MAX_MEMORY_BYTES / 2;
+        let mut growth = Growth::default();
+        assert!(growth.memory_growing(0, half, None).unwrap());
+        assert!(growth.memory_growing(0, half, None).unwrap());
+        assert!(growth.memory_growing(half, half + 1, None).is_err());
+    }
+
+    #[test]
+    fn a_table_has_its_limit() {
+        let mut growth = Growth::default();
+        assert!(growth.table_growing(0, MAX_TABLE_ELEMENTS, None).unwrap());
+        assert!(growth.table_growing(0, MAX_TABLE_ELEMENTS + 1, None).is_err());
+    }
+}

@@ -1,0 +1,251 @@
+//! A loaded plugin: the port's calls, each on a fresh instance.
+
+use std::sync::Arc;
+
+use jsonschema::Validator;
+use muster_model::{Account, Field, PluginDigest, ResourceId};
+use muster_plugin::{
+    Call, Kind, LoadError, Manifest, PlanChange, PlannedTask, Plugin, PluginError, Problem, Role, Roles,
+};
+use muster_protocol::Document;
+use muster_protocol::schema::{Registry, ResourceTypeDef};
+use serde_json::Value;
+use wasmtime::component::InstancePre;
+
+use crate::answer::Reader;
+use crate::bindings::v1::exports::muster::plugin::{about, lifecycle, mapping};
+use crate::bindings::v1::muster::plugin::types;
+use crate::instance::{CallState, Function, Ready};
+use crate::limits::{ABOUT_DEADLINE_MS, CALL_DEADLINE_MS, MAX_PROBLEMS, MAX_STRING_BYTES};
+use crate::manifest::{self, Checked};
+use crate::params::{self, Lent};
+use crate::slots::{Slot, flatten};
+
+const DESCRIBE: Function = Function { name: "about.describe", deadline_ms: ABOUT_DEADLINE_MS };
+const CHECK_CONFIG: Function = Function { name: "about.check-config", deadline_ms: ABOUT_DEADLINE_MS };
+const HOST_SETTINGS: Function = Function { name: "about.host-settings", deadline_ms: ABOUT_DEADLINE_MS };
+const TO_ACCOUNT: Function = Function { name: "mapping.to-account", deadline_ms: CALL_DEADLINE_MS };
+const PLAN: Function = Function { name: "lifecycle.plan", deadline_ms: CALL_DEADLINE_MS };
+const ON_SIGNAL: Function = Function { name: "lifecycle.on-signal", deadline_ms: CALL_DEADLINE_MS };
+
+/// The state of an account that no plugin mapped.
+const UNMAPPED_STATE: &str = "active";
+
+pub(crate) struct WasmtimePlugin {
+    ready: Ready,
+    roles: Roles,
+    manifest: Manifest,
+    about: about::GuestIndices,
+    mapping: Option<mapping::GuestIndices>,
+    lifecycle: Option<lifecycle::GuestIndices>,
+    /// What crosses of each kind that it serves, and that kind as it can be.
+    kinds: Vec<(Kind, Vec<Slot>, Arc<ResourceTypeDef>)>,
+    schema: Option<Validator>,
+}
+
+impl WasmtimePlugin {
+    /// Looks the exports up, and lets the plugin describe itself.
+    pub(crate) fn load(pre: InstancePre<CallState>, digest: PluginDigest, roles: Roles) -> Result<Self, LoadError> {
+        let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
+        let about = about::GuestIndices::new(&pre).map_err(contract)?;
+        let has = |role| roles.has(role).then_some(());
+        let mapping = has(Role::Mapping).map(|()| mapping::GuestIndices::new(&pre)).transpose().map_err(contract)?;
+        let lifecycle =
+            has(Role::Lifecycle).map(|()| lifecycle::GuestIndices::new(&pre)).transpose().map_err(contract)?;
+
+        let mut ready = Ready { pre, digest, name: Arc::from("") };
+        // On one instance: that each role's functions have the contract's types, and what the plugin says of itself.
+        let described = ready.run(DESCRIBE, None, |store, instance| {
+            let guest = match about.load(&mut *store, instance) {
+                Ok(guest) => guest,
+                Err(error) => return Ok(Err(contract(error))),
+            };
+            let mapping = mapping.as_ref().map(|indices| indices.load(&mut *store, instance)).transpose();
+            let lifecycle = lifecycle.as_ref().map(|indices| indices.load(&mut *store, instance)).transpose();
+            if let Some(error) = mapping.err().or(lifecycle.err()) {
+                return Ok(Err(contract(error)));
+            }
+            guest.call_describe(store).map(Ok)
+        });
+        let described = described.map_err(LoadError::Describe)??;
+        let Checked { manifest, slots, schema } = manifest::check(described, roles).map_err(LoadError::Manifest)?;
+        ready.name = Arc::from(manifest.name.as_str());
+
+        let registry = Registry::core();
+        let kinds = slots
+            .into_iter()
+            .filter_map(|(kind, slots)| Some((kind, slots, registry.get(kind.resource_type())?.clone())));
+        Ok(Self { kinds: kinds.collect(), ready, roles, manifest, about, mapping, lifecycle, schema })
+    }
+
+    fn kind(&self, kind: Kind) -> Option<(&[Slot], &ResourceTypeDef)> {
+        let (_, slots, def) = self.kinds.iter().find(|(served, _, _)| *served == kind)?;
+        Some((slots, def))
+    }
+
+    fn account(
+        &self,
+        function: Function,
+        kind: Kind,
+        answer: Result<types::AccountResult, types::Rejection>,
+    ) -> Result<Account, PluginError> {
+        let invalid = |problem| PluginError::Invalid { function: function.name, problem };
+        let mut reader = Reader::default();
+        match answer {
+            Ok(account) => {
+                let def = self.kind(kind).map(|(_, def)| def);
+                reader.account(account, &self.manifest.states, def).map_err(invalid)
+            }
+            Err(rejection) => Err(rejected(function, rejection)),
+        }
+    }
+}
+
+fn rejected(function: Function, rejection: types::Rejection) -> PluginError {
+    match Reader::default().rejection(rejection) {
+        Ok(rejection) => PluginError::Rejected(rejection),
+        Err(problem) => PluginError::Invalid { function: function.name, problem },
+    }
+}
+
+impl Plugin for WasmtimePlugin {
+    fn digest(&self) -> PluginDigest {
+        self.ready.digest
+    }
+
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn roles(&self) -> Roles {
+        self.roles
+    }
+
+    fn check_config(&self, call: &Call<'_>) -> Result<Vec<Problem>, PluginError> {
+        let problems = schema_problems(self.schema.as_ref(), call.config);
+        if !problems.is_empty() {
+            return Ok(problems);
+        }
+        let config = call.config.to_string();
+        let answer = self.ready.run(CHECK_CONFIG, Some(call), |store, instance| {
+            self.about.load(&mut *store, instance)?.call_check_config(store, &config)
+        })?;
+        let Err(problems) = answer else { return Ok(Vec::new()) };
+        let mut reader = Reader::default();
+        let checked = |problem: about::Problem| {
+            reader.text(&problem.pointer, MAX_STRING_BYTES, "a problem's pointer")?;
+            reader.text(&problem.message, MAX_STRING_BYTES, "a problem's message")?;
+            Ok(Problem { pointer: problem.pointer, message: problem.message })
+        };
+        let problems: Result<Vec<_>, _> = problems.into_iter().take(MAX_PROBLEMS).map(checked).collect();
+        match problems {
+            Ok(problems) if problems.is_empty() => {
+                let problem = "it refuses the configuration and names no problem".to_owned();
+                Err(PluginError::Invalid { function: CHECK_CONFIG.name, problem })
+            }
+            Ok(problems) => Ok(problems),
+            Err(problem) => Err(PluginError::Invalid { function: CHECK_CONFIG.name, problem }),
+        }
+    }
+
+    fn host_settings(&self, call: &Call<'_>) -> Result<Vec<Field>, PluginError> {
+        let config = call.config.to_string();
+        let settings = self.ready.run(HOST_SETTINGS, Some(call), |store, instance| {
+            self.about.load(&mut *store, instance)?.call_host_settings(store, &config)
+        })?;
+        let fields = Reader::default().fields(settings, "settings");
+        fields.map_err(|problem| PluginError::Invalid { function: HOST_SETTINGS.name, problem })
+    }
+
+    fn to_account(
+        &self,
+        call: &Call<'_>,
+        kind: Kind,
+        id: ResourceId,
+        document: &Document,
+        current: Option<&Account>,
+    ) -> Result<Account, PluginError> {
+        let Some(mapping) = &self.mapping else {
+            return Ok(current.cloned().unwrap_or_else(unmapped));
+        };
+        let crossings = self.kind(kind).map(|(slots, _)| flatten(slots, document)).unwrap_or_default();
+        let attributes = params::attributes(&crossings);
+        let current = current.map(Lent::new);
+        let id = id.to_string();
+        let answer = self.ready.run(TO_ACCOUNT, Some(call), |store, instance| {
+            let current = current.as_ref().map(Lent::param);
+            let guest = mapping.load(&mut *store, instance)?;
+            guest.call_to_account(store, params::context(call), params::kind(kind), &id, &attributes, current)
+        })?;
+        self.account(TO_ACCOUNT, kind, answer)
+    }
+
+    fn plan(&self, call: &Call<'_>, change: &PlanChange<'_>) -> Result<Vec<PlannedTask>, PluginError> {
+        let wanted = self.manifest.resource(change.kind).is_some_and(|plan| plan.plans_on.has(change.event));
+        let (Some(lifecycle), true) = (&self.lifecycle, wanted) else { return Ok(Vec::new()) };
+        let id = change.id.to_string();
+        let member = change.member.map(|member| member.to_string());
+        let (before, after) = (change.before.map(Lent::new), change.after.map(Lent::new));
+        let answer = self.ready.run(PLAN, Some(call), |store, instance| {
+            let change = lifecycle::Change {
+                event: params::event(change.event),
+                kind: params::kind(change.kind),
+                id: &id,
+                before: before.as_ref().map(Lent::param),
+                after: after.as_ref().map(Lent::param),
+                member: member.as_deref(),
+                signal: change.signal,
+            };
+            lifecycle.load(&mut *store, instance)?.call_plan(store, params::context(call), change)
+        })?;
+        match answer {
+            Ok(tasks) => {
+                Reader::default().tasks(tasks).map_err(|problem| PluginError::Invalid { function: PLAN.name, problem })
+            }
+            Err(rejection) => Err(rejected(PLAN, rejection)),
+        }
+    }
+
+    fn on_signal(
+        &self,
+        call: &Call<'_>,
+        id: ResourceId,
+        name: &str,
+        payload: &Value,
+        current: &Account,
+    ) -> Result<Account, PluginError> {
+        let Some(lifecycle) = &self.lifecycle else { return Ok(current.clone()) };
+        let id = id.to_string();
+        let payload = payload.to_string();
+        let current = Lent::new(current);
+        let answer = self.ready.run(ON_SIGNAL, Some(call), |store, instance| {
+            let guest = lifecycle.load(&mut *store, instance)?;
+            guest.call_on_signal(store, params::context(call), &id, name, &payload, current.param())
+        })?;
+        self.account(ON_SIGNAL, Kind::User, answer)
+    }
+}
+
+impl std::fmt::Debug for WasmtimePlugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WasmtimePlugin")
+            .field("name", &self.manifest.name)
+            .field("version", &self.manifest.version)
+            .field("digest", &self.ready.digest)
+            .finish_non_exhaustive()
+    }
+}
+
+fn unmapped() -> Account {
+    Account { state: UNMAPPED_STATE.to_owned(), listed: true, keys: Vec::new(), fields: Vec::new() }
+}
+
+/// Each with its place, and without the value that is wrong: it may be one that nobody else should read.
+fn schema_problems(schema: Option<&Validator>, config: &Value) -> Vec<Problem> {
+    let Some(schema) = schema else { return Vec::new() };
+    let problem = |error: jsonschema::ValidationError<'_>| Problem {
+        pointer: error.instance_path().to_string(),
+        message: error.masked_with("the value").to_string(),
+    };
+    schema.iter_errors(config).take(MAX_PROBLEMS).map(problem).collect()
+}

@@ -1,0 +1,86 @@
+use muster_protocol::ScimType;
+
+/// A plugin's considered "no": the IdP is told so in the plugin's words, and nothing is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// 400, 403, 404, 409, 413, 422 or 429.
+    pub status: u16,
+    /// RFC 7644 table 9.
+    pub scim_type: Option<ScimType>,
+    /// At most 1024 bytes.
+    pub detail: String,
+}
+
+/// Why a call gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// It gave one: no.
+    #[error("rejected: {}", .0.detail)]
+    Rejected(Rejection),
+    /// It trapped: a panic, an unreachable, a division by zero, a stack overflow, a denied capability.
+    #[error("the plugin trapped in {function}: {cause}")]
+    Trapped {
+        /// The contract's name of what was called: `mapping.to-account`.
+        function: &'static str,
+        /// For the operator's log; never for the IdP.
+        cause: String,
+    },
+    /// It did not answer in time.
+    #[error("the plugin did not answer {function} within {limit_ms} ms")]
+    Deadline {
+        /// What was called.
+        function: &'static str,
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// It wanted more than it may have.
+    #[error("the plugin reached the limit {limit} in {function}")]
+    Limit {
+        /// What was called.
+        function: &'static str,
+        /// The name of the limit.
+        limit: &'static str,
+    },
+    /// What it answered breaks the contract.
+    #[error("the plugin's answer to {function} is not valid: {problem}")]
+    Invalid {
+        /// What was called.
+        function: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The host has no room for one more instance: not the plugin's fault.
+    #[error("the host runs as many plugin instances as it can")]
+    Busy,
+}
+
+/// Why bytes are not a plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// More bytes than a plugin may have.
+    #[error("the plugin has {size} bytes, more than the {limit} that are allowed")]
+    TooLarge {
+        /// How many it has.
+        size: u64,
+        /// How many it may have.
+        limit: u64,
+    },
+    /// Not a component, or not a valid one.
+    #[error("not a WebAssembly component: {0}")]
+    NotAComponent(String),
+    /// Asks for what the contract does not grant.
+    #[error("the plugin imports {0}, which Muster does not grant")]
+    Import(String),
+    /// Does not export what it must, or with another type.
+    #[error("the plugin does not fit the contract muster:plugin@0.1.0: {0}")]
+    Contract(String),
+    /// Says something of itself that cannot be.
+    #[error("the plugin's manifest is not valid: {0}")]
+    Manifest(String),
+    /// Did not survive describing itself.
+    #[error("the plugin failed to describe itself: {0}")]
+    Describe(#[source] PluginError),
+    /// The host's own trouble, such as a compile cache that cannot be written.
+    #[error("the plugin could not be loaded")]
+    Host(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

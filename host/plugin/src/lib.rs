@@ -1,0 +1,69 @@
+//! The plugin port: what a tenant's plugin decides.
+//!
+//! [`PluginHost::load`] turns bytes into a [`Plugin`]; the service calls its roles. All calls are synchronous and short: a runtime
+//! stops them at a deadline. What comes back has been checked against the limits of the contract and is otherwise untrusted input.
+
+#![deny(missing_docs)]
+
+mod call;
+mod error;
+mod manifest;
+
+use std::sync::Arc;
+
+use muster_model::{Account, Field, PluginDigest, ResourceId};
+use muster_protocol::Document;
+use serde_json::Value;
+
+pub use call::{Call, PlanChange, PlannedTask};
+pub use error::{LoadError, PluginError, Rejection};
+pub use manifest::{AdoptionPolicy, EventSet, Kind, Manifest, Problem, ResourcePlan, Role, Roles};
+
+/// Where plugins run.
+pub trait PluginHost: Send + Sync + std::fmt::Debug {
+    /// Checks, compiles (or takes from the cache) and describes a plugin. Slow: not for the request path.
+    fn load(&self, bytes: &[u8]) -> Result<Arc<dyn Plugin>, LoadError>;
+}
+
+/// A loaded plugin.
+pub trait Plugin: Send + Sync + std::fmt::Debug {
+    /// Its true name.
+    fn digest(&self) -> PluginDigest;
+
+    /// What it said of itself when it was loaded.
+    fn manifest(&self) -> &Manifest;
+
+    /// What it exports.
+    fn roles(&self) -> Roles;
+
+    /// Checks a tenant's configuration: first against the manifest's JSON Schema, then by the plugin itself. Empty: it is good.
+    fn check_config(&self, call: &Call<'_>) -> Result<Vec<Problem>, PluginError>;
+
+    /// How the host is to do its own part for a tenant with this configuration.
+    fn host_settings(&self, call: &Call<'_>) -> Result<Vec<Field>, PluginError>;
+
+    /// The account that a resource becomes. Without the role `mapping`: the current account, or an `active` one without fields.
+    ///
+    /// `document` is what the IdP sent, before it is narrowed to what is retained; the declared attributes of it cross.
+    fn to_account(
+        &self,
+        call: &Call<'_>,
+        kind: Kind,
+        id: ResourceId,
+        document: &Document,
+        current: Option<&Account>,
+    ) -> Result<Account, PluginError>;
+
+    /// The tasks that follow from a change. Not called (none) without the role `lifecycle` or when the manifest does not ask for the event.
+    fn plan(&self, call: &Call<'_>, change: &PlanChange<'_>) -> Result<Vec<PlannedTask>, PluginError>;
+
+    /// The account after the vendor's product reported something. Without the role `lifecycle`: unchanged.
+    fn on_signal(
+        &self,
+        call: &Call<'_>,
+        id: ResourceId,
+        name: &str,
+        payload: &Value,
+        current: &Account,
+    ) -> Result<Account, PluginError>;
+}

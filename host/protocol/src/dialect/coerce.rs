@@ -1,0 +1,232 @@
+//! Values bent into their schema: the one place where a type is checked, for POST, PUT and PATCH alike.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Rule, Tolerance,
+    list::{check_length, drop_repeats, is_primary, keep_primary},
+};
+use crate::{
+    error::Invalid,
+    schema::{Attribute, AttributeType, Mutability},
+    text,
+    time::Timestamp,
+};
+
+/// The text by which one resource is told from another.
+const IDENTIFIERS: [&str; 3] = ["userName", "externalId", "emails.value"];
+
+impl Tolerance<'_> {
+    /// What `value` means for `attribute`, with canonical names and types; `None`: no value (RFC 7643 §2.5), which is also what
+    /// becomes of a read-only attribute. `path` is for sentences and notes.
+    pub(crate) fn coerce(&mut self, path: &str, attribute: &Attribute, value: Value) -> Result<Option<Value>, Invalid> {
+        if attribute.mutability == Mutability::ReadOnly {
+            self.note(Rule::ReadOnlyIgnored, path);
+            return Ok(None);
+        }
+        if attribute.multi_valued {
+            return self.list(path, attribute, value);
+        }
+        match value {
+            Value::Array(_) => match self.only_one(path, value)? {
+                Some(value) => self.element(path, attribute, value),
+                None => Ok(None),
+            },
+            value => self.element(path, attribute, value),
+        }
+    }
+
+    /// The one value in an array that stands where one value belongs.
+    pub(crate) fn only_one(&mut self, path: &str, value: Value) -> Result<Option<Value>, Invalid> {
+        let Value::Array(mut values) = value else { return Ok(Some(value)) };
+        if values.len() > 1 {
+            return Err(Invalid::value(format!("{path} takes one value, not a list")));
+        }
+        if !values.is_empty() {
+            self.apply(Rule::SingleAsList, path)?;
+        }
+        Ok(values.pop())
+    }
+
+    fn list(&mut self, path: &str, attribute: &Attribute, value: Value) -> Result<Option<Value>, Invalid> {
+        let values = match value {
+            Value::Array(values) => values,
+            Value::Null => {
+                self.note(Rule::NullDropped, path);
+                return Ok(None);
+            }
+            Value::String(text) if text.is_empty() => {
+                self.note(Rule::EmptyTextDropped, path);
+                return Ok(None);
+            }
+            single => {
+                self.apply(Rule::ListAsSingle, path)?;
+                vec![single]
+            }
+        };
+        check_length(path, values.len())?;
+        let mut list = Vec::with_capacity(values.len());
+        for value in values {
+            list.extend(self.element(path, attribute, value)?);
+        }
+        drop_repeats(&mut list);
+        self.one_primary(path, &mut list)?;
+        Ok(if list.is_empty() { None } else { Some(Value::Array(list)) })
+    }
+
+    /// RFC 7643 §2.4: `primary` is true at most once. Of several in one list the first stays.
+    fn one_primary(&mut self, path: &str, list: &mut [Value]) -> Result<(), Invalid> {
+        let Some(first) = list.iter().position(is_primary) else { return Ok(()) };
+        if list.iter().skip(first + 1).any(is_primary) {
+            self.apply(Rule::PrimaryRepeated, path)?;
+            keep_primary(list, first);
+        }
+        Ok(())
+    }
+
+    /// One element of a list, or the value of an attribute that is none.
+    pub(crate) fn element(
+        &mut self,
+        path: &str,
+        attribute: &Attribute,
+        value: Value,
+    ) -> Result<Option<Value>, Invalid> {
+        match value {
+            Value::Null => {
+                self.note(Rule::NullDropped, path);
+                Ok(None)
+            }
+            Value::String(text) if text.is_empty() => {
+                self.note(Rule::EmptyTextDropped, path);
+                Ok(None)
+            }
+            value if attribute.kind == AttributeType::Complex => self.complex(path, attribute, value),
+            value => self.simple(path, attribute.kind, value).map(Some),
+        }
+    }
+
+    fn complex(&mut self, path: &str, attribute: &Attribute, value: Value) -> Result<Option<Value>, Invalid> {
+        let mut made = Map::new();
+        for (key, value) in self.object(path, attribute, value)? {
+            if let Some(sub) = self.sub_of(path, attribute, &key)?
+                && let Some(value) = self.coerce(&format!("{path}.{}", sub.name), sub, value)?
+            {
+                made.insert(sub.name.clone(), value);
+            }
+        }
+        Ok(if made.is_empty() { None } else { Some(Value::Object(made)) })
+    }
+
+    /// The object that a complex value is; a value without an object around it is its `value` (Q8).
+    pub(crate) fn object(
+        &mut self,
+        path: &str,
+        attribute: &Attribute,
+        value: Value,
+    ) -> Result<Map<String, Value>, Invalid> {
+        match value {
+            Value::Object(map) => Ok(map),
+            Value::String(_) | Value::Number(_) if attribute.sub("value").is_some() => {
+                let rule = match attribute.name.as_str() {
+                    "manager" => Rule::ManagerAsText,
+                    _ => Rule::ElementAsText,
+                };
+                self.apply(rule, path)?;
+                Ok(Map::from_iter([("value".to_owned(), value)]))
+            }
+            _ => Err(wrong_type(path, "an object")),
+        }
+    }
+
+    /// The sub-attribute that a key names; one that no schema has is told and dropped.
+    pub(crate) fn sub_of<'s>(
+        &mut self,
+        path: &str,
+        attribute: &'s Attribute,
+        key: &str,
+    ) -> Result<Option<&'s Attribute>, Invalid> {
+        let Some(sub) = attribute.sub(key) else {
+            self.apply(Rule::UnknownAttributeDropped, &format!("{path}.{key}"))?;
+            return Ok(None);
+        };
+        if sub.name != key {
+            self.note(Rule::AttributeNameCase, &format!("{path}.{}", sub.name));
+        }
+        Ok(Some(sub))
+    }
+
+    fn simple(&mut self, path: &str, kind: AttributeType, value: Value) -> Result<Value, Invalid> {
+        match kind {
+            AttributeType::String | AttributeType::Reference => self.text(path, value).map(Value::String),
+            AttributeType::Boolean => self.boolean(path, &value).map(Value::Bool),
+            AttributeType::Integer => self.number(path, value, serde_json::Number::is_i64, "an integer"),
+            AttributeType::Decimal => self.number(path, value, |_| true, "a number"),
+            AttributeType::DateTime => {
+                let text = self.text(path, value)?;
+                Timestamp::parse(&text).ok_or_else(|| wrong_type(path, "an RFC 3339 date and time"))?;
+                Ok(Value::String(text))
+            }
+            AttributeType::Binary => {
+                let text = self.text(path, value)?;
+                if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=\r\n".contains(&byte)) {
+                    Ok(Value::String(text))
+                } else {
+                    Err(wrong_type(path, "base64"))
+                }
+            }
+            AttributeType::Complex => Err(wrong_type(path, "an object")),
+        }
+    }
+
+    fn text(&mut self, path: &str, value: Value) -> Result<String, Invalid> {
+        let text = match value {
+            Value::String(text) => text,
+            Value::Number(number) => {
+                self.apply(Rule::TextAsNumber, path)?;
+                number.to_string()
+            }
+            _ => return Err(wrong_type(path, "a string")),
+        };
+        if IDENTIFIERS.contains(&path) {
+            text::check_identifier(path, &text)?;
+        } else {
+            text::check(path, &text)?;
+        }
+        Ok(text)
+    }
+
+    fn boolean(&mut self, path: &str, value: &Value) -> Result<bool, Invalid> {
+        let (rule, boolean) = match value {
+            Value::Bool(boolean) => return Ok(*boolean),
+            Value::String(text) if text.eq_ignore_ascii_case("true") => (Rule::BooleanAsText, true),
+            Value::String(text) if text.eq_ignore_ascii_case("false") => (Rule::BooleanAsText, false),
+            Value::Number(number) if number.as_i64() == Some(1) => (Rule::BooleanAsNumber, true),
+            Value::Number(number) if number.as_i64() == Some(0) => (Rule::BooleanAsNumber, false),
+            _ => return Err(wrong_type(path, "a boolean")),
+        };
+        self.apply(rule, path)?;
+        Ok(boolean)
+    }
+
+    fn number(
+        &mut self,
+        path: &str,
+        value: Value,
+        fits: fn(&serde_json::Number) -> bool,
+        expected: &str,
+    ) -> Result<Value, Invalid> {
+        let number = match value {
+            Value::Number(number) => Some(number),
+            Value::String(text) => {
+                self.apply(Rule::NumberAsText, path)?;
+                text.parse().ok()
+            }
+            _ => None,
+        };
+        number.filter(fits).map(Value::Number).ok_or_else(|| wrong_type(path, expected))
+    }
+}
+
+fn wrong_type(path: &str, expected: &str) -> Invalid {
+    Invalid::value(format!("{path} must be {expected}"))
+}

@@ -1,0 +1,213 @@
+use std::slice;
+
+use serde_json::Value;
+
+use super::plan::{canonical_path, is_row_id, row_attribute};
+use super::value::{Rule, is_present};
+use super::{Filter, Literal, Op, Subject};
+use crate::path::AttrPath;
+use crate::schema::{Attribute, AttributeType, Resolved, ResourceTypeDef};
+use crate::text;
+
+impl Filter {
+    /// Whether the filter selects this resource.
+    ///
+    /// A comparison of several values holds if it holds for one of them; `ne` if `eq` holds for none, so it also holds where
+    /// there is no value at all. `eq null` is "not `pr`". A path that leads nowhere has no value. A complex attribute on its
+    /// own stands for its `value`. `eq` at the top level also finds a resource by the keys that its plugin gave it.
+    ///
+    /// Presumes that [`Self::check`] let the filter through.
+    pub fn matches(&self, def: &ResourceTypeDef, subject: &dyn Subject) -> bool {
+        match self {
+            Self::And(filters) => filters.iter().all(|filter| filter.matches(def, subject)),
+            Self::Or(filters) => filters.iter().any(|filter| filter.matches(def, subject)),
+            Self::Not(filter) => !filter.matches(def, subject),
+            Self::Compare { path, op, literal } => compare(def, subject, path, *op, literal),
+            Self::Present(path) => present(def, subject, path),
+            Self::Element { path, filter } => element(def, subject, path, filter),
+        }
+    }
+
+    /// Whether the filter between the brackets of a value path selects this element of `attribute`.
+    ///
+    /// Its paths are sub-attributes; `value` is also the element itself where that is no object.
+    pub fn matches_element(&self, attribute: &Attribute, element: &Value) -> bool {
+        match self {
+            Self::And(filters) => filters.iter().all(|filter| filter.matches_element(attribute, element)),
+            Self::Or(filters) => filters.iter().any(|filter| filter.matches_element(attribute, element)),
+            Self::Not(filter) => !filter.matches_element(attribute, element),
+            Self::Compare { path, op, literal } => {
+                let part = part(attribute, path, element);
+                let is_there = part.is_some_and(|(_, value)| value.is_some_and(is_present));
+                decide(*op, literal, is_there, |op| {
+                    part.is_some_and(|(part, value)| any_value(part, value.or(default_of(part)), op, literal))
+                })
+            }
+            Self::Present(path) => {
+                part(attribute, path, element).is_some_and(|(_, value)| value.is_some_and(is_present))
+            }
+            Self::Element { .. } => false,
+        }
+    }
+}
+
+/// What `op` means beyond one value: negation and `null`. `any` says whether one value is `op` to the literal.
+fn decide(op: Op, literal: &Literal, is_there: bool, any: impl FnOnce(Op) -> bool) -> bool {
+    match (op, literal) {
+        (Op::Eq, Literal::Null) => !is_there,
+        (Op::Ne, Literal::Null) => is_there,
+        (Op::Ne, _) => !any(Op::Eq),
+        (op, _) => any(op),
+    }
+}
+
+fn compare(def: &ResourceTypeDef, subject: &dyn Subject, path: &AttrPath, op: Op, literal: &Literal) -> bool {
+    let resolved = def.resolve(path);
+    if let Some(rows) = resolved.and_then(row_attribute) {
+        return row(subject, rows, path.sub.as_deref(), op, literal);
+    }
+    let is_key = || {
+        op == Op::Eq
+            && literal.as_text().is_some_and(|text| subject.holds_key(&canonical_path(def, path), &text::fold(&text)))
+    };
+    decide(op, literal, present(def, subject, path), |op| {
+        resolved.is_some_and(|resolved| any_in_resource(def, subject, resolved, op, literal)) || is_key()
+    })
+}
+
+/// Membership rows can be asked for an id and for nothing else: `null` asks whether there is any.
+fn row(subject: &dyn Subject, attribute: &str, sub: Option<&str>, op: Op, literal: &Literal) -> bool {
+    if op != Op::Eq || !is_row_id(sub) {
+        return false;
+    }
+    match literal.as_text() {
+        Some(id) => subject.has_row(attribute, &id),
+        None => !subject.has_any_row(attribute),
+    }
+}
+
+fn any_in_resource(
+    def: &ResourceTypeDef,
+    subject: &dyn Subject,
+    resolved: Resolved<'_>,
+    op: Op,
+    literal: &Literal,
+) -> bool {
+    let Some(attribute) = resolved.attribute else { return false };
+    match (resolved.extension, attribute.name.as_str()) {
+        (None, "id") => subject.common("id").is_some_and(|id| any_value(attribute, Some(&id), op, literal)),
+        (None, "meta") => resolved
+            .sub
+            .is_some_and(|sub| any_value(sub, subject.common(&format!("meta.{}", sub.name)).as_ref(), op, literal)),
+        (None, "schemas") => schemas(def, subject).any(|urn| Rule::URN.holds(&Value::from(urn), op, literal)),
+        (None, "active") if attribute.kind == AttributeType::Boolean => {
+            // Absent means active, and is answered as such (see `Document::is_active`).
+            any_value(attribute, Some(&Value::Bool(subject.document().is_active())), op, literal)
+        }
+        (extension, _) => {
+            let stored = stored(subject, extension.map(|schema| schema.id.as_str()), attribute);
+            match resolved.sub {
+                None => any_value(attribute, stored, op, literal),
+                Some(sub) => elements(stored)
+                    .iter()
+                    .any(|element| any_value(sub, element.get(&sub.name).or(default_of(sub)), op, literal)),
+            }
+        }
+    }
+}
+
+fn present(def: &ResourceTypeDef, subject: &dyn Subject, path: &AttrPath) -> bool {
+    let Some(resolved) = def.resolve(path) else { return false };
+    if let Some(rows) = row_attribute(resolved) {
+        return is_row_id(path.sub.as_deref()) && subject.has_any_row(rows);
+    }
+    let extension = resolved.extension.map(|schema| schema.id.as_str());
+    let Some(attribute) = resolved.attribute else {
+        return extension.and_then(|urn| subject.document().get(urn)).is_some_and(is_present);
+    };
+    match (extension, attribute.name.as_str(), resolved.sub) {
+        (None, "id" | "schemas", _) | (None, "meta", None) => true,
+        (None, "active", None) if attribute.kind == AttributeType::Boolean => true,
+        (None, "meta", Some(sub)) => subject.common(&format!("meta.{}", sub.name)).is_some(),
+        (_, _, None) => stored(subject, extension, attribute).is_some_and(is_present),
+        (_, _, Some(sub)) => elements(stored(subject, extension, attribute))
+            .iter()
+            .any(|element| element.get(&sub.name).is_some_and(is_present)),
+    }
+}
+
+fn element(def: &ResourceTypeDef, subject: &dyn Subject, path: &AttrPath, filter: &Filter) -> bool {
+    let Some(resolved) = def.resolve(path) else { return false };
+    if let Some(rows) = row_attribute(resolved) {
+        return path.sub.is_none() && any_row(subject, rows, filter);
+    }
+    let (Some(attribute), None) = (resolved.attribute, resolved.sub) else { return false };
+    let extension = resolved.extension.map(|schema| schema.id.as_str());
+    elements(stored(subject, extension, attribute)).iter().any(|element| filter.matches_element(attribute, element))
+}
+
+/// `members[value eq "a" or value eq "b"]`: only what membership rows can answer; [`Filter::check`] refuses the rest.
+fn any_row(subject: &dyn Subject, rows: &str, filter: &Filter) -> bool {
+    match filter {
+        Filter::Or(filters) => filters.iter().any(|filter| any_row(subject, rows, filter)),
+        Filter::Compare { path, op: Op::Eq, literal } if is_row_id(Some(&path.name)) => {
+            literal.as_text().is_some_and(|id| subject.has_row(rows, &id))
+        }
+        Filter::Present(path) if is_row_id(Some(&path.name)) => subject.has_any_row(rows),
+        Filter::And(_) | Filter::Not(_) | Filter::Compare { .. } | Filter::Present(_) | Filter::Element { .. } => false,
+    }
+}
+
+/// The schemas of the resource, as its `schemas` tells them.
+fn schemas<'a>(def: &'a ResourceTypeDef, subject: &'a dyn Subject) -> impl Iterator<Item = &'a str> {
+    let extensions = def.extensions.iter().filter(|schema| subject.document().get(&schema.id).is_some_and(is_present));
+    std::iter::once(&def.schema).chain(extensions).map(|schema| schema.id.as_str())
+}
+
+fn stored<'a>(subject: &'a dyn Subject, extension: Option<&str>, attribute: &Attribute) -> Option<&'a Value> {
+    match extension {
+        None => subject.document().get(&attribute.name),
+        Some(urn) => subject.document().get(urn)?.get(&attribute.name),
+    }
+}
+
+/// One or several values, as a slice.
+fn elements(value: Option<&Value>) -> &[Value] {
+    match value {
+        None => &[],
+        Some(Value::Array(elements)) => elements,
+        Some(value) => slice::from_ref(value),
+    }
+}
+
+/// Whether one of an attribute's values is `op` to the literal. A complex value stands for its `value`.
+fn any_value(attribute: &Attribute, value: Option<&Value>, op: Op, literal: &Literal) -> bool {
+    elements(value).iter().any(|value| match value {
+        Value::Object(members) => attribute
+            .sub("value")
+            .is_some_and(|sub| members.get(&sub.name).is_some_and(|value| Rule::of(sub).holds(value, op, literal))),
+        value => Rule::of(attribute).holds(value, op, literal),
+    })
+}
+
+/// What a filter between brackets names: the sub-attribute (or the attribute itself) with its value in this element.
+fn part<'a>(
+    attribute: &'a Attribute,
+    path: &AttrPath,
+    element: &'a Value,
+) -> Option<(&'a Attribute, Option<&'a Value>)> {
+    if path.urn.is_some() || path.sub.is_some() {
+        return None;
+    }
+    if !element.is_object() {
+        let is_whole = path.name.eq_ignore_ascii_case("value");
+        return is_whole.then(|| (attribute.sub("value").unwrap_or(attribute), Some(element)));
+    }
+    let sub = attribute.sub(&path.name)?;
+    Some((sub, element.get(&sub.name)))
+}
+
+/// What a sub-attribute is compared as where an element does not have it: `primary` is `false` then (RFC 7643 §2.4).
+fn default_of(sub: &Attribute) -> Option<&'static Value> {
+    (sub.kind == AttributeType::Boolean && sub.name == "primary").then_some(&Value::Bool(false))
+}

@@ -1,0 +1,396 @@
+//! Stories of the evaluator and of what it refuses.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Filter, Subject};
+use crate::schema::{Attribute, AttributeType, Registry, ResourceTypeDef};
+use crate::{Document, ENTERPRISE_USER, ScimType, USER};
+
+/// A resource with its keys and membership rows, all in memory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fake {
+    pub(super) document: Document,
+    pub(super) keys: Vec<(String, String)>,
+    pub(super) rows: Vec<(String, String)>,
+}
+
+impl Subject for Fake {
+    fn document(&self) -> &Document {
+        &self.document
+    }
+
+    fn common(&self, path: &str) -> Option<Value> {
+        match path {
+            "id" => Some(json!("7b2e")),
+            "meta.resourceType" => Some(json!("User")),
+            "meta.created" => Some(json!("2026-10-01T08:00:00.000Z")),
+            "meta.lastModified" => Some(json!("2026-10-02T08:00:00.500Z")),
+            "meta.version" => Some(json!("W/\"3a\"")),
+            _ => None,
+        }
+    }
+
+    fn holds_key(&self, attribute: &str, folded: &str) -> bool {
+        self.keys.iter().any(|(name, key)| name == attribute && key == folded)
+    }
+
+    fn has_row(&self, attribute: &str, id: &str) -> bool {
+        self.rows.iter().any(|(name, row)| name == attribute && row == id)
+    }
+
+    fn has_any_row(&self, attribute: &str) -> bool {
+        self.rows.iter().any(|(name, _)| name == attribute)
+    }
+}
+
+impl Fake {
+    pub(super) fn of(document: Value) -> Self {
+        Self { document: serde_json::from_value(document).unwrap(), ..Self::default() }
+    }
+
+    fn row(mut self, attribute: &str, id: &str) -> Self {
+        self.rows.push((attribute.into(), id.into()));
+        self
+    }
+
+    fn key(mut self, attribute: &str, folded: &str) -> Self {
+        self.keys.push((attribute.into(), folded.into()));
+        self
+    }
+}
+
+pub(super) fn def(name: &str) -> Arc<ResourceTypeDef> {
+    Arc::clone(Registry::core().get(name).unwrap())
+}
+
+fn ada() -> Fake {
+    Fake::of(json!({
+        "userName": "Ada@Example.com",
+        "externalId": "Ext-7",
+        "name": {"familyName": "Lovelace", "givenName": "Ada"},
+        "title": "Countess",
+        "active": true,
+        "emails": [
+            {"value": "ada@example.com", "type": "work", "primary": true},
+            {"value": "ada@home.example", "type": "home"},
+        ],
+        "x509Certificates": [{"value": "MIIB"}],
+        ENTERPRISE_USER: {"department": "Analysis", "manager": {"value": "51aa"}},
+    }))
+    .row("groups", "4d1c")
+    .key("username", "ada.l@example.com")
+}
+
+fn group() -> Fake {
+    Fake::of(json!({"displayName": "Engineering"})).row("members", "7b2e").row("members", "51aa")
+}
+
+fn parse(def: &ResourceTypeDef, text: &str) -> Filter {
+    Filter::parse(text, &|urn| def.is_schema(urn)).unwrap_or_else(|invalid| panic!("{text}: {invalid}"))
+}
+
+#[track_caller]
+fn selects(type_name: &str, subject: &Fake, texts: &[&str]) {
+    let def = def(type_name);
+    for text in texts {
+        let filter = parse(&def, text);
+        filter.check(&def).unwrap();
+        assert!(filter.matches(&def, subject), "{text}");
+    }
+}
+
+#[track_caller]
+fn passes_over(type_name: &str, subject: &Fake, texts: &[&str]) {
+    let def = def(type_name);
+    for text in texts {
+        let filter = parse(&def, text);
+        filter.check(&def).unwrap();
+        assert!(!filter.matches(&def, subject), "{text}");
+    }
+}
+
+#[track_caller]
+fn refused(type_name: &str, text: &str) -> String {
+    let def = def(type_name);
+    let invalid = parse(&def, text).check(&def).expect_err(text);
+    assert_eq!(invalid.scim_type, ScimType::InvalidFilter);
+    invalid.detail
+}
+
+#[test]
+fn every_look_up_that_identity_providers_send_finds_ada() {
+    selects(
+        "User",
+        &ada(),
+        &[
+            r#"userName eq "ada@example.com""#,
+            r#"UserName Eq "ADA@EXAMPLE.COM""#,
+            "userName eq ada@example.com",
+            r#"urn:ietf:params:scim:schemas:core:2.0:User:userName eq "ada@example.com""#,
+            r#"externalId eq "Ext-7""#,
+            "externalId eq Ext-7",
+            r#"emails eq "ada@example.com""#,
+            r#"emails.value eq "ADA@home.example""#,
+            r#"emails[type eq "work"].value eq "ada@example.com""#,
+            r#"id eq "7b2e" and manager eq "51aa""#,
+            "meta.Created gt 2015-10-10T14:38:21.8617979-07:00",
+            "name.FamilyName eq lovelace and (emails.Value co EXAMPLE.com or emails.Value co test.com)",
+            "userName sw A",
+            &format!(r#"{ENTERPRISE_USER}:department eq "analysis""#),
+            &format!(r#"{ENTERPRISE_USER}.department eq "analysis""#),
+            &format!(r#"{ENTERPRISE_USER}:manager.value eq "51aa""#),
+            &format!(r#"schemas eq "{ENTERPRISE_USER}" and schemas eq "{USER}""#),
+            r#"groups eq "4d1c" and groups[value eq "4d1c"] and groups pr"#,
+        ],
+    );
+}
+
+#[test]
+fn case_counts_where_the_attribute_says_so() {
+    passes_over("User", &ada(), &[r#"externalId eq "ext-7""#, r#"id eq "7B2E""#, r#"meta.version eq "w/\"3A\"""#]);
+    selects("User", &ada(), &[r#"meta.version eq "W/\"3a\"""#, r#"title eq "COUNTESS""#, r#"title co "TESS""#]);
+    let unicode = Fake::of(json!({"userName": "Stra\u{DF}e", "externalId": "\u{FF21}"}));
+    selects("User", &unicode, &["userName eq STRASSE", "userName ew SSE", "userName eq \"\u{FF33}trasse\""]);
+    passes_over("User", &unicode, &["externalId eq A"]);
+}
+
+#[test]
+fn booleans_are_booleans_in_every_spelling() {
+    selects(
+        "User",
+        &ada(),
+        &["active eq true", r#"active eq "True""#, "active eq 1", "active ne false", "active ne x"],
+    );
+    let inactive = Fake::of(json!({"active": false}));
+    selects("User", &inactive, &["active eq false", r#"active eq "False""#, "active eq 0", "active ne true"]);
+    passes_over("User", &inactive, &["active eq true", "active eq x", "active eq 2"]);
+    selects("User", &ada(), &[r#"emails[primary eq "True" and type eq "work"]"#]);
+}
+
+#[test]
+fn a_user_without_active_is_active_and_an_element_without_primary_is_not_primary() {
+    selects("User", &Fake::default(), &["active eq true", "active pr"]);
+    passes_over("User", &Fake::default(), &["active eq false", "active ne true"]);
+    selects("User", &ada(), &[r#"emails[type eq "home" and primary eq false]"#, "emails.primary eq false"]);
+    passes_over("User", &ada(), &[r#"emails[type eq "home" and primary pr]"#]);
+}
+
+#[test]
+fn dates_are_compared_as_instants() {
+    selects(
+        "User",
+        &ada(),
+        &[
+            r#"meta.created eq "2026-10-01T10:00:00+02:00""#,
+            r#"meta.created ge "2026-10-01T08:00:00Z" and meta.created le "2026-10-01T08:00:00Z""#,
+            r#"meta.lastModified gt "2026-10-02T09:00:00+01:00""#,
+            r#"meta.lastModified lt "2026-10-02T08:00:00.501Z""#,
+            r#"meta.created ne "2026-10-01T08:00:01Z""#,
+            r#"meta.created sw "2026-10""#,
+            r#"meta.created ne "yesterday""#,
+        ],
+    );
+    passes_over("User", &ada(), &[r#"meta.created gt "2026-10-01T07:00:00-01:00""#, r#"meta.created eq "yesterday""#]);
+}
+
+#[test]
+fn ne_holds_if_no_value_is_equal_so_also_without_any_value() {
+    selects("User", &ada(), &[r#"nickName ne "x""#, r#"emails.type ne "other""#, r#"noSuchThing ne "x""#]);
+    passes_over("User", &ada(), &[r#"emails.type ne "work""#, r#"emails ne "ada@home.example""#]);
+    selects("User", &ada(), &[r#"emails[type ne "work"]"#, r#"not (emails.type eq "other")"#]);
+}
+
+#[test]
+fn null_and_pr_tell_whether_there_is_a_value() {
+    selects(
+        "User",
+        &ada(),
+        &[
+            "title pr",
+            "title ne null",
+            "nickName eq null",
+            "emails pr",
+            "emails.type pr",
+            "name pr",
+            "id pr",
+            "meta pr",
+        ],
+    );
+    selects(
+        "User",
+        &ada(),
+        &["meta.created pr", ENTERPRISE_PR, "schemas pr", "not (nickName pr)", "x509Certificates pr"],
+    );
+    passes_over(
+        "User",
+        &ada(),
+        &["nickName pr", "emails.display pr", "name.middleName pr", "noSuchThing pr", "title eq null"],
+    );
+    let empty = Fake::of(json!({"title": "", "emails": [], "name": {}}));
+    passes_over("User", &empty, &["title pr", "emails pr", "name pr", ENTERPRISE_PR]);
+}
+
+const ENTERPRISE_PR: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User pr";
+
+#[test]
+fn one_element_must_satisfy_all_that_stands_between_the_brackets() {
+    selects(
+        "User",
+        &ada(),
+        &[r#"emails[type eq "home" and value ew ".example"]"#, r#"name[familyName eq "lovelace"]"#],
+    );
+    selects("User", &ada(), &[r#"emails.type eq "home" and emails.primary eq true"#]);
+    passes_over("User", &ada(), &[r#"emails[type eq "home" and primary eq true]"#, "ims[type eq x]", "title[a pr]"]);
+    passes_over(
+        "User",
+        &ada(),
+        &[r#"emails[type eq "home"].value eq "ada@example.com""#, "emails[emails.type eq work]"],
+    );
+}
+
+#[test]
+fn an_attribute_that_does_not_exist_has_no_value() {
+    passes_over(
+        "User",
+        &ada(),
+        &[
+            "colour eq red",
+            "emails.colour eq red",
+            "urn:acme:User:badge eq 1",
+            "emails[colour pr]",
+            "colour[a pr]",
+            "name eq x",
+        ],
+    );
+    passes_over("Group", &group(), &["userName eq ada", &format!("{ENTERPRISE_USER} eq x"), ENTERPRISE_PR]);
+}
+
+#[test]
+fn a_resource_is_also_found_by_the_keys_of_its_plugin() {
+    selects("User", &ada(), &[r#"userName eq "ADA.L@example.com""#, &format!("{USER}:userName eq ada.l@example.com")]);
+    passes_over("User", &ada(), &[r#"userName sw "ada.l""#, r#"emails eq "ada.l@example.com""#]);
+    selects("User", &ada(), &[r#"userName ne "ada.l@example.com""#]);
+
+    let by_email = Fake::default().key("emails.value", "ada@example.com");
+    selects("User", &by_email, &["emails eq ADA@example.com", "emails.value eq ada@example.com"]);
+    passes_over("User", &by_email, &["emails[value eq ada@example.com]", "userName eq ada@example.com"]);
+    selects("User", &Fake::default().key("badge", "7"), &["badge eq 7", &format!("{USER}:Badge eq 7")]);
+}
+
+#[test]
+fn members_are_found_by_id_and_by_nothing_else() {
+    selects(
+        "Group",
+        &group(),
+        &[
+            r#"id eq "7b2e" and members eq "7b2e""#,
+            r#"members.value eq "51aa""#,
+            r#"members[value eq "7b2e"]"#,
+            r#"members[value eq "x" or value eq "51aa"]"#,
+            "members pr",
+            "members.value pr",
+            "members[value pr]",
+            r#"not (members eq "x")"#,
+            "not (members eq null)",
+        ],
+    );
+    passes_over("Group", &group(), &["members eq x", "members eq 7B2E", "members[value eq x]", "members eq null"]);
+    selects("Group", &Fake::default(), &["members eq null"]);
+    passes_over("Group", &Fake::default(), &["members pr", "members[value pr]"]);
+
+    for text in [
+        "members ne x",
+        "members co x",
+        "members.display eq x",
+        "members.type pr",
+        "members[type eq User]",
+        "members[value sw x]",
+        "members[value eq x and type eq User]",
+        "members[not (value eq x)]",
+        "members[members.value eq x]",
+    ] {
+        assert_eq!(
+            refused("Group", text),
+            r#"members can only be filtered by id: members[value eq "..."], members.value eq "..." or members pr"#,
+            "{text}"
+        );
+        let def = def("Group");
+        assert!(!parse(&def, text).matches(&def, &group()), "{text}");
+    }
+    assert!(refused("User", "title pr or not (Groups.display eq x)").starts_with("Groups can only"));
+}
+
+#[test]
+fn comparisons_without_an_answer_are_refused_by_attribute_and_operator() {
+    assert_eq!(refused("User", "active gt false"), "active cannot be compared with 'gt': it is a boolean");
+    assert_eq!(
+        refused("User", "title pr and not (Active CO t)"),
+        "Active cannot be compared with 'co': it is a boolean"
+    );
+    assert_eq!(
+        refused("User", "emails[primary le true]"),
+        "emails.primary cannot be compared with 'le': it is a boolean"
+    );
+    assert_eq!(refused("User", "x509Certificates gt x"), "x509Certificates cannot be compared with 'gt': it is binary");
+    assert!(refused("User", "x509Certificates[value lt x]").starts_with("x509Certificates.value cannot"));
+    assert_eq!(
+        refused("User", "meta.created gt yesterday"),
+        "meta.created cannot be compared with 'gt': the value is not a date and time"
+    );
+    assert_eq!(refused("User", "title gt null"), "title cannot be compared with 'gt': only 'eq' and 'ne' go with null");
+    selects("User", &ada(), &["x509Certificates eq MIIB", "x509Certificates co II"]);
+}
+
+#[test]
+fn a_password_cannot_be_guessed_by_filters() {
+    for text in
+        ["password sw a", "password eq a", "password pr", "not (password[value sw a])", "title pr or PASSWORD ne a"]
+    {
+        assert!(refused("User", text).ends_with("cannot be used in a filter: it is never returned"), "{text}");
+    }
+}
+
+#[test]
+fn numbers_are_compared_as_numbers_and_bare_numbers_as_text_where_the_attribute_is_text() {
+    let mut def = ResourceTypeDef::clone(&def("User"));
+    let mut schema = (*def.schema).clone();
+    let level =
+        Attribute { name: "level".into(), kind: AttributeType::Decimal, ..schema.attribute("title").unwrap().clone() };
+    schema.attributes.push(level);
+    def.schema = Arc::new(schema);
+
+    let subject = Fake::of(json!({"level": 10, "title": "10"}));
+    for text in [
+        "level eq 10",
+        "level eq 10.0",
+        "level eq \"10\"",
+        "level gt 9",
+        "level lt 1e2",
+        "level ne 11",
+        "title eq 10",
+        "title lt 9",
+    ] {
+        assert!(parse(&def, text).matches(&def, &subject), "{text}");
+    }
+    for text in ["level gt 10", "level eq ten", "level eq true", "level co 1", "title eq 10.0"] {
+        assert!(!parse(&def, text).matches(&def, &subject), "{text}");
+    }
+}
+
+#[test]
+fn an_element_that_is_no_object_is_its_own_value() {
+    let def = def("User");
+    let roles = def.schema.attribute("roles").unwrap();
+    let matches = |text: &str, element: Value| parse(&def, text).matches_element(roles, &element);
+    assert!(matches("value eq EDITOR", json!("editor")));
+    assert!(!matches("type eq editor", json!("editor")));
+    assert!(matches("type eq null and value ne x", json!("editor")));
+    assert!(matches("Value sw ed and not (primary eq true)", json!({"value": "editor"})));
+    assert!(!matches("a[b pr]", json!({"value": "editor"})));
+
+    let tags = Attribute { kind: AttributeType::String, sub_attributes: Vec::new(), case_exact: true, ..roles.clone() };
+    assert!(parse(&def, "value eq a").matches_element(&tags, &json!("a")));
+    assert!(!parse(&def, "value eq A").matches_element(&tags, &json!("a")));
+}

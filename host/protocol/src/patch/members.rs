@@ -1,0 +1,147 @@
+//! `members` of a group: rows of the store, so that what a write does to them is told as edits.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::{
+    MemberEdit,
+    place::Place,
+    write::{Mode, Writer, immutable, is_no_value},
+};
+use crate::{
+    MemberRef,
+    dialect::Rule,
+    error::Invalid,
+    filter::{Filter, Op},
+    schema::{Attribute, Mutability},
+    text,
+};
+
+impl<'a> Writer<'a> {
+    /// `add` adds rows, `replace` sets them all; `[]` and `null` then empty the group (Q17).
+    pub(super) fn write_members(&mut self, mode: Mode, place: &Place<'a>, value: Value) -> Result<(), Invalid> {
+        if place.sub.is_some_and(|sub| sub.mutability == Mutability::ReadOnly) {
+            self.tolerance.note(Rule::ReadOnlyIgnored, &place.path());
+            return Ok(());
+        }
+        if place.filter.is_some() && place.sub.is_some() {
+            return Err(immutable(&place.path()));
+        }
+        let members = self.member_refs(place.attribute, value)?;
+        match (mode, &place.filter) {
+            (Mode::Replace, None) => self.members.push(MemberEdit::Set(members)),
+            (Mode::Replace, Some(filter)) => {
+                self.members.push(without(filter));
+                self.add_members(members);
+            }
+            (Mode::Add, _) => self.add_members(members),
+        }
+        Ok(())
+    }
+
+    fn add_members(&mut self, members: Vec<MemberRef>) {
+        if !members.is_empty() {
+            self.members.push(MemberEdit::Add(members));
+        }
+    }
+
+    /// By filter, or by value (Q5): only those. Without either, everybody.
+    pub(super) fn remove_members(&mut self, place: &Place<'a>, value: Option<Value>) -> Result<(), Invalid> {
+        if place.sub.is_some_and(|sub| sub.mutability == Mutability::ReadOnly) {
+            self.tolerance.note(Rule::ReadOnlyIgnored, &place.path());
+            return Ok(());
+        }
+        match (&place.filter, value) {
+            (Some(filter), _) => self.members.push(without(filter)),
+            (None, None | Some(Value::Null)) => self.members.push(MemberEdit::Clear),
+            (None, Some(value)) => {
+                self.tolerance.note(Rule::RemoveByValue, "members");
+                let members = self.member_refs(place.attribute, value)?;
+                if !members.is_empty() {
+                    self.members.push(MemberEdit::Remove(members.into_iter().map(|member| member.value).collect()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The ids in a value for `members`, each once (Q18).
+    fn member_refs(&mut self, attribute: &Attribute, value: Value) -> Result<Vec<MemberRef>, Invalid> {
+        if is_no_value(&value) {
+            return Ok(Vec::new());
+        }
+        let values = match value {
+            Value::Array(values) => values,
+            single => {
+                self.tolerance.apply(Rule::ListAsSingle, "members")?;
+                vec![single]
+            }
+        };
+        let mut seen = HashSet::new();
+        let mut members = Vec::with_capacity(values.len());
+        for value in values {
+            let value = self.member_id(attribute, value)?;
+            if seen.insert(value.clone()) {
+                members.push(MemberRef { value });
+            }
+        }
+        Ok(members)
+    }
+
+    fn member_id(&mut self, attribute: &Attribute, member: Value) -> Result<String, Invalid> {
+        let id = match member {
+            Value::Object(parts) => {
+                let mut id = Value::Null;
+                for (key, value) in parts {
+                    match self.tolerance.sub_of("members", attribute, &key)? {
+                        Some(sub) if sub.name == "value" => id = value,
+                        Some(sub) => self.tolerance.note(Rule::ReadOnlyIgnored, &format!("members.{}", sub.name)),
+                        None => {}
+                    }
+                }
+                id
+            }
+            bare => {
+                self.tolerance.apply(Rule::MemberAsText, "members")?;
+                bare
+            }
+        };
+        let id = match id {
+            Value::String(id) => id,
+            Value::Number(number) => {
+                self.tolerance.apply(Rule::TextAsNumber, "members.value")?;
+                number.to_string()
+            }
+            Value::Null => String::new(),
+            _ => return Err(Invalid::value("members.value must be a string")),
+        };
+        if id.trim().is_empty() {
+            return Err(Invalid::value("members.value is required"));
+        }
+        text::check("members.value", &id)?;
+        Ok(id)
+    }
+}
+
+/// The removal of whom a filter selects: by id where it names ids.
+fn without(filter: &Filter) -> MemberEdit {
+    match ids(filter) {
+        Some(ids) => MemberEdit::Remove(ids),
+        None => MemberEdit::RemoveWhere(filter.clone()),
+    }
+}
+
+/// `value eq "a" or value eq "b"`; `None` for any other filter.
+fn ids(filter: &Filter) -> Option<Vec<String>> {
+    match filter {
+        Filter::Compare { path, op: Op::Eq, literal } if path.name.eq_ignore_ascii_case("value") => {
+            literal.as_text().map(|id| vec![id.into_owned()])
+        }
+        Filter::Or(any) => {
+            let parts: Option<Vec<_>> = any.iter().map(ids).collect();
+            parts.map(|parts| parts.into_iter().flatten().collect())
+        }
+        Filter::Compare { .. } | Filter::And(_) | Filter::Not(_) | Filter::Present(_) | Filter::Element { .. } => None,
+    }
+}

@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use super::{Attribute, Mutability, Registry, Resolved, ResourceTypeDef, SELECTORS, Schema};
+use crate::path::AttrPath;
+
+/// What SCIM itself needs, whatever a plugin retains: the name, the switch, and the memberships.
+const ALWAYS: [(&str, &str); 5] =
+    [("User", "userName"), ("User", "active"), ("User", "groups"), ("Group", "displayName"), ("Group", "members")];
+
+impl Registry {
+    /// The registry of one tenant: only these resource types, their schemas narrowed to what the plugin retains (nothing named:
+    /// everything). What is announced is then what is stored.
+    ///
+    /// Kept besides: what SCIM needs (`userName`, `active`, `groups` where groups are served, `displayName` and `members` of a
+    /// group, every required attribute), `externalId`, and of a multi-valued attribute `type` and `primary`, by which its
+    /// elements are told apart. Dropped: an extension of which nothing is retained, and `password`, which is never stored.
+    /// The error is a sentence for the operator.
+    pub fn narrowed(&self, kinds: &[(String, Vec<AttrPath>)]) -> Result<Self, String> {
+        if let Some((unknown, _)) = kinds.iter().find(|(name, _)| self.get(name).is_none()) {
+            return Err(format!("`{unknown}` is not a resource type"));
+        }
+        let groups_served = kinds.iter().any(|(name, _)| name == "Group");
+        let mut types = Vec::new();
+        for def in &self.types {
+            if let Some((_, retained)) = kinds.iter().find(|(name, _)| *name == def.name) {
+                types.push(Arc::new(narrow(def, retained, groups_served)?));
+            }
+        }
+        Ok(Self { types })
+    }
+}
+
+fn narrow(def: &ResourceTypeDef, retained: &[AttrPath], groups_served: bool) -> Result<ResourceTypeDef, String> {
+    let mut kept = Vec::new();
+    for path in retained {
+        kept.push(def.resolve(path).ok_or_else(|| format!("`{path}` is not an attribute of {}", def.name))?);
+    }
+    let everything = retained.is_empty();
+    let keep = |extension: Option<&Schema>, attribute: &Attribute| {
+        if attribute.mutability == Mutability::WriteOnly || (attribute.name == "groups" && !groups_served) {
+            return None;
+        }
+        let always = extension.is_none() && ALWAYS.contains(&(def.name.as_str(), attribute.name.as_str()));
+        if everything || always || attribute.required {
+            return Some(attribute.clone());
+        }
+        narrow_attribute(attribute, kept.iter().filter(|path| leads_to(path, extension, attribute)))
+    };
+    let narrow_schema = |schema: &Schema, extension: Option<&Schema>| Schema {
+        attributes: schema.attributes.iter().filter_map(|attribute| keep(extension, attribute)).collect(),
+        ..schema.clone()
+    };
+    let extensions = def.extensions.iter().map(|schema| narrow_schema(schema, Some(schema)));
+    Ok(ResourceTypeDef {
+        schema: Arc::new(narrow_schema(&def.schema, None)),
+        extensions: extensions.filter(|schema| !schema.attributes.is_empty()).map(Arc::new).collect(),
+        ..def.clone()
+    })
+}
+
+/// Whether a retained path names this attribute, a part of it, or the whole extension it belongs to.
+fn leads_to(path: &Resolved<'_>, extension: Option<&Schema>, attribute: &Attribute) -> bool {
+    path.extension.map(|schema| &schema.id) == extension.map(|schema| &schema.id)
+        && path.attribute.is_none_or(|named| named.name == attribute.name)
+}
+
+fn narrow_attribute<'a>(attribute: &Attribute, paths: impl Iterator<Item = &'a Resolved<'a>>) -> Option<Attribute> {
+    let paths: Vec<_> = paths.collect();
+    if paths.is_empty() {
+        return None;
+    }
+    if paths.iter().any(|path| path.sub.is_none()) {
+        return Some(attribute.clone());
+    }
+    let keep = |sub: &&Attribute| {
+        sub.required
+            || (attribute.multi_valued && SELECTORS.contains(&sub.name.as_str()))
+            || paths.iter().any(|path| path.sub.is_some_and(|named| named.name == sub.name))
+    };
+    let sub_attributes = attribute.sub_attributes.iter().filter(keep).cloned().collect();
+    Some(Attribute { sub_attributes, ..attribute.clone() })
+}

@@ -1,0 +1,207 @@
+//! Every part, put together: the one file that names sled and wasmtime.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Context;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use muster_http::{AdminKey, Wire, admin_router, listen, scim_router};
+use muster_model::{Clock, IdSource, OrderedIds, SystemClock, Token, TokenKey};
+use muster_plugin_wasmtime::{HostOptions, WasmtimeHost};
+use muster_service::{Parts, Service};
+use muster_store_sled::{Options, SledStore};
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::keys;
+
+/// What a test sets and a deployment does not.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// What time it is; the machine's clock if it is not given.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// The admin key; what the configuration says if it is not given.
+    pub admin_key: Option<Token>,
+    /// Where compiled plugins are kept; `compiled/` in the data folder if it is not given.
+    pub compile_cache: Option<CompileCache>,
+}
+
+/// Where compiled plugins are kept.
+#[derive(Debug, Clone)]
+pub struct CompileCache {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What authenticates what is in it.
+    pub key: [u8; 32],
+}
+
+/// A server that is ready to serve.
+#[derive(Debug)]
+pub struct App {
+    /// The use cases.
+    pub service: Arc<Service>,
+    /// The admin key.
+    pub admin_key: Token,
+    scim: TcpListener,
+    admin: TcpListener,
+    wire: Wire,
+    config: Config,
+}
+
+impl App {
+    /// Opens the store, loads the plugins that are bound, and binds both listeners. After this, connections are accepted and wait.
+    pub async fn build(config: &Config, overrides: Overrides) -> anyhow::Result<Self> {
+        let keys = config.data.join("keys");
+        let token_key = TokenKey::new(keys::read_or_make(&keys.join("token.key"))?);
+        let cache = match overrides.compile_cache {
+            Some(cache) => cache,
+            None => CompileCache {
+                folder: config.data.join("compiled"),
+                key: keys::read_or_make(&keys.join("compiled.key"))?,
+            },
+        };
+        let admin_key = match overrides.admin_key {
+            Some(key) => key,
+            None => admin_key(config, &keys)?,
+        };
+
+        let store_folder = config.data.join("store");
+        let options = Options { cache_bytes: config.store.cache_mib << 20, ..Options::default() };
+        let store = tokio::task::spawn_blocking(move || SledStore::open(&store_folder, options)).await??;
+        let host = WasmtimeHost::new(HostOptions { cache_dir: cache.folder, cache_key: cache.key })?;
+        let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let ids: Arc<dyn IdSource> = Arc::new(OrderedIds::new(clock.clone()));
+        let parts = Parts {
+            store: Arc::new(store),
+            plugins: Arc::new(host),
+            clock,
+            ids,
+            token_key: token_key.clone(),
+            limits: config.limits.service(),
+        };
+        let service = Arc::new(Service::start(parts).await?);
+        if !config.plugins.preload.as_os_str().is_empty() {
+            preload(&service, &config.plugins.preload).await?;
+        }
+
+        let metrics = metrics()?;
+        let scim = bind(config.scim.listen, "scim.listen").await?;
+        let admin = bind(config.admin.listen, "admin.listen").await?;
+        let public_origin = Some(config.scim.public_origin.clone()).filter(|origin| !origin.is_empty());
+        let scim_addr = scim.local_addr()?;
+        let wire = Wire {
+            service: service.clone(),
+            limits: config.limits.http(),
+            admin_key: AdminKey::new(token_key, &admin_key),
+            metrics: Arc::new(move || metrics.render()),
+            scim_origin: public_origin.clone().unwrap_or_else(|| format!("http://{scim_addr}")),
+            public_origin,
+        };
+        Ok(Self { service, admin_key, scim, admin, wire, config: config.clone() })
+    }
+
+    /// Where identity providers are served.
+    pub fn scim_addr(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.scim.local_addr()?)
+    }
+
+    /// Where operators are served.
+    pub fn admin_addr(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.admin.local_addr()?)
+    }
+
+    /// Serves until `stop` is done; then finishes what is in flight and closes the store.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let (tell, told) = tokio::sync::watch::channel(false);
+        let stopped = |mut told: tokio::sync::watch::Receiver<bool>| async move {
+            // The sender is dropped only after it has told: either way it is time to stop.
+            let _ = told.wait_for(|stop| *stop).await;
+        };
+        let admin_routes = admin_router(self.wire.clone());
+        let mut scim_routes = scim_router(self.wire.clone());
+        if self.config.admin.on_scim_listener {
+            scim_routes = muster_http::with_admin(self.wire.clone(), scim_routes);
+        }
+        let limits = self.config.limits.listen();
+        let scim = listen::serve(self.scim, scim_routes, limits.clone(), stopped(told.clone()));
+        let admin = listen::serve(self.admin, admin_routes, limits, stopped(told));
+        let stopping = async {
+            stop.await;
+            tracing::info!("stopping: finishing what is in flight");
+            let _ = tell.send(true);
+        };
+        tokio::join!(scim, admin, stopping);
+        self.service.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// The process has one recorder: a second server in it (in a test) shows the same numbers.
+fn metrics() -> anyhow::Result<PrometheusHandle> {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = HANDLE.get() {
+        return Ok(handle.clone());
+    }
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &DURATION_BUCKETS_S)?
+        .build_recorder();
+    let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
+    // Lost only to another server of this process that was started at the same moment.
+    let _ = metrics::set_global_recorder(recorder);
+    Ok(handle)
+}
+
+/// Upper bounds of the histogram's buckets, in seconds.
+const DURATION_BUCKETS_S: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+async fn bind(addr: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(addr).await.with_context(|| format!("configuration key `{key}`: cannot listen on {addr}"))
+}
+
+/// The environment's key, the configured file's, or one that is made at the first start.
+fn admin_key(config: &Config, keys: &Path) -> anyhow::Result<Token> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a secret comes from the environment without standing in a configuration"
+    )]
+    let given = std::env::var("MUSTER_ADMIN_KEY").ok().filter(|key| !key.is_empty());
+    if let Some(key) = given {
+        return Ok(Token::presented(&key));
+    }
+    let configured = !config.admin.key_file.as_os_str().is_empty();
+    if configured {
+        let file = &config.admin.key_file;
+        let told = || format!("configuration key `admin.key_file`: {}", file.display());
+        let key = std::fs::read_to_string(file).with_context(told)?;
+        anyhow::ensure!(!key.trim().is_empty(), "{} is empty", told());
+        return Ok(Token::presented(key.trim()));
+    }
+    let file = keys.join("admin.key");
+    let key = keys::read_or_make(&file)?;
+    tracing::info!(file = %file.display(), "the admin key is in this file");
+    Ok(Token::presented(&hex::encode(key)))
+}
+
+/// Pushes every component of a folder.
+async fn preload(service: &Service, folder: &Path) -> anyhow::Result<()> {
+    for file in components(folder)? {
+        let bytes = tokio::fs::read(&file).await.with_context(|| file.display().to_string())?;
+        service.push_plugin(bytes).await.with_context(|| format!("plugin {}", file.display()))?;
+    }
+    Ok(())
+}
+
+/// The components in a folder, by name.
+pub(crate) fn components(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("the plugin folder {}", folder.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,267 @@
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use muster_idp::{Client, sync};
+use muster_model::Token;
+use muster_service::{NewTenant, NewToken, Service};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::say;
+use super::serve::asked_to_stop;
+use crate::app::{App, Overrides, components};
+use crate::config::{AdminConfig, Config, ScimConfig};
+use crate::{keys, logging};
+
+/// Serves three vendors' tenants with sample data, to look at.
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Where identity providers are served
+    #[arg(long, default_value = "127.0.0.1:7600")]
+    listen: SocketAddr,
+    /// Where operators are served; without it, the port after --listen's, or any if that is taken
+    #[arg(long)]
+    admin_listen: Option<SocketAddr>,
+    /// The folder that holds everything; made if there is none, gone on with if there is
+    #[arg(long, default_value = "demo-data")]
+    data: PathBuf,
+    /// The folder of the plugins; without it, `plugins` beside this program
+    #[arg(long)]
+    plugins: Option<PathBuf>,
+    /// Print one JSON object a line, for scripts
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the demo remembers, in a file beside the data. A real deployment keeps no token in readable form.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    admin_key: String,
+    tenants: Vec<DemoTenant>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct DemoTenant {
+    tenant: String,
+    token: String,
+    provisioned: bool,
+}
+
+/// Which tenants there are, and which identity provider fills each.
+const TENANTS: [(&str, &str, Idp); 3] = [
+    ("poggio-demo", "poggio", Idp::Okta),
+    ("secoda-demo", "secoda", Idp::Okta),
+    ("standard-demo", "standard", Idp::Entra),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Idp {
+    Okta,
+    Entra,
+}
+
+/// How many people each sample company has.
+const PEOPLE: usize = 12;
+
+impl Demo {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let config = self.config();
+        logging::start(&config.log)?;
+        let memory = self.data.join("demo.json");
+        let mut remembered = remember(&self.data, &memory)?;
+        let overrides = Overrides { admin_key: Some(Token::presented(&remembered.admin_key)), ..Overrides::default() };
+        let app = App::build(&config, overrides).await?;
+        let (scim, admin) = (format!("http://{}", app.scim_addr()?), format!("http://{}", app.admin_addr()?));
+        let service = app.service.clone();
+        let stop = asked_to_stop()?;
+        // Dropped when setting up has failed: then there is nothing to serve.
+        let (set_up, set_up_failed) = oneshot::channel::<std::convert::Infallible>();
+        let serving = app.run(async {
+            tokio::select! {
+                () = stop => {}
+                _ = set_up_failed => {}
+            }
+        });
+        let setting_up = async {
+            let set_up = set_up;
+            self.set_up(&service, &mut remembered, &memory, &scim).await?;
+            self.tell(&remembered, &scim, &admin, &service).await?;
+            anyhow::Ok(set_up)
+        };
+        // What setting up returns is held until serving ends, by a signal.
+        let (done, ()) = tokio::join!(setting_up, serving);
+        done.map(drop)
+    }
+
+    /// Pushes the plugins, creates the tenants, has them provisioned: whatever of it was not done before.
+    async fn set_up(
+        &self,
+        service: &Service,
+        remembered: &mut Remembered,
+        memory: &Path,
+        scim: &str,
+    ) -> anyhow::Result<()> {
+        self.note(format_args!("pushing the plugins"));
+        for file in components(&self.plugin_folder()?)? {
+            let bytes = tokio::fs::read(&file).await.with_context(|| file.display().to_string())?;
+            service.push_plugin(bytes).await.with_context(|| format!("plugin {}", file.display()))?;
+        }
+        for (tenant, plugin, idp) in TENANTS {
+            let known = remembered.tenants.iter().position(|known| known.tenant == tenant);
+            let position = known.unwrap_or(remembered.tenants.len());
+            if known.is_none() {
+                let token = tenant_token(service, tenant, plugin).await?;
+                remembered.tenants.push(DemoTenant { tenant: tenant.to_owned(), token, provisioned: false });
+                keys::write_private(memory, &serde_json::to_vec_pretty(&remembered)?)?;
+            }
+            if !remembered.tenants[position].provisioned {
+                let base = format!("{scim}{}", service.show_tenant(tenant).await?.base_path);
+                self.provision(tenant, &base, &remembered.tenants[position].token, idp).await?;
+                remembered.tenants[position].provisioned = true;
+                keys::write_private(memory, &serde_json::to_vec_pretty(&remembered)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn config(&self) -> Config {
+        let mut config = Config {
+            data: self.data.clone(),
+            scim: ScimConfig { listen: self.listen, ..ScimConfig::default() },
+            admin: AdminConfig { listen: self.admin_addr(), on_scim_listener: true, ..AdminConfig::default() },
+            ..Config::default()
+        };
+        // The demo's own lines are what a person wants to read; what goes wrong is still told.
+        "warn".clone_into(&mut config.log.filter);
+        config
+    }
+
+    /// The given one; else the next port, if it is free; else any.
+    fn admin_addr(&self) -> SocketAddr {
+        let any = SocketAddr::new(self.listen.ip(), 0);
+        let next = self.listen.port().checked_add(1).filter(|_| self.listen.port() != 0);
+        let next = next.map(|port| SocketAddr::new(self.listen.ip(), port));
+        let free = next.filter(|addr| std::net::TcpListener::bind(addr).is_ok());
+        self.admin_listen.or(free).unwrap_or(any)
+    }
+
+    fn plugin_folder(&self) -> anyhow::Result<PathBuf> {
+        if let Some(folder) = &self.plugins {
+            return Ok(folder.clone());
+        }
+        let program = std::env::current_exe()?;
+        let folder = program.parent().context("this program stands in a folder")?.join("plugins");
+        if !folder.is_dir() {
+            bail!(
+                "there is no folder {}: build the plugins with `cargo xtask build`, or name them with --plugins",
+                folder.display()
+            );
+        }
+        Ok(folder)
+    }
+
+    async fn provision(&self, tenant: &str, base: &str, token: &str, idp: Idp) -> anyhow::Result<()> {
+        let (people, mut groups) = muster_idp::sample(&format!("{tenant}.example.com"), PEOPLE);
+        if tenant == "poggio-demo" {
+            groups.clear(); // Poggio has no groups.
+        }
+        let told = |progress: sync::Progress| {
+            let (users, pushed) = (progress.created + progress.updated, progress.groups);
+            let done = users == people.len() && pushed == groups.len();
+            let line = format!(
+                "{idp:?} provisions {tenant}: {users} of {} users, {pushed} of {} groups",
+                people.len(),
+                groups.len()
+            );
+            self.progress(&line, done);
+        };
+        match idp {
+            Idp::Okta => sync::okta(&Client::okta(base, token), &people, &groups, told).await?,
+            Idp::Entra => sync::entra(&Client::entra(base, token), &people, &groups, told).await?,
+        };
+        Ok(())
+    }
+
+    async fn tell(&self, remembered: &Remembered, scim: &str, admin: &str, service: &Service) -> anyhow::Result<()> {
+        let admin_base = format!("{admin}/admin/v1");
+        let (key, mut bases) = (&remembered.admin_key, Vec::new());
+        for known in &remembered.tenants {
+            let base = format!("{scim}{}", service.show_tenant(&known.tenant).await?.base_path);
+            bases.push((known, base));
+        }
+        if self.json {
+            for (known, base) in bases {
+                say(json!({ "tenant": known.tenant, "scim_base": base, "token": known.token }))?;
+            }
+            say(json!({ "admin_base": admin_base, "admin_key": key }))?;
+            return say(json!({ "ready": true }));
+        }
+        for (known, base) in bases {
+            say(format!("\n{}", known.tenant))?;
+            say(format!("  SCIM base  {base}"))?;
+            say(format!("  token      {}", known.token))?;
+            say(format!("  try        curl -H 'Authorization: Bearer {}' '{base}/Users?count=2'", known.token))?;
+        }
+        say("\noperator")?;
+        say(format!("  admin API  {admin_base}"))?;
+        say(format!("  admin key  {key}"))?;
+        say(format!("  try        curl -H 'Authorization: Bearer {key}' {admin_base}/tenants"))?;
+        say(format!("             curl -H 'Authorization: Bearer {key}' '{admin_base}/tenants/secoda-demo/tasks'"))?;
+        say(format!("             curl {admin}/metrics"))?;
+        say(format!(
+            "\nServing from {}. Ctrl-C ends it; started again, it goes on with what is there.",
+            self.data.display()
+        ))
+    }
+
+    /// A line about what is being done, for people.
+    fn note(&self, what: std::fmt::Arguments<'_>) {
+        if !self.json {
+            let _ = writeln!(std::io::stderr(), "{what}");
+        }
+    }
+
+    /// A line that replaces itself on a terminal; elsewhere only the last of it is written.
+    fn progress(&self, line: &str, done: bool) {
+        let terminal = std::io::stderr().is_terminal();
+        if self.json || (!terminal && !done) {
+            return;
+        }
+        let (before, after) = (if terminal { "\r\x1b[K" } else { "" }, if done { "\n" } else { "" });
+        // Progress that cannot be shown is no reason to stop.
+        let _ = write!(std::io::stderr(), "{before}{line}{after}");
+    }
+}
+
+/// What an earlier demo on this folder remembered; a new admin key if there was none.
+fn remember(data: &Path, memory: &Path) -> anyhow::Result<Remembered> {
+    match std::fs::read(memory) {
+        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", memory.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if data.join("store").exists() {
+                bail!("{} holds a deployment that is no demo; choose another folder with --data", data.display());
+            }
+            let mut key = [0; 32];
+            getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+            let remembered = Remembered { admin_key: hex::encode(key), tenants: Vec::new() };
+            keys::write_private(memory, &serde_json::to_vec_pretty(&remembered)?)?;
+            Ok(remembered)
+        }
+        Err(error) => Err(error).with_context(|| memory.display().to_string()),
+    }
+}
+
+/// A token of the tenant, which is created unless an interrupted demo had created it.
+async fn tenant_token(service: &Service, tenant: &str, plugin: &str) -> anyhow::Result<String> {
+    if service.show_tenant(tenant).await.is_ok() {
+        let new = NewToken { label: "demo".to_owned(), expires_in_s: None };
+        return Ok(service.issue_token(tenant, new).await?.token.reveal().to_owned());
+    }
+    let new = NewTenant { name: tenant.to_owned(), plugin: plugin.to_owned(), config: json!({}) };
+    let (_, token) = service.create_tenant(new).await?;
+    Ok(token.token.reveal().to_owned())
+}

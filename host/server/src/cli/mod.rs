@@ -1,0 +1,84 @@
+//! The command line: one file a command.
+
+mod admin_client;
+mod demo;
+mod plugin;
+mod serve;
+mod tenant;
+mod token;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A SCIM 2.0 server whose behaviour each tenant's WebAssembly plugin decides.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves until SIGTERM or Ctrl-C.
+    Serve(serve::Serve),
+    /// Serves three vendors' tenants with sample data, to look at.
+    Demo(demo::Demo),
+    /// Tenants and their plugin bindings, on a running server.
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
+    /// Tokens of a tenant, on a running server.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Plugins, on a running server.
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+}
+
+/// Which server, and how to answer.
+#[derive(Debug, Args)]
+struct Remote {
+    /// The admin listener of a running server
+    #[arg(long, env = "MUSTER_SERVER", default_value = "http://127.0.0.1:7601")]
+    server: String,
+    /// The admin key
+    #[arg(long, env = "MUSTER_ADMIN_KEY", hide_env_values = true)]
+    admin_key: String,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    pub fn run(self) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            match self.command {
+                Command::Serve(serve) => serve.run().await,
+                Command::Demo(demo) => demo.run().await,
+                Command::Tenant(tenant) => tenant.run().await,
+                Command::Token(token) => token.run().await,
+                Command::Plugin(plugin) => plugin.run().await,
+            }
+        })
+    }
+}
+
+/// Writes one line of a command's answer. A reader that has gone away (`muster ... | head`) ends the command without a panic.
+fn say(line: impl std::fmt::Display) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// A configuration on the command line: JSON, or `@file`.
+fn config(text: &str) -> anyhow::Result<serde_json::Value> {
+    use anyhow::Context;
+    let text = match text.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).with_context(|| format!("--config {file}"))?,
+        None => text.to_owned(),
+    };
+    serde_json::from_str(&text).context("--config is not JSON")
+}

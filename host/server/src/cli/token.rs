@@ -1,0 +1,76 @@
+use clap::Subcommand;
+use serde_json::json;
+
+use super::admin_client::AdminClient;
+use super::tenant::plain;
+use super::{Remote, say};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Token {
+    /// Issues one more token; it is shown this once
+    Issue {
+        tenant: String,
+        /// What to call it
+        #[arg(long, default_value = "")]
+        label: String,
+        /// After how many days it stops working; never, without it
+        #[arg(long)]
+        expires_in_days: Option<u32>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Lists a tenant's tokens, without their secrets
+    List {
+        tenant: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Revokes a token, at once
+    Revoke {
+        tenant: String,
+        /// Its id, as `list` shows it
+        id: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
+
+const SECONDS_A_DAY: u64 = 24 * 60 * 60;
+
+impl Token {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Issue { tenant, label, expires_in_days, remote } => {
+                let seconds = expires_in_days.map(|days| u64::from(days) * SECONDS_A_DAY);
+                let body = json!({ "label": label, "expires_in_s": seconds });
+                let answer = AdminClient::new(&remote)?.post(&format!("/tenants/{tenant}/tokens"), &body).await?;
+                if remote.json {
+                    return say(answer);
+                }
+                say(format!("id       {}", plain(&answer["id"])))?;
+                say(format!("token    {}   (shown this once)", plain(&answer["token"])))?;
+                say(format!("expires  {}", answer["expires"].as_str().unwrap_or("never")))
+            }
+            Self::List { tenant, remote } => {
+                let answer = AdminClient::new(&remote)?.get(&format!("/tenants/{tenant}/tokens")).await?;
+                if remote.json {
+                    return say(answer);
+                }
+                for token in answer["tokens"].as_array().into_iter().flatten() {
+                    let state = match (token["live"] == true, token["revoked"].as_str(), token["expires"].as_str()) {
+                        (true, _, Some(at)) => format!("live, expires {at}"),
+                        (true, _, None) => "live".to_owned(),
+                        (false, Some(at), _) => format!("revoked {at}"),
+                        (false, None, at) => format!("expired {}", at.unwrap_or_default()),
+                    };
+                    say(format!("{}   {state}   {}", plain(&token["id"]), plain(&token["label"])))?;
+                }
+                Ok(())
+            }
+            Self::Revoke { tenant, id, remote } => {
+                AdminClient::new(&remote)?.delete(&format!("/tenants/{tenant}/tokens/{id}")).await?;
+                if remote.json { say(json!({ "revoked": id })) } else { say(format!("revoked {id}")) }
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! See the library of this crate.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use muster_server::cli::Cli;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        #[expect(clippy::print_stderr, reason = "the last word of a command goes to the terminal")]
+        Err(error) => {
+            eprintln!("muster: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

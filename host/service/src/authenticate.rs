@@ -1,0 +1,149 @@
+use std::sync::Arc;
+
+use muster_model::{Actor, RequestId, Timestamp, Token, TokenId};
+use muster_plugin::Call;
+
+use crate::binding::Bound;
+use crate::tenants::Tenant;
+use crate::{ScimError, Service};
+
+/// Where a path enters: under a plugin's base path, or under `/t/{tenant}/scim/v2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// The part of the path that is the base.
+    pub prefix: String,
+    /// The tenant that the path names, if it names one.
+    pub tenant: Option<String>,
+}
+
+/// Who asks: an authenticated tenant, with the one version of its plugin that decides this request.
+///
+/// There is no way to make one but [`Service::authenticate`], and no use case without one.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) bound: Arc<Bound>,
+    pub(crate) token: TokenId,
+    pub(crate) request: RequestId,
+    pub(crate) now: Timestamp,
+    pub(crate) base: String,
+}
+
+impl Caller {
+    /// Whose request this is.
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// The plugin that decides it.
+    pub fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    /// The URL that the tenant's resources stand under, as the client knows it.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Token(self.token.clone())
+    }
+
+    pub(crate) fn call(&self) -> Call<'_> {
+        Call { tenant: &self.tenant.id, request: &self.request, now: self.now, config: &self.bound.config }
+    }
+}
+
+/// The tenant's SCIM endpoint under its own name.
+const NAMED_PREFIX: &str = "/t/";
+const NAMED_SUFFIX: &str = "/scim/v2";
+
+impl Service {
+    /// Splits a path into where it enters and what is asked for there; `None` if no tenant is served under it.
+    pub fn mount<'p>(&self, path: &'p str) -> Option<(Mount, &'p str)> {
+        if let Some(named) = path.strip_prefix(NAMED_PREFIX) {
+            let (tenant, _) = named.split_once('/')?;
+            let rest = under(&named[tenant.len()..], NAMED_SUFFIX)?;
+            let prefix = format!("{NAMED_PREFIX}{tenant}{NAMED_SUFFIX}");
+            return Some((Mount { prefix, tenant: Some(tenant.to_owned()) }, rest));
+        }
+        let view = self.tenants.view();
+        let (base, rest) = view.base_paths().iter().find_map(|base| Some((base, under(path, base)?)))?;
+        Some((Mount { prefix: base.clone(), tenant: None }, rest))
+    }
+
+    /// Finds out who asks (`RFC 7644 §2`, and Q14 for the forms that a token arrives in).
+    ///
+    /// A path that names another tenant is refused like any wrong token: it says nothing about whether that tenant exists.
+    pub fn authenticate(
+        &self,
+        authorization: Option<&str>,
+        mount: &Mount,
+        request: RequestId,
+        origin: &str,
+    ) -> Result<Caller, ScimError> {
+        let now = self.parts.clock.now();
+        let presented = authorization.and_then(bare_token).ok_or(ScimError::Unauthorized)?;
+        let hash = self.parts.token_key.hash(&Token::presented(presented));
+        let view = self.tenants.view();
+        let (token, tenant) = view.by_token(&hash, now).ok_or(ScimError::Unauthorized)?;
+        if mount.tenant.as_ref().is_some_and(|named| named != tenant.id.as_str()) {
+            return Err(ScimError::Unauthorized);
+        }
+        tenant.admit().map_err(|retry_after_s| ScimError::TooManyRequests {
+            per_second: self.parts.limits.requests_per_second,
+            retry_after_s: retry_after_s.max(1),
+        })?;
+        let bound = tenant.bound.load_full().ok_or(ScimError::PluginNotLoaded)?;
+        if mount.tenant.is_none() && mount.prefix != bound.plugin.manifest().base_path {
+            return Err(ScimError::NoSuchEndpoint { path: mount.prefix.clone() });
+        }
+        let base = format!("{origin}{}", mount.prefix);
+        Ok(Caller { tenant: tenant.clone(), bound, token: token.id.clone(), request, now, base })
+    }
+}
+
+/// What stands behind `base` in `path`, if it stands under it.
+fn under<'p>(path: &'p str, base: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(base)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
+/// The token without any number of `Bearer` words before it, in any case, and without blanks around it (Q14).
+fn bare_token(header: &str) -> Option<&str> {
+    let mut rest = header.trim();
+    while let Some((word, behind)) = rest.split_once(|c: char| c.is_ascii_whitespace()) {
+        if !word.eq_ignore_ascii_case("bearer") {
+            break;
+        }
+        rest = behind.trim_start();
+    }
+    (!rest.is_empty()).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q14_every_form_of_the_header_gives_the_same_token() {
+        for header in ["t0k", "Bearer t0k", "bearer t0k", "Bearer Bearer t0k", "  BEARER   t0k  ", "Bearer\tt0k"] {
+            assert_eq!(bare_token(header), Some("t0k"), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn other_schemes_and_nothing_are_no_token() {
+        assert_eq!(bare_token("Basic YWRhOnNlY3JldA=="), Some("Basic YWRhOnNlY3JldA=="), "it opens nothing");
+        assert_eq!(bare_token(""), None);
+        assert_eq!(bare_token("   "), None);
+    }
+
+    #[test]
+    fn a_path_is_under_a_base_only_at_a_slash() {
+        assert_eq!(under("/scim/v2/Users", "/scim/v2"), Some("/Users"));
+        assert_eq!(under("/scim/v2", "/scim/v2"), Some(""));
+        assert_eq!(under("/scim/v2//Users", "/scim/v2"), Some("//Users"));
+        assert_eq!(under("/scim/v22/Users", "/scim/v2"), None);
+    }
+}

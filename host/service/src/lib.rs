@@ -1,0 +1,81 @@
+//! The use cases: what Muster does, without a wire, a store engine or a plugin runtime named.
+//!
+//! [`Service`] is all of it; [`Caller`] is who asks, and can only be had from [`Service::authenticate`]. Read `create.rs` first: it is the
+//! heart, and the others follow its order (normalise, map, plan, commit).
+
+mod admin;
+mod authenticate;
+mod binding;
+mod create;
+mod delete;
+mod discovery;
+mod error;
+mod get;
+mod list;
+mod mapped;
+mod members;
+mod patch;
+mod replace;
+mod reply;
+mod retry;
+mod settings;
+mod tenants;
+
+use std::sync::Arc;
+
+use muster_model::{Clock, IdSource, TokenKey};
+use muster_plugin::PluginHost;
+use muster_store::Store;
+
+pub use admin::{AccountView, IssuedToken, NewTenant, NewToken, PluginView, TenantView, TokenView};
+pub use authenticate::{Caller, Mount};
+pub use binding::Bound;
+pub use error::{AdminError, ScimError, Wire};
+pub use list::ListRequest;
+pub use patch::Expected;
+pub use reply::Reply;
+pub use settings::{HostSettings, UnknownMembers, WithoutMembers};
+pub use tenants::Tenant;
+
+/// Limits of the service, each with its unit.
+#[derive(Debug, Clone)]
+pub struct ServiceLimits {
+    /// Requests per second that one tenant may make before it is told 429. Entra alone wants 25.
+    pub requests_per_second: u32,
+    /// How often a use case is run again because another write came between (a write is retried at once; it never waits).
+    pub attempts: u32,
+}
+
+impl Default for ServiceLimits {
+    fn default() -> Self {
+        Self { requests_per_second: 20_000, attempts: 32 }
+    }
+}
+
+/// What the service is made of.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Where plugins run.
+    pub plugins: Arc<dyn PluginHost>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where new ids come from.
+    pub ids: Arc<dyn IdSource>,
+    /// What token hashes are made with.
+    pub token_key: TokenKey,
+    /// How much of everything.
+    pub limits: ServiceLimits,
+}
+
+/// Everything that Muster does.
+#[derive(Debug)]
+pub struct Service {
+    parts: Parts,
+    tenants: tenants::Tenants,
+    /// Plugins that were loaded in this process, so that tenants share one compiled copy.
+    loaded: std::sync::Mutex<std::collections::HashMap<muster_model::PluginDigest, Arc<dyn muster_plugin::Plugin>>>,
+    /// One change of tenants, tokens or bindings at a time in this process.
+    administration: tokio::sync::Mutex<()>,
+}

@@ -1,0 +1,134 @@
+//! From a document to what is stored of it: the plugin's account, and the names under which it is found.
+
+use muster_model::{Account, Event, IndexEntry, Key, NewTask, Record, ResourceId, ResourceType};
+use muster_plugin::PlanChange;
+use muster_protocol::filter::canonical_path;
+use muster_protocol::path::AttrPath;
+use muster_protocol::schema::ResourceTypeDef;
+use muster_protocol::{Document, normalise, text};
+use serde_json::Value;
+
+use crate::authenticate::Caller;
+use crate::binding::{count_failure, kind};
+use crate::{HostSettings, ScimError};
+
+/// What a write will store of a resource.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Mapped {
+    pub document: Document,
+    pub account: Account,
+    pub keys: Vec<Key>,
+    pub index: Vec<IndexEntry>,
+}
+
+impl Mapped {
+    /// Whether storing it would change nothing: a repeated sync.
+    pub(crate) fn is_in(&self, record: &Record) -> bool {
+        self.document == record.document && self.account == record.account
+    }
+}
+
+/// Asks the tenant's plugin what a resource becomes, and narrows the resource to what is retained.
+pub(crate) fn map(
+    caller: &Caller,
+    resource_type: &ResourceType,
+    id: ResourceId,
+    full: &Document,
+    current: Option<&Account>,
+) -> Result<Mapped, ScimError> {
+    let plugin = caller.bound.plugin.as_ref();
+    let account = plugin
+        .to_account(&caller.call(), kind(resource_type)?, id, full, current)
+        .inspect_err(|error| count_failure(&caller.tenant.id, plugin, error))?;
+    let served = caller.bound.served(resource_type)?;
+    let document = normalise::retain(served, full);
+    let keys = keys(served, resource_type, &document, &account, &caller.bound.settings)?;
+    let index = index(resource_type, &document, &caller.bound.settings);
+    Ok(Mapped { document, account, keys, index })
+}
+
+/// Asks the tenant's plugin what is to happen after a change.
+pub(crate) fn plan(
+    caller: &Caller,
+    resource_type: &ResourceType,
+    id: ResourceId,
+    event: Event,
+    (before, after): (Option<&Account>, Option<&Account>),
+    member: Option<ResourceId>,
+) -> Result<Vec<NewTask>, ScimError> {
+    let plugin = caller.bound.plugin.as_ref();
+    let kind = kind(resource_type)?;
+    if !plugin.manifest().resource(kind).is_some_and(|plan| plan.plans_on.has(event)) {
+        return Ok(Vec::new());
+    }
+    let change = PlanChange { event, kind, id, before, after, member, signal: None };
+    let planned =
+        plugin.plan(&caller.call(), &change).inspect_err(|error| count_failure(&caller.tenant.id, plugin, error))?;
+    let task = |task: muster_plugin::PlannedTask| NewTask {
+        resource_type: resource_type.clone(),
+        id,
+        idempotency_key: task.idempotency_key,
+        action: task.action,
+        arguments: task.arguments,
+        destructive: task.destructive,
+        plugin: plugin.digest(),
+    };
+    Ok(planned.into_iter().map(task).collect())
+}
+
+/// Which event an update is.
+pub(crate) fn update_event(before: &Document, after: &Document) -> Event {
+    match (before.is_active(), after.is_active()) {
+        (true, false) => Event::Deactivated,
+        (false, true) => Event::Reactivated,
+        (true, true) | (false, false) => Event::Updated,
+    }
+}
+
+/// What must be unique: `userName` or `displayName`, and whatever the plugin's account is known by.
+fn keys(
+    def: &ResourceTypeDef,
+    resource_type: &ResourceType,
+    document: &Document,
+    account: &Account,
+    settings: &HostSettings,
+) -> Result<Vec<Key>, ScimError> {
+    let own = match resource_type.as_str() {
+        "User" => document.text("userName").map(|name| ("username", name)),
+        "Group" if !settings.duplicate_group_names => document.text("displayName").map(|name| ("displayname", name)),
+        _ => None,
+    };
+    let mut keys: Vec<Key> = own.into_iter().map(|(attribute, value)| key(attribute, value)).collect();
+    for given in &account.keys {
+        let path = AttrPath::parse(&given.attribute, &|urn| def.is_schema(urn))?;
+        let found = key(&canonical_path(def, &path), &given.value);
+        if !keys.contains(&found) {
+            keys.push(found);
+        }
+    }
+    Ok(keys)
+}
+
+fn key(attribute: &str, value: &str) -> Key {
+    Key { attribute: attribute.to_owned(), folded: text::fold(value) }
+}
+
+/// What a resource is found by without being unique (`muster_store::INDEXED`).
+fn index(resource_type: &ResourceType, document: &Document, settings: &HostSettings) -> Vec<IndexEntry> {
+    let entry = |attribute: &str, value: String| IndexEntry { attribute: attribute.to_owned(), value };
+    let mut index = Vec::new();
+    if let Some(external) = document.text("externalId") {
+        index.push(entry("externalid", external.to_owned()));
+    }
+    if resource_type == &ResourceType::GROUP && settings.duplicate_group_names {
+        index.extend(document.text("displayName").map(|name| entry("displayname", text::fold(name))));
+    }
+    let emails = document.get("emails").and_then(Value::as_array).into_iter().flatten();
+    for email in emails.filter_map(|email| email.get("value")?.as_str()) {
+        let found = entry("emails.value", text::fold(email));
+        if !index.contains(&found) {
+            index.push(found);
+        }
+    }
+    index
+}

@@ -1,0 +1,202 @@
+//! Membership: from what a client wrote to rows that are added and removed.
+
+use std::collections::BTreeMap;
+
+use muster_model::{ResourceId, ResourceType};
+use muster_protocol::MemberRef;
+use muster_protocol::filter::Filter;
+use muster_protocol::patch::MemberEdit;
+use muster_store::{Member, Write};
+use serde_json::json;
+
+use crate::authenticate::Caller;
+use crate::retry::Attempt;
+use crate::settings::UnknownMembers;
+use crate::{ScimError, Service};
+
+/// How many rows are read at once, where all of a group's are wanted.
+pub(crate) const MEMBERS_A_READ: usize = 1000;
+
+/// Rows that a write adds and removes, in the order in which they came; only those that change something.
+#[derive(Debug, Default)]
+pub(crate) struct RowChanges {
+    pub added: Vec<Member>,
+    pub removed: Vec<ResourceId>,
+    /// The rows were decided from the whole group, so it must not have changed meanwhile.
+    pub from_whole: bool,
+}
+
+impl RowChanges {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+
+    pub(crate) fn writes(&self, group: ResourceId) -> impl Iterator<Item = Write> {
+        let removed = self.removed.iter().map(move |member| Write::RemoveMember { group, member: *member });
+        let added = self.added.iter().map(move |member| Write::AddMember { group, member: member.clone() });
+        removed.chain(added)
+    }
+}
+
+impl Service {
+    /// Finds the members that a client names; those that do not exist are left out or refused, as the tenant has it (Q18).
+    ///
+    /// Ids of other tenants are unknown ids: the directory is bound to this tenant.
+    pub(crate) async fn known_members(&self, caller: &Caller, named: &[MemberRef]) -> Result<Vec<Member>, Attempt> {
+        let mut known = Vec::with_capacity(named.len());
+        for reference in named {
+            match self.member(caller, &reference.value).await? {
+                Some(member) => known.push(member),
+                None if caller.bound.settings.unknown_members == UnknownMembers::Refuse => {
+                    let shown: String = reference.value.chars().filter(|c| !c.is_control()).take(64).collect();
+                    let detail = format!("members: there is no resource {shown}");
+                    return Err(muster_protocol::Invalid::value(detail).into());
+                }
+                None => {
+                    metrics::counter!("muster_unknown_members_total").increment(1);
+                    tracing::info!(tenant.id = %caller.tenant.id, request.id = %caller.request, "a member that does not exist was left out");
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    async fn member(&self, caller: &Caller, id: &str) -> Result<Option<Member>, ScimError> {
+        let Some(id) = ResourceId::parse(id) else { return Ok(None) };
+        for resource_type in [ResourceType::USER, ResourceType::GROUP] {
+            if caller.tenant.directory.get(&resource_type, id).await?.is_some() {
+                return Ok(Some(Member { id, resource_type }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// All members of a group, by id.
+    pub(crate) async fn all_members(&self, caller: &Caller, group: ResourceId) -> Result<Vec<Member>, ScimError> {
+        let mut all = Vec::new();
+        loop {
+            let after = all.last().map(|member: &Member| member.id);
+            let page = caller.tenant.directory.members(group, after, MEMBERS_A_READ).await?;
+            let last = page.len() < MEMBERS_A_READ;
+            all.extend(page);
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// What a sequence of edits does to a group's rows. Adding and removing by id read only those rows; what speaks of the whole group
+    /// (`replace`, `remove` without a value, a filter that is more than ids) reads all of it.
+    pub(crate) async fn row_changes(
+        &self,
+        caller: &Caller,
+        group: ResourceId,
+        edits: &[MemberEdit],
+    ) -> Result<RowChanges, Attempt> {
+        let from_whole = edits.iter().any(|edit| match edit {
+            MemberEdit::Add(_) | MemberEdit::Remove(_) => false,
+            MemberEdit::RemoveWhere(_) | MemberEdit::Clear | MemberEdit::Set(_) => true,
+        });
+        let mut rows = Rows::new();
+        if from_whole {
+            for member in self.all_members(caller, group).await? {
+                rows.insert(member.id, (Some(member.clone()), Some(member)));
+            }
+        }
+        for edit in edits {
+            match edit {
+                MemberEdit::Add(named) => self.add_rows(caller, group, named, from_whole, &mut rows).await?,
+                MemberEdit::Set(named) => {
+                    empty(&mut rows);
+                    self.add_rows(caller, group, named, from_whole, &mut rows).await?;
+                }
+                MemberEdit::Clear => empty(&mut rows),
+                MemberEdit::Remove(ids) => {
+                    let ids: Vec<ResourceId> = ids.iter().filter_map(|id| ResourceId::parse(id)).collect();
+                    if !from_whole {
+                        self.read_rows(caller, group, &ids, &mut rows).await?;
+                    }
+                    for id in ids {
+                        if let Some((_, after)) = rows.get_mut(&id) {
+                            *after = None;
+                        }
+                    }
+                }
+                MemberEdit::RemoveWhere(filter) => {
+                    let def = caller.bound.served(&ResourceType::GROUP)?;
+                    for (_, after) in rows.values_mut() {
+                        if after.as_ref().is_some_and(|member| selects(def, filter, member)) {
+                            *after = None;
+                        }
+                    }
+                }
+            }
+        }
+        let mut changes = RowChanges { from_whole, ..RowChanges::default() };
+        for (id, (before, after)) in rows {
+            match (before, after) {
+                (None, Some(member)) => changes.added.push(member),
+                (Some(_), None) => changes.removed.push(id),
+                (None, None) | (Some(_), Some(_)) => {}
+            }
+        }
+        Ok(changes)
+    }
+
+    async fn add_rows(
+        &self,
+        caller: &Caller,
+        group: ResourceId,
+        named: &[MemberRef],
+        from_whole: bool,
+        rows: &mut Rows,
+    ) -> Result<(), Attempt> {
+        let mut known = self.known_members(caller, named).await?;
+        // A group that contains itself makes every walk through groups endless.
+        known.retain(|member| member.id != group);
+        if !from_whole {
+            let ids: Vec<ResourceId> = known.iter().map(|member| member.id).collect();
+            self.read_rows(caller, group, &ids, rows).await?;
+        }
+        for member in known {
+            let (_, after) = rows.entry(member.id).or_default();
+            *after = Some(member);
+        }
+        Ok(())
+    }
+
+    /// Reads how rows are, for ids that were not spoken of yet.
+    async fn read_rows(
+        &self,
+        caller: &Caller,
+        group: ResourceId,
+        ids: &[ResourceId],
+        rows: &mut Rows,
+    ) -> Result<(), ScimError> {
+        let new: Vec<ResourceId> = ids.iter().copied().filter(|id| !rows.contains_key(id)).collect();
+        let are = caller.tenant.directory.are_members(group, &new).await?;
+        for (id, is) in new.into_iter().zip(are) {
+            // For a row that is only looked at, the kind does not matter: it is removed by id, or stays as it is.
+            let row = is.then_some(Member { id, resource_type: ResourceType::USER });
+            rows.insert(id, (row.clone(), row));
+        }
+        Ok(())
+    }
+}
+
+/// Every id that is spoken of: how it was, and how it will be.
+type Rows = BTreeMap<ResourceId, (Option<Member>, Option<Member>)>;
+
+fn empty(rows: &mut Rows) {
+    for (_, after) in rows.values_mut() {
+        *after = None;
+    }
+}
+
+/// Whether a value path's filter selects a member.
+fn selects(def: &muster_protocol::schema::ResourceTypeDef, filter: &Filter, member: &Member) -> bool {
+    let members = muster_protocol::path::AttrPath { urn: None, name: "members".into(), sub: None };
+    let element = json!({ "value": member.id.to_string(), "type": member.resource_type.as_str() });
+    let attribute = def.resolve(&members).and_then(|resolved| resolved.attribute);
+    attribute.is_some_and(|attribute| filter.matches_element(attribute, &element))
+}

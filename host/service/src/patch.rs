@@ -1,0 +1,173 @@
+use muster_model::{Event, Record, ResourceId, ResourceType, Version};
+use muster_protocol::Document;
+use muster_protocol::dialect::Rewrite;
+use muster_protocol::patch::{self, MemberEdit, PatchRequest};
+use muster_protocol::project::Projection;
+use muster_store::Write;
+use serde_json::Value;
+
+use crate::authenticate::Caller;
+use crate::create::change_of;
+use crate::mapped::{map, plan, update_event};
+use crate::members::RowChanges;
+use crate::reply::{Reply, location};
+use crate::retry::Attempt;
+use crate::{ScimError, Service};
+
+/// Which versions a client is willing to change: its `If-Match` (RFC 7644 §3.14).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Expected {
+    /// Whatever it is.
+    #[default]
+    Any,
+    /// One of these.
+    OneOf(Vec<Version>),
+}
+
+impl Expected {
+    /// Whether there is a condition at all.
+    pub(crate) const fn is_conditional(&self) -> bool {
+        matches!(self, Self::OneOf(_))
+    }
+
+    /// 412 if this is not a version that the client expects.
+    pub(crate) fn check(&self, version: Version) -> Result<(), ScimError> {
+        match self {
+            Self::Any => Ok(()),
+            Self::OneOf(versions) if versions.contains(&version) => Ok(()),
+            Self::OneOf(_) => Err(ScimError::PreconditionFailed),
+        }
+    }
+}
+
+/// A group of more members than this is answered without a body, unless the client says which attributes it wants.
+const MEMBERS_IN_A_PATCH_REPLY: u64 = 100;
+
+/// How a resource shall be.
+#[derive(Debug)]
+pub(crate) struct Update<'a> {
+    /// The whole document as it shall be, before it is narrowed; `None`: only memberships change, and the mapping is not asked.
+    pub document: Option<Document>,
+    /// What happens to the members, in order.
+    pub members: Vec<MemberEdit>,
+    /// What was forgiven.
+    pub rewrites: Vec<Rewrite>,
+    /// What the client expects.
+    pub expected: &'a Expected,
+}
+
+impl Service {
+    /// Changes parts of a resource, all of them or none (RFC 7644 §3.5.2).
+    pub async fn patch(
+        &self,
+        caller: &Caller,
+        resource_type: &ResourceType,
+        id: &str,
+        body: Value,
+        expected: &Expected,
+        projection: &Projection,
+    ) -> Result<Reply, ScimError> {
+        caller.bound.accepted(resource_type)?;
+        let id = ResourceId::parse(id).ok_or_else(|| caller.bound.not_found(resource_type, id))?;
+        let request = patch::parse(body)?;
+        let mut retries = self.retries();
+        let record = loop {
+            let attempt = self.patch_known(caller, resource_type, id, &request, expected).await;
+            if let Some(record) = retries.settle(attempt)? {
+                break record;
+            }
+        };
+        if resource_type == &ResourceType::GROUP
+            && !projection.is_explicit()
+            && caller.tenant.directory.member_count(id).await? > MEMBERS_IN_A_PATCH_REPLY
+        {
+            let location = location(caller, resource_type, &id.to_string());
+            return Ok(Reply { resource: None, version: record.version, location, created: false });
+        }
+        self.reply(caller, &record, projection).await
+    }
+
+    /// One attempt at applying the operations.
+    async fn patch_known(
+        &self,
+        caller: &Caller,
+        resource_type: &ResourceType,
+        id: ResourceId,
+        request: &PatchRequest,
+        expected: &Expected,
+    ) -> Result<Record, Attempt> {
+        let accepted = caller.bound.accepted(resource_type)?;
+        let current = self.current(caller, resource_type, id, expected).await?;
+        let patched = patch::apply(accepted, &caller.bound.profile, &current.document, request)?;
+        let only_members = !patched.members.is_empty() && patched.document == current.document;
+        let document = (!only_members).then_some(patched.document);
+        let update = Update { document, members: patched.members, rewrites: patched.rewrites, expected };
+        self.update(caller, current, update).await
+    }
+
+    /// One attempt at making a resource what it shall be: one commit, or none if it is so already.
+    pub(crate) async fn update(&self, caller: &Caller, current: Record, update: Update<'_>) -> Result<Record, Attempt> {
+        let resource_type = current.resource_type.clone();
+        let id = current.id;
+        let rows = match update.members.as_slice() {
+            [] => RowChanges::default(),
+            edits => self.row_changes(caller, id, edits).await?,
+        };
+        let mapped = match &update.document {
+            Some(document) => Some(map(caller, &resource_type, id, document, Some(&current.account))?),
+            None => None,
+        };
+        let next = mapped.filter(|mapped| !mapped.is_in(&current)).map(|mapped| Record {
+            modified: caller.now,
+            version: current.version.next(),
+            document: mapped.document,
+            account: mapped.account,
+            plugin: caller.bound.plugin.digest(),
+            keys: mapped.keys,
+            index: mapped.index,
+            ..current.clone()
+        });
+        if next.is_none() && rows.is_empty() {
+            return Ok(current);
+        }
+
+        let after = next.as_ref().unwrap_or(&current);
+        let sides = (Some(&current.account), Some(&after.account));
+        let mut tasks = Vec::new();
+        let event = match &next {
+            Some(next) => {
+                let event = update_event(&current.document, &next.document);
+                tasks.extend(plan(caller, &resource_type, id, event, sides, None)?);
+                event
+            }
+            None if rows.added.is_empty() => Event::MemberRemoved,
+            None => Event::MemberAdded,
+        };
+        for member in &rows.removed {
+            tasks.extend(plan(caller, &resource_type, id, Event::MemberRemoved, sides, Some(*member))?);
+        }
+        for member in &rows.added {
+            tasks.extend(plan(caller, &resource_type, id, Event::MemberAdded, sides, Some(member.id))?);
+        }
+
+        let before = next.as_ref().map(|_| &current);
+        let mut change = change_of(caller, event, before, next.as_ref(), &current);
+        change.members_added = rows.added.iter().map(|member| member.id).collect();
+        change.members_removed.clone_from(&rows.removed);
+        change.rewrites = update.rewrites;
+        // Rows that were decided one by one do not care for the group's version: two requests that add different members both win.
+        let must_be_current = rows.from_whole || update.expected.is_conditional();
+        let own = match &next {
+            Some(next) => Write::Replace { record: Box::new(next.clone()), expected: current.version },
+            None => Write::Touch {
+                resource_type: resource_type.clone(),
+                id,
+                expected: must_be_current.then_some(current.version),
+            },
+        };
+        let writes = std::iter::once(own).chain(rows.writes(id)).collect();
+        let touched = self.commit(caller, &resource_type, writes, change, tasks).await?;
+        let touched = touched.into_iter().find(|record| record.id == id);
+        Ok(next.or(touched).unwrap_or(current))
+    }
+}

@@ -1,0 +1,121 @@
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use governor::{DefaultDirectRateLimiter, Quota};
+use muster_model::{TenantId, TenantRow, Timestamp, TokenHash, TokenRow};
+use muster_store::Directory;
+
+use crate::binding::Bound;
+
+/// One tenant as requests meet it.
+pub struct Tenant {
+    /// Its name.
+    pub id: TenantId,
+    /// Its part of the store: whoever has the tenant reaches no other's.
+    pub(crate) directory: Arc<dyn Directory>,
+    /// Its plugin; `None` if that could not be loaded. A request takes it once, so that it is decided by one version.
+    pub(crate) bound: ArcSwapOption<Bound>,
+    limiter: DefaultDirectRateLimiter,
+}
+
+impl std::fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tenant").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Tenant {
+    pub(crate) fn new(id: TenantId, directory: Arc<dyn Directory>, per_second: u32, bound: Option<Bound>) -> Self {
+        let quota = Quota::per_second(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN));
+        let bound = ArcSwapOption::from(bound.map(Arc::new));
+        Self { id, directory, bound, limiter: DefaultDirectRateLimiter::direct(quota) }
+    }
+
+    /// `Err`: in how many seconds there is room for one more request.
+    pub(crate) fn admit(&self) -> Result<(), u64> {
+        use governor::clock::{Clock as _, DefaultClock};
+        self.limiter.check().map_err(|until| {
+            let wait = until.wait_time_from(DefaultClock::default().now());
+            wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+        })
+    }
+}
+
+/// All tenants and tokens, as one value that is replaced whole: a revoked token stops at once, and no request waits for a lock.
+#[derive(Debug, Default)]
+pub(crate) struct Tenants {
+    view: ArcSwap<View>,
+}
+
+#[derive(Debug, Default, Clone)]
+pub(crate) struct View {
+    by_name: HashMap<TenantId, Arc<Tenant>>,
+    rows: HashMap<TenantId, TenantRow>,
+    by_token: HashMap<[u8; 32], TokenRow>,
+    base_paths: Vec<String>,
+}
+
+impl Tenants {
+    pub(crate) fn view(&self) -> arc_swap::Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// Changes the view; the caller holds the service's administration lock.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut View)) {
+        let mut view = View::clone(&self.view.load());
+        change(&mut view);
+        view.base_paths = view
+            .by_name
+            .values()
+            .filter_map(|tenant| Some(tenant.bound.load().as_ref()?.plugin.manifest().base_path.clone()))
+            .collect();
+        view.base_paths.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        view.base_paths.dedup();
+        self.view.store(Arc::new(view));
+    }
+}
+
+impl View {
+    pub(crate) fn tenant(&self, id: &TenantId) -> Option<&Arc<Tenant>> {
+        self.by_name.get(id)
+    }
+
+    pub(crate) fn row(&self, id: &TenantId) -> Option<&TenantRow> {
+        self.rows.get(id)
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &TenantRow> {
+        self.rows.values()
+    }
+
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = &TokenRow> {
+        self.by_token.values()
+    }
+
+    /// The base paths of the bound plugins, longest first.
+    pub(crate) fn base_paths(&self) -> &[String] {
+        &self.base_paths
+    }
+
+    /// The live token with this hash, and its tenant.
+    pub(crate) fn by_token(&self, hash: &TokenHash, now: Timestamp) -> Option<(&TokenRow, &Arc<Tenant>)> {
+        let row = self.by_token.get(hash.as_bytes())?;
+        (row.hash.matches(hash) && row.is_live(now)).then_some(())?;
+        Some((row, self.by_name.get(&row.tenant)?))
+    }
+
+    pub(crate) fn put_tenant(&mut self, row: TenantRow, tenant: Arc<Tenant>) {
+        self.by_name.insert(row.id.clone(), tenant);
+        self.rows.insert(row.id.clone(), row);
+    }
+
+    pub(crate) fn put_row(&mut self, row: TenantRow) {
+        self.rows.insert(row.id.clone(), row);
+    }
+
+    pub(crate) fn put_token(&mut self, row: TokenRow) {
+        self.by_token.insert(*row.hash.as_bytes(), row);
+    }
+}

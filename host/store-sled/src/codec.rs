@@ -1,0 +1,310 @@
+//! What a row holds, as bytes.
+//!
+//! Small facts (ids, counters) are bare. Everything else is a *value*: a format byte, then the bytes themselves ([`WHOLE`]) or, where
+//! they are many, how many parts they are in and what they must add up to ([`IN_PARTS`]). sled checks what it reads back from its log by
+//! a CRC of its own; the sum of a value in parts is there because its parts are read one by one, while they may be replaced.
+//!
+//! A record is told in two pieces of JSON behind a fixed head. The committer needs version and names only, and must not spend its time
+//! on reading documents:
+//!
+//! ```text
+//! version u64 | modified i64 | length of names u32 | names: keys, index | body: created, document, account, plugin
+//! ```
+
+use std::ops::Deref;
+
+use muster_model::{
+    Account, IndexEntry, Key, NewTask, PluginDigest, Record, ResourceId, ResourceType, Task, Timestamp, Version,
+};
+use muster_protocol::Document;
+use muster_store::StoreError;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sled::IVec;
+
+use crate::keys;
+
+/// The format byte of a value that stands in its own row.
+const WHOLE: u8 = 1;
+/// The format byte of a value that stands in rows of its own.
+const IN_PARTS: u8 = 2;
+
+/// How large a row's value can be, in bytes. sled writes a page above 128 KiB to a file of its own, which it never syncs, and a page
+/// holds up to 20 rows.
+pub(crate) const MAX_PART_BYTES: usize = 5 * 1024;
+
+const HEAD_BYTES: usize = 8 + 8 + 4;
+
+/// A value as it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Value {
+    bytes: IVec,
+    /// The format byte is part of the row, but not of the value.
+    from: usize,
+}
+
+impl Deref for Value {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.from..]
+    }
+}
+
+/// The row of a value: the value itself, or the way to its parts.
+pub(crate) enum Row {
+    Whole(Value),
+    Parts { count: u32, sum: u64 },
+}
+
+/// The rows of a value: the first is for its own key, the others are its parts.
+pub(crate) fn rows(value: &[u8]) -> (Vec<u8>, std::slice::Chunks<'_, u8>) {
+    if value.len() < MAX_PART_BYTES {
+        return ([&[WHOLE], value].concat(), [].chunks(MAX_PART_BYTES));
+    }
+    let parts = value.chunks(MAX_PART_BYTES);
+    // 2^32 parts would be 20 TiB.
+    let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+    ([&[IN_PARTS][..], &count.to_be_bytes(), &sum(value).to_be_bytes()].concat(), parts)
+}
+
+/// What [`rows`] put into the value's own row.
+pub(crate) fn row(bytes: IVec) -> Result<Row, StoreError> {
+    match bytes.split_first() {
+        Some((&WHOLE, _)) => Ok(Row::Whole(Value { bytes, from: 1 })),
+        Some((&IN_PARTS, rest)) => match (rest.first_chunk(), rest.last_chunk()) {
+            (Some(count), Some(sum)) if rest.len() == 12 => {
+                Ok(Row::Parts { count: u32::from_be_bytes(*count), sum: u64::from_be_bytes(*sum) })
+            }
+            _ => Err(damaged("a value")),
+        },
+        Some(_) | None => Err(damaged("a value")),
+    }
+}
+
+/// Reads a value; `get` reads one row.
+///
+/// Each `get` sees whole batches, but between two of them a batch may come: then the parts do not add up, and all is read again.
+/// If they do not add up though nothing came between, they are damaged.
+pub(crate) fn load(
+    key: &[u8],
+    get: impl Fn(&[u8]) -> Result<Option<IVec>, StoreError>,
+) -> Result<Option<Value>, StoreError> {
+    let Some(mut own) = get(key)? else { return Ok(None) };
+    loop {
+        let (count, expected) = match row(own.clone())? {
+            Row::Whole(value) => return Ok(Some(value)),
+            Row::Parts { count, sum } => (count, sum),
+        };
+        let mut bytes = Vec::new();
+        for number in 0..count {
+            if let Some(part) = get(&keys::part(key, number))? {
+                bytes.extend_from_slice(&part);
+            }
+        }
+        if sum(&bytes) == expected {
+            return Ok(Some(Value { bytes: bytes.into(), from: 0 }));
+        }
+        match get(key)? {
+            None => return Ok(None),
+            Some(again) if again == own => return Err(damaged("a value in parts")),
+            Some(again) => own = again,
+        }
+    }
+}
+
+/// FNV-1a, 64 bits: against mix-ups, not against an attacker.
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// What a record is found by.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Names {
+    pub(crate) keys: Vec<Key>,
+    pub(crate) index: Vec<IndexEntry>,
+}
+
+#[derive(Serialize)]
+struct NamesRef<'a> {
+    keys: &'a [Key],
+    index: &'a [IndexEntry],
+}
+
+#[derive(Serialize)]
+struct BodyRef<'a> {
+    created: Timestamp,
+    document: &'a Document,
+    account: &'a Account,
+    plugin: PluginDigest,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    created: Timestamp,
+    document: Document,
+    account: Account,
+    plugin: PluginDigest,
+}
+
+pub(crate) fn encode_record(record: &Record) -> Result<Vec<u8>, StoreError> {
+    let names = encode(&NamesRef { keys: &record.keys, index: &record.index })?;
+    let body = encode(&BodyRef {
+        created: record.created,
+        document: &record.document,
+        account: &record.account,
+        plugin: record.plugin,
+    })?;
+    let length = u32::try_from(names.len()).map_err(unencodable)?;
+    Ok([&head(record.version, record.modified)[..], &length.to_be_bytes(), &names, &body].concat())
+}
+
+pub(crate) fn decode_record(kind: &ResourceType, id: ResourceId, bytes: &[u8]) -> Result<Record, StoreError> {
+    let Split { version, modified, names, body } = split(bytes)?;
+    let Names { keys, index } = decode(names, "a record")?;
+    let Body { created, document, account, plugin } = decode(body, "a record")?;
+    let resource_type = kind.clone();
+    Ok(Record { id, resource_type, created, modified, version, document, account, plugin, keys, index })
+}
+
+/// The version of a record, without reading the rest.
+pub(crate) fn record_version(bytes: &[u8]) -> Result<Version, StoreError> {
+    split(bytes).map(|parts| parts.version)
+}
+
+/// The names of a record, without reading its document.
+pub(crate) fn record_names(bytes: &[u8]) -> Result<Names, StoreError> {
+    split(bytes).and_then(|parts| decode(parts.names, "a record"))
+}
+
+/// The same record with another version and time.
+pub(crate) fn touched(bytes: &[u8], version: Version, modified: Timestamp) -> Result<Vec<u8>, StoreError> {
+    let head = head(version, modified);
+    let rest = bytes.get(head.len()..).ok_or_else(|| damaged("a record"))?;
+    Ok([&head[..], rest].concat())
+}
+
+fn head(version: Version, modified: Timestamp) -> [u8; 16] {
+    let mut head = [0; 16];
+    head[..8].copy_from_slice(&version.0.to_be_bytes());
+    head[8..].copy_from_slice(&modified.as_millis().to_be_bytes());
+    head
+}
+
+/// A record's bytes, told apart.
+struct Split<'a> {
+    version: Version,
+    modified: Timestamp,
+    names: &'a [u8],
+    body: &'a [u8],
+}
+
+fn split(bytes: &[u8]) -> Result<Split<'_>, StoreError> {
+    let parts = || {
+        let (head, rest) = bytes.split_first_chunk::<HEAD_BYTES>()?;
+        let version = Version(u64::from_be_bytes(*head.first_chunk()?));
+        let modified = Timestamp::from_millis(i64::from_be_bytes(*head[8..].first_chunk()?));
+        let length = usize::try_from(u32::from_be_bytes(*head.last_chunk()?)).ok()?;
+        let (names, body) = rest.split_at_checked(length)?;
+        Some(Split { version, modified, names, body })
+    };
+    parts().ok_or_else(|| damaged("a record"))
+}
+
+/// A task as the caller can write it; the committer puts `change` before it.
+pub(crate) fn encode_task(at: Timestamp, task: &NewTask) -> Result<Vec<u8>, StoreError> {
+    Ok([&at.as_millis().to_be_bytes()[..], &encode(task)?].concat())
+}
+
+pub(crate) fn task_row(change: u64, encoded: &[u8]) -> Vec<u8> {
+    [&change.to_be_bytes()[..], encoded].concat()
+}
+
+pub(crate) fn decode_task(seq: u64, bytes: &[u8]) -> Result<Task, StoreError> {
+    let parts = || {
+        let (change, rest) = bytes.split_first_chunk()?;
+        let (at, task) = rest.split_first_chunk()?;
+        Some((u64::from_be_bytes(*change), Timestamp::from_millis(i64::from_be_bytes(*at)), task))
+    };
+    let (change, at, task) = parts().ok_or_else(|| damaged("a task"))?;
+    Ok(Task { seq, change, at, task: decode(task, "a task")? })
+}
+
+pub(crate) fn number(bytes: Option<IVec>) -> Result<u64, StoreError> {
+    match bytes {
+        None => Ok(0),
+        Some(bytes) => Ok(u64::from_be_bytes(bytes.as_ref().try_into().map_err(|_| damaged("a counter"))?)),
+    }
+}
+
+/// The last `seq` of the log, and of the outbox.
+pub(crate) fn heads(bytes: Option<IVec>) -> Result<(u64, u64), StoreError> {
+    let Some(bytes) = bytes else { return Ok((0, 0)) };
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(log), Some(outbox)) if bytes.len() == 16 => Ok((u64::from_be_bytes(*log), u64::from_be_bytes(*outbox))),
+        _ => Err(damaged("a counter")),
+    }
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(unencodable)
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
+    // The error's text could quote what was stored.
+    serde_json::from_slice(bytes).map_err(|_| damaged(what))
+}
+
+fn unencodable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}
+
+pub(crate) fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(format!("{what} cannot be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn stored(value: &[u8]) -> BTreeMap<Vec<u8>, IVec> {
+        let (own, parts) = rows(value);
+        let parts = (0..).zip(parts).map(|(number, part)| (keys::part(b"\x00B", number), part.into()));
+        parts.chain([(b"\x00B".to_vec(), own.into())]).collect()
+    }
+
+    #[test]
+    fn values_of_any_size_are_read_back_from_rows_that_are_small() {
+        for length in [0, 1, MAX_PART_BYTES - 1, MAX_PART_BYTES, MAX_PART_BYTES + 1, 50 * MAX_PART_BYTES] {
+            let value: Vec<u8> = (0..length).map(|n| u8::try_from(n / 100 % 256).unwrap()).collect();
+            let rows = stored(&value);
+            assert!(rows.values().all(|row| row.len() <= MAX_PART_BYTES));
+            let loaded = load(b"\x00B", |key| Ok(rows.get(key).cloned())).unwrap().unwrap();
+            assert!(*loaded == *value, "{length}");
+        }
+    }
+
+    #[test]
+    fn parts_that_change_while_they_are_read_are_read_again() {
+        let (old, new) = (stored(&vec![1; 20_000]), stored(&vec![2; 20_000]));
+        let reads = RefCell::new(0);
+        let loaded = load(b"\x00B", |key| {
+            *reads.borrow_mut() += 1;
+            Ok(if *reads.borrow() <= 3 { old.get(key) } else { new.get(key) }.cloned())
+        });
+        assert!(*loaded.unwrap().unwrap() == vec![2; 20_000]);
+    }
+
+    #[test]
+    fn a_missing_or_changed_part_is_damage() {
+        let mut rows = stored(&vec![1; 20_000]);
+        rows.insert(keys::part(b"\x00B", 1), IVec::from(&[7; MAX_PART_BYTES][..]));
+        assert!(matches!(load(b"\x00B", |key| Ok(rows.get(key).cloned())), Err(StoreError::Damaged(_))));
+        rows.remove(&keys::part(b"\x00B", 1));
+        assert!(matches!(load(b"\x00B", |key| Ok(rows.get(key).cloned())), Err(StoreError::Damaged(_))));
+        assert!(matches!(row(IVec::from(&[9, 9][..])), Err(StoreError::Damaged(_))));
+    }
+}

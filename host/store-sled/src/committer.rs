@@ -1,0 +1,175 @@
+//! The one thread that writes.
+//!
+//! It takes everything that waits, checks each commit against the store and the commits before it in the batch, applies what holds as one
+//! batch, flushes once, syncs once, and answers all. There is no timer: while one batch is being synced the next one gathers.
+//!
+//! sled's `flush` starts the writing (`sync_file_range`) and does not wait for the disk: what makes a batch durable is the `fdatasync`
+//! on sled's file that follows it. After any error on the way nobody knows what a restart will find; so nothing is written any more, all
+//! commits are refused, and `/readyz` fails, until a restart has recovered.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use muster_store::StoreError;
+use sled::IVec;
+use tokio::sync::oneshot;
+
+use crate::core::{Core, Opened, closed};
+use crate::flight::{Outcome, Writes};
+use crate::keys::Space;
+use crate::open::Mark;
+use crate::options::SyncHook;
+use crate::prepared::Work;
+use crate::staging::{Made, Staging};
+
+/// How many commits can wait for the committer. Beyond that they are refused: an answer at once is better than one after the client
+/// has given up.
+pub const MAX_WAITING_COMMITS: usize = 1024;
+
+struct Job {
+    work: Work,
+    answer: oneshot::Sender<Result<Made, StoreError>>,
+}
+
+/// The way to the committer. Dropping it lets the committer finish what waits, and waits for that.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    jobs: Mutex<Option<SyncSender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Committer {
+    /// `batch` is the number of the latest batch in the store.
+    pub(crate) fn start(
+        core: Arc<Core>,
+        opened: Arc<Opened>,
+        batch: u64,
+        before_sync: Option<SyncHook>,
+    ) -> io::Result<Self> {
+        let (sender, jobs) = sync_channel(MAX_WAITING_COMMITS);
+        let mut writer = Writer { core, opened, batch, before_sync };
+        let thread = std::thread::Builder::new().name("muster-commit".to_owned()).spawn(move || writer.run(&jobs))?;
+        Ok(Self { jobs: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Waits until the work is durable, or refused. It is done even if nobody waits any more.
+    pub(crate) async fn commit(&self, work: Work) -> Result<Made, StoreError> {
+        let (answer, made) = oneshot::channel();
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
+        jobs.try_send(Job { work, answer }).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Unavailable("too many commits are waiting".into()),
+            TrySendError::Disconnected(_) => closed(),
+        })?;
+        drop(jobs);
+        // The committer drops an answer only when it panics.
+        made.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the write was interrupted".into())))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// Accepts nothing more, and blocks until what was accepted is done.
+    pub(crate) fn finish(&self) {
+        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // Its panics are caught where they happen.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+struct Writer {
+    core: Arc<Core>,
+    opened: Arc<Opened>,
+    /// The number of the latest batch.
+    batch: u64,
+    before_sync: Option<SyncHook>,
+}
+
+impl Writer {
+    fn run(&mut self, jobs: &Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let batch = std::iter::once(first).chain(jobs.try_iter().take(MAX_WAITING_COMMITS)).collect();
+            // sled has assertions on its write path. A panic must not leave commits waiting for ever.
+            if catch_unwind(AssertUnwindSafe(|| self.write(batch))).is_err() {
+                self.core.break_down("the write path panicked".to_owned());
+                self.core.flights.end(Outcome::Failed);
+            }
+        }
+    }
+
+    fn write(&mut self, batch: Vec<Job>) {
+        let mut writes = Writes::new();
+        let mut turns = Vec::new();
+        let mut answers = Vec::new();
+        for Job { work, answer } in batch {
+            let mut staging = Staging::new(&self.opened.db, &writes);
+            let made = self.core.sound().and_then(|()| work.apply(&mut staging));
+            if made.is_ok() {
+                let (own, came_and_went) = staging.into_parts();
+                writes.extend(own);
+                turns.extend(came_and_went);
+            }
+            answers.push((answer, made));
+        }
+        // Refusals wait as well: a key may be taken by a commit of this very batch.
+        let durable = if writes.is_empty() { Ok(()) } else { self.make_durable(writes) };
+        if durable.is_ok() {
+            self.core.lists.apply(turns);
+        }
+        for (answer, made) in answers {
+            let made = match &durable {
+                Ok(()) => made,
+                Err(why) => Err(StoreError::Unavailable(why.clone().into())),
+            };
+            // Whoever asked may be gone.
+            let _ = answer.send(made);
+        }
+    }
+
+    fn make_durable(&mut self, mut writes: Writes) -> Result<(), String> {
+        self.batch += 1;
+        writes.insert(Space::deployment().format(), Some(IVec::from(&Mark::row(self.batch)[..])));
+        let mut batch = sled::Batch::default();
+        for (key, row) in &writes {
+            match row {
+                Some(row) => batch.insert(&key[..], row),
+                None => batch.remove(&key[..]),
+            }
+        }
+        self.core.flights.begin(Arc::new(writes));
+        match self.persist(batch) {
+            Ok(()) => {
+                self.core.synced();
+                self.core.flights.end(Outcome::Durable);
+                Ok(())
+            }
+            Err(why) => {
+                self.core.break_down(why.clone());
+                self.core.flights.end(Outcome::Failed);
+                Err(why)
+            }
+        }
+    }
+
+    fn persist(&self, batch: sled::Batch) -> Result<(), String> {
+        self.opened.db.apply_batch(batch).map_err(|error| error.to_string())?;
+        if let Some(SyncHook(before_sync)) = &self.before_sync {
+            before_sync().map_err(|error| error.to_string())?;
+        }
+        self.opened.db.flush().map_err(|error| error.to_string())?;
+        self.opened.data.sync_data().map_err(|error| error.to_string())?;
+        self.opened.marker.set(self.batch).map_err(|error| error.to_string())
+    }
+}

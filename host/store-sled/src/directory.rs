@@ -1,0 +1,117 @@
+//! One tenant's part of the store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use muster_model::{Key, LogEntry, Record, ResourceId, ResourceType, Task};
+use muster_store::{Commit, Committed, Directory, Listing, Member, OutboxReader, Query, StoreError};
+
+use crate::codec;
+use crate::committer::Committer;
+use crate::core::Core;
+use crate::keys::{Space, last_id, last_number};
+use crate::prepared::{Prepared, Work};
+use crate::query;
+use crate::reader::Reader;
+
+/// How often a key may change hands while its holder is looked up. Each time takes a whole commit, between two reads of microseconds.
+const MAX_TURNS: usize = 16;
+
+#[derive(Debug)]
+pub(crate) struct SledDirectory {
+    pub(crate) core: Arc<Core>,
+    pub(crate) committer: Arc<Committer>,
+    pub(crate) space: Space,
+}
+
+#[async_trait]
+impl Directory for SledDirectory {
+    async fn get(&self, kind: &ResourceType, id: ResourceId) -> Result<Option<Record>, StoreError> {
+        self.core.read(|reader| reader.record(&self.space, kind, id)).await
+    }
+
+    async fn find(&self, kind: &ResourceType, key: &Key) -> Result<Option<Record>, StoreError> {
+        self.core.read(|reader| self.holder(reader, kind, key)).await
+    }
+
+    async fn list(&self, query: &Query) -> Result<Listing, StoreError> {
+        query::list(&self.core, &self.space, query).await
+    }
+
+    async fn members(
+        &self,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        let members = self.space.members(group);
+        let range = match after {
+            Some(after) => members.after(&self.space.member(group, after)),
+            None => members,
+        };
+        self.core.read(|reader| reader.page(range, limit)?.iter().map(|(key, row)| member(key, row)).collect()).await
+    }
+
+    async fn member_count(&self, group: ResourceId) -> Result<u64, StoreError> {
+        self.core.read(|reader| codec::number(reader.get(self.space.member_count(group))?)).await
+    }
+
+    async fn are_members(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<bool>, StoreError> {
+        let is_member =
+            |reader: &Reader<'_>, id: &ResourceId| reader.get(self.space.member(group, *id)).map(|row| row.is_some());
+        self.core.read(|reader| ids.iter().map(|id| is_member(reader, id)).collect()).await
+    }
+
+    async fn groups_of(&self, member: ResourceId) -> Result<Vec<ResourceId>, StoreError> {
+        self.core.read(|reader| reader.ids(self.space.groups(member))).await
+    }
+
+    async fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        let entry = |(key, change): (sled::IVec, codec::Value)| {
+            let seq = last_number(&key).ok_or_else(|| codec::damaged("a change"))?;
+            Ok(LogEntry { seq, change: codec::decode(&change, "a change")? })
+        };
+        let range = self.space.changes(after);
+        self.core.read(|reader| reader.values(range, limit)?.into_iter().map(entry).collect()).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let prepared = Prepared::new(self.space.clone(), commit)?;
+        let made = self.committer.commit(Work::Commit(Box::new(prepared))).await?;
+        let touched = made.touched.iter().map(|(kind, id, record)| codec::decode_record(kind, *id, record));
+        Ok(Committed { seq: made.seq, touched: touched.collect::<Result<_, _>>()? })
+    }
+}
+
+#[async_trait]
+impl OutboxReader for SledDirectory {
+    async fn tasks(&self, after: u64, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let task = |(key, task): (sled::IVec, codec::Value)| {
+            codec::decode_task(last_number(&key).ok_or_else(|| codec::damaged("a task"))?, &task)
+        };
+        let range = self.space.tasks(after);
+        self.core.read(|reader| reader.values(range, limit)?.into_iter().map(task).collect()).await
+    }
+}
+
+impl SledDirectory {
+    /// The record that holds a key. Key and record are read one after the other: if they disagree, a commit came between, and
+    /// the key leads somewhere else now. If it keeps leading astray, the store is damaged.
+    fn holder(&self, reader: &Reader<'_>, kind: &ResourceType, key: &Key) -> Result<Option<Record>, StoreError> {
+        for _ in 0..MAX_TURNS {
+            let row = reader.get(self.space.unique(kind, &key.attribute, &key.folded))?;
+            let Some(id) = row.as_deref().and_then(last_id) else { return Ok(None) };
+            match reader.record(&self.space, kind, id)? {
+                Some(record) if record.keys.contains(key) => return Ok(Some(record)),
+                Some(_) | None => {}
+            }
+        }
+        Err(codec::damaged("a key"))
+    }
+}
+
+fn member(key: &[u8], row: &[u8]) -> Result<Member, StoreError> {
+    let kind = std::str::from_utf8(row).map_err(|_| codec::damaged("a member"))?;
+    let id = last_id(key).ok_or_else(|| codec::damaged("a member"))?;
+    Ok(Member { id, resource_type: ResourceType::new(kind) })
+}

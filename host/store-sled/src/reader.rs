@@ -1,0 +1,162 @@
+//! Reads that know what they have read.
+
+use std::cell::RefCell;
+
+use muster_model::{Record, ResourceId, ResourceType};
+use muster_store::{Rows, StoreError};
+use sled::{IVec, Tree};
+
+use crate::codec::{self, Value};
+use crate::flight::Seen;
+use crate::keys::{Range, Space, last_id};
+
+/// Reads of one answer. They see the tree as it is, written to disk or not: [`crate::core::Core::read`] waits for that afterwards.
+pub(crate) struct Reader<'a> {
+    tree: &'a Tree,
+    seen: RefCell<Seen>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(tree: &'a Tree) -> Self {
+        Self { tree, seen: RefCell::default() }
+    }
+
+    pub(crate) fn into_seen(self) -> Seen {
+        self.seen.into_inner()
+    }
+
+    pub(crate) fn get(&self, key: Vec<u8>) -> Result<Option<IVec>, StoreError> {
+        let row = self.peek(&key)?;
+        self.seen.borrow_mut().points.push(key);
+        Ok(row)
+    }
+
+    pub(crate) fn value(&self, key: Vec<u8>) -> Result<Option<Value>, StoreError> {
+        // The parts need no mention: whoever writes them writes the value's own row.
+        let value = codec::load(&key, |key| self.peek(key))?;
+        self.seen.borrow_mut().points.push(key);
+        Ok(value)
+    }
+
+    /// The rows of a range, at most `limit`.
+    pub(crate) fn page(&self, range: Range, limit: usize) -> Result<Vec<(IVec, IVec)>, StoreError> {
+        let rows = self.rows(&range).take(limit).collect::<Result<Vec<_>, _>>()?;
+        let read = match rows.last() {
+            Some((last, _)) if rows.len() == limit => range.through(last),
+            Some(_) | None => range,
+        };
+        self.saw(read);
+        Ok(rows)
+    }
+
+    /// The values of a range, at most `limit`.
+    pub(crate) fn values(&self, range: Range, limit: usize) -> Result<Vec<(IVec, Value)>, StoreError> {
+        let mut values = Vec::new();
+        for (key, row) in self.page(range, limit)? {
+            values.extend(self.loaded(&key, row)?.map(|value| (key, value)));
+        }
+        Ok(values)
+    }
+
+    /// The rows of a range, one by one; for [`Reader::saw`] the caller has to care.
+    pub(crate) fn rows(&self, range: &Range) -> impl Iterator<Item = Result<(IVec, IVec), StoreError>> + use<> {
+        self.tree.range(&range.start[..]..&range.end[..]).map(|row| row.map_err(failed))
+    }
+
+    /// The value whose row came with a range; `None` if it was removed since.
+    pub(crate) fn loaded(&self, key: &[u8], row: IVec) -> Result<Option<Value>, StoreError> {
+        match codec::row(row)? {
+            codec::Row::Whole(value) => Ok(Some(value)),
+            codec::Row::Parts { .. } => codec::load(key, |key| self.peek(key)),
+        }
+    }
+
+    pub(crate) fn saw(&self, range: Range) {
+        self.seen.borrow_mut().ranges.push(range);
+    }
+
+    /// A read that the caller reports with [`Reader::saw`].
+    pub(crate) fn peek(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        self.tree.get(key).map_err(failed)
+    }
+
+    pub(crate) fn record(
+        &self,
+        space: &Space,
+        kind: &ResourceType,
+        id: ResourceId,
+    ) -> Result<Option<Record>, StoreError> {
+        let value = self.value(space.record(kind, id))?;
+        value.map(|value| codec::decode_record(kind, id, &value)).transpose()
+    }
+
+    pub(crate) fn ids(&self, range: Range) -> Result<Vec<ResourceId>, StoreError> {
+        let rows = self.page(range, usize::MAX)?;
+        rows.iter().map(|(key, _)| last_id(key).ok_or_else(|| codec::damaged("an id"))).collect()
+    }
+}
+
+/// The memberships of one tenant, for filters.
+pub(crate) struct Memberships<'a> {
+    reader: &'a Reader<'a>,
+    space: &'a Space,
+    /// What went wrong, or whether anything was asked: a filter can only answer yes or no.
+    asked: RefCell<Result<bool, StoreError>>,
+}
+
+impl<'a> Memberships<'a> {
+    pub(crate) fn new(reader: &'a Reader<'a>, space: &'a Space) -> Self {
+        Self { reader, space, asked: RefCell::new(Ok(false)) }
+    }
+
+    /// To be called when all was asked: reports what was read, and fails if any of it failed.
+    pub(crate) fn finish(self) -> Result<(), StoreError> {
+        // Both directions of a row are written in one batch: one of them is enough.
+        if self.asked.into_inner()? {
+            self.reader.saw(self.space.memberships());
+        }
+        Ok(())
+    }
+
+    fn answer(&self, answer: Result<bool, StoreError>) -> bool {
+        let mut asked = self.asked.borrow_mut();
+        match answer {
+            Ok(answer) => {
+                if let Ok(asked) = &mut *asked {
+                    *asked = true;
+                }
+                answer
+            }
+            Err(error) => {
+                *asked = Err(error);
+                false
+            }
+        }
+    }
+
+    fn any(&self, range: &Range) -> bool {
+        self.answer(self.reader.rows(range).next().transpose().map(|row| row.is_some()))
+    }
+}
+
+impl Rows for Memberships<'_> {
+    fn is_member(&self, group: ResourceId, member: ResourceId) -> bool {
+        self.answer(self.reader.peek(&self.space.member(group, member)).map(|row| row.is_some()))
+    }
+
+    fn has_members(&self, group: ResourceId) -> bool {
+        self.any(&self.space.members(group))
+    }
+
+    fn has_groups(&self, member: ResourceId) -> bool {
+        self.any(&self.space.groups(member))
+    }
+}
+
+/// What a failure of sled means to whoever reads.
+pub(crate) fn failed(error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Corruption { .. } => StoreError::Damaged("the database cannot be read".to_owned()),
+        other => StoreError::Unavailable(Box::new(other)),
+    }
+}

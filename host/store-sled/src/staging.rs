@@ -1,0 +1,117 @@
+//! One commit on its way into a batch: it sees the store, the commits before it in the batch, and what it has written itself.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use muster_model::{ResourceId, ResourceType};
+use muster_store::StoreError;
+use sled::{IVec, Tree};
+
+use crate::codec::{self, Value};
+use crate::flight::Writes;
+use crate::keys::{self, Range, last_id};
+use crate::lists::Turn;
+use crate::reader::failed;
+
+/// What a commit writes, and what comes of it.
+pub(crate) struct Staging<'a> {
+    tree: &'a Tree,
+    before: &'a Writes,
+    own: Writes,
+    turns: Vec<Turn>,
+}
+
+/// What a commit made of itself: [`muster_store::Committed`], still encoded.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    pub(crate) seq: u64,
+    pub(crate) touched: Vec<(ResourceType, ResourceId, Value)>,
+}
+
+impl<'a> Staging<'a> {
+    pub(crate) fn new(tree: &'a Tree, before: &'a Writes) -> Self {
+        Self { tree, before, own: Writes::new(), turns: Vec::new() }
+    }
+
+    pub(crate) fn into_parts(self) -> (Writes, Vec<Turn>) {
+        (self.own, self.turns)
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        match self.own.get(key).or_else(|| self.before.get(key)) {
+            Some(row) => Ok(row.clone()),
+            None => self.tree.get(key).map_err(failed),
+        }
+    }
+
+    pub(crate) fn has(&self, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.get(key)?.is_some())
+    }
+
+    pub(crate) fn put(&mut self, key: Vec<u8>, row: impl Into<IVec>) {
+        self.own.insert(key, Some(row.into()));
+    }
+
+    pub(crate) fn delete(&mut self, key: Vec<u8>) {
+        self.own.insert(key, None);
+    }
+
+    pub(crate) fn value(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        codec::load(key, |key| self.get(key))
+    }
+
+    /// Writes a value, in parts if it is large, over what was there.
+    pub(crate) fn put_value(&mut self, key: Vec<u8>, value: &[u8]) -> Result<(), StoreError> {
+        self.delete_parts(&key)?;
+        let (own, parts) = codec::rows(value);
+        for (number, part) in (0..).zip(parts) {
+            self.put(keys::part(&key, number), part);
+        }
+        self.put(key, own);
+        Ok(())
+    }
+
+    pub(crate) fn delete_value(&mut self, key: Vec<u8>) -> Result<(), StoreError> {
+        self.delete_parts(&key)?;
+        self.delete(key);
+        Ok(())
+    }
+
+    fn delete_parts(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        if let Some(codec::Row::Parts { count, .. }) = self.get(key)?.map(codec::row).transpose()? {
+            for number in 0..count {
+                self.delete(keys::part(key, number));
+            }
+        }
+        Ok(())
+    }
+
+    /// The ids that the keys of a range end with.
+    pub(crate) fn ids(&self, range: &Range) -> Result<Vec<ResourceId>, StoreError> {
+        let mut rows = BTreeMap::new();
+        for row in self.tree.range(&range.start[..]..&range.end[..]) {
+            let (key, _) = row.map_err(failed)?;
+            rows.insert(key.to_vec(), true);
+        }
+        let bounds = (Bound::Included(range.start.as_slice()), Bound::Excluded(range.end.as_slice()));
+        for (key, row) in self.before.range::<[u8], _>(bounds).chain(self.own.range::<[u8], _>(bounds)) {
+            rows.insert(key.clone(), row.is_some());
+        }
+        let kept = rows.iter().filter(|(_, kept)| **kept);
+        kept.map(|(key, _)| last_id(key).ok_or_else(|| codec::damaged("an id"))).collect()
+    }
+
+    /// Adds to a counter. One that would fall below nothing was wrong before: better to say so than to go on.
+    pub(crate) fn count(&mut self, key: Vec<u8>, by: i64) -> Result<(), StoreError> {
+        let number = codec::number(self.get(&key)?)?.checked_add_signed(by);
+        match number.ok_or_else(|| codec::damaged("a counter"))? {
+            0 => self.delete(key),
+            number => self.put(key, &number.to_be_bytes()),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn turn(&mut self, list: Range, id: ResourceId, came: bool) {
+        self.turns.push(Turn { list, id, came });
+    }
+}

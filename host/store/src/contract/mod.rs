@@ -1,0 +1,91 @@
+//! What every store must promise, as tests.
+//!
+//! An adapter implements [`Fixture`] and calls [`crate::contract_tests!`] with an expression that makes one:
+//!
+//! ```ignore
+//! muster_store::contract_tests!(SledFixture::new().await);
+//! ```
+//!
+//! The expression must be told in a crate that has tokio; each promise becomes one `#[tokio::test]`. To add a promise: write it
+//! as a function in one of the modules here, and name it in the macro.
+
+#![expect(missing_docs, reason = "the name of each promise is a sentence")]
+#![expect(clippy::unwrap_used, reason = "these are tests, though they are compiled as a library")]
+
+pub mod commits;
+pub mod deployment;
+pub mod help;
+pub mod lists;
+pub mod members;
+pub mod records;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::Store;
+
+/// A store of its own for one test.
+#[async_trait]
+pub trait Fixture: Send {
+    /// How many records a query may look at: the fixture's store is opened with this bound, so that a test can reach it.
+    const MAX_SCANNED: u64 = 50;
+
+    /// The store; empty at first.
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// Closes the store and opens it again, as a restart of the server does. [`Fixture::store`] then gives the new one.
+    async fn reopen(&mut self);
+}
+
+/// Runs the contract on an adapter: see [`mod@crate::contract`].
+#[macro_export]
+macro_rules! contract_tests {
+    ($fixture:expr) => {
+        $crate::contract_tests! { @each $fixture;
+            commits::a_commit_that_fails_leaves_nothing_behind
+            commits::of_two_commits_that_claim_one_key_at_once_exactly_one_is_made
+            commits::of_many_commits_at_once_none_is_lost_and_the_log_has_no_gaps
+            commits::the_log_counts_without_gaps_and_is_read_in_pages
+            commits::tasks_are_committed_with_the_changes_that_they_follow_from
+            commits::tenants_do_not_see_each_other
+            commits::everything_is_there_after_a_restart
+            deployment::a_name_of_a_tenant_is_taken_once
+            deployment::a_binding_is_replaced_only_at_the_revision_that_was_read
+            deployment::tokens_are_kept_and_replaced
+            deployment::plugins_are_kept_whole_and_listed_by_name_and_time
+            deployment::a_closed_store_refuses
+            lists::a_list_is_in_order_of_ids_and_paged
+            lists::a_list_follows_what_is_written
+            lists::a_filter_finds_the_same_by_key_by_index_and_by_search
+            lists::a_filter_finds_by_a_key_that_the_plugin_gave
+            lists::a_filter_finds_by_membership
+            lists::a_filtered_list_is_paged_and_counted
+            lists::a_search_that_would_look_at_too_many_records_is_refused
+            members::members_are_added_removed_and_counted
+            members::members_are_read_in_pages
+            members::a_row_that_is_there_or_has_no_ends_is_stale
+            members::a_removed_user_leaves_its_groups_and_touches_them
+            members::a_removed_group_takes_its_rows_with_it
+            members::two_commits_that_add_different_members_at_once_are_both_made
+            records::a_record_is_read_back_as_it_was_written
+            records::a_record_of_a_hundred_kilobytes_is_read_back
+            records::an_id_is_inserted_once
+            records::a_replace_at_another_version_is_stale
+            records::a_key_is_held_by_one_record_of_a_kind
+            records::a_replaced_record_lets_go_of_its_old_keys
+            records::a_removed_record_is_gone_with_its_keys
+            records::a_key_can_change_hands_in_one_commit
+            records::a_long_key_is_as_exact_as_a_short_one
+            records::a_touch_gives_the_next_version_and_time
+        }
+    };
+    (@each $fixture:expr; $($module:ident :: $test:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $test() {
+                $crate::contract::$module::$test(&mut $fixture).await;
+            }
+        )*
+    };
+}

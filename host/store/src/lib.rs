@@ -1,0 +1,147 @@
+//! The store port: what a directory must promise.
+//!
+//! A [`Store`] is a deployment's memory; [`Store::directory`] gives the part of it that belongs to one tenant, so that no read
+//! or write below takes a tenant. Reads are methods of [`Directory`]; a write is a value, a [`Commit`], made whole
+//! before the store sees it: nothing can happen inside a transaction but the write itself (decision record 1).
+//!
+//! To add a store: implement the three traits, then call `contract_tests!` in its crate; what that runs is what the service relies on.
+
+#![deny(missing_docs)]
+
+mod commit;
+pub mod contract;
+mod error;
+mod index;
+mod lookup;
+mod subject;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use muster_model::{
+    Key, LogEntry, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Task, TenantId, TenantRow, TokenRow,
+};
+use muster_protocol::filter::Filter;
+use muster_protocol::schema::ResourceTypeDef;
+
+pub use commit::{Commit, Committed, Write};
+pub use error::StoreError;
+pub use index::{INDEXED, index_of};
+pub use lookup::Lookup;
+pub use subject::{RecordSubject, Rows};
+
+/// Everything a deployment remembers.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// One tenant's part. Making the handle costs nothing and does not check that the tenant exists.
+    fn directory(&self, tenant: &TenantId) -> Arc<dyn Directory>;
+
+    /// One tenant's tasks, for whoever carries them out: the request path has no such handle.
+    fn outbox(&self, tenant: &TenantId) -> Arc<dyn OutboxReader>;
+
+    /// All tenants, by name.
+    async fn tenants(&self) -> Result<Vec<TenantRow>, StoreError>;
+
+    /// Adds a tenant; [`StoreError::Taken`] if there is one of that name.
+    async fn add_tenant(&self, row: &TenantRow) -> Result<(), StoreError>;
+
+    /// Replaces a tenant whose binding is still at revision `expected`; otherwise [`StoreError::Stale`], unchanged.
+    async fn replace_tenant(&self, row: &TenantRow, expected: u64) -> Result<(), StoreError>;
+
+    /// All tokens, revoked and expired ones included.
+    async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError>;
+
+    /// Adds a token, or replaces the one with the same id.
+    async fn put_token(&self, row: &TokenRow) -> Result<(), StoreError>;
+
+    /// All plugins, by name, then by time of push.
+    async fn plugins(&self) -> Result<Vec<PluginRow>, StoreError>;
+
+    /// The bytes of a plugin; `None` if it was never pushed.
+    async fn plugin(&self, digest: &PluginDigest) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Keeps a plugin; does nothing if it is there already.
+    async fn put_plugin(&self, row: &PluginRow, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Whether reads and writes can be expected to work: what `/readyz` says.
+    fn ready(&self) -> Result<(), StoreError>;
+
+    /// Finishes what was accepted and lets go of the files or connections. Later calls fail with [`StoreError::Unavailable`].
+    async fn close(&self);
+}
+
+/// One tenant's resources and log. What a read returns is durable: it cannot be taken back by a crash.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// One record; `None` if this tenant has no such resource.
+    async fn get(&self, resource_type: &ResourceType, id: ResourceId) -> Result<Option<Record>, StoreError>;
+
+    /// The record that holds a key.
+    async fn find(&self, resource_type: &ResourceType, key: &Key) -> Result<Option<Record>, StoreError>;
+
+    /// The records that a filter matches, in order of their ids, which is the order of creation; a page of them, and how many there are in all.
+    async fn list(&self, query: &Query) -> Result<Listing, StoreError>;
+
+    /// A group's members in order of their ids, at most `limit`, beginning after `after`.
+    async fn members(
+        &self,
+        group: ResourceId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Member>, StoreError>;
+
+    /// How many members a group has, without reading them.
+    async fn member_count(&self, group: ResourceId) -> Result<u64, StoreError>;
+
+    /// For each id: is it a member of the group?
+    async fn are_members(&self, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<bool>, StoreError>;
+
+    /// The groups that a resource is a direct member of, in order of their ids.
+    async fn groups_of(&self, member: ResourceId) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// The log after `after` (0: from its beginning), at most `limit` entries.
+    async fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError>;
+
+    /// Makes the whole of `commit` durable, or nothing of it.
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
+}
+
+/// One tenant's tasks.
+#[async_trait]
+pub trait OutboxReader: Send + Sync {
+    /// Tasks after `after` (0: from the beginning), at most `limit`.
+    async fn tasks(&self, after: u64, limit: usize) -> Result<Vec<Task>, StoreError>;
+}
+
+/// One row of a group's membership.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Member {
+    /// Which resource is the member.
+    pub id: ResourceId,
+    /// Of which kind it is.
+    pub resource_type: ResourceType,
+}
+
+/// Which records to list.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// The kind, as the tenant has it: filters are understood by its schema.
+    pub def: Arc<ResourceTypeDef>,
+    /// The same kind by name.
+    pub resource_type: ResourceType,
+    /// Which of them; `None`: all. It has passed [`Filter::check`].
+    pub filter: Option<Filter>,
+    /// How many matches to leave out at the beginning.
+    pub offset: u64,
+    /// How many to return at most.
+    pub limit: u64,
+}
+
+/// What a [`Query`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    /// How many match in all.
+    pub total: u64,
+    /// The page that was asked for.
+    pub records: Vec<Record>,
+}

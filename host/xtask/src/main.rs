@@ -1,0 +1,125 @@
+//! What people type: `cargo xtask demo`, `cargo xtask test`, `cargo xtask build`, `cargo xtask lint`. Each sets up what it needs.
+
+mod run;
+mod wasm;
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use run::{cargo, have, run, say};
+
+const HELP: &str = "\
+cargo xtask demo [-- ARGS]   builds everything and starts `muster demo ARGS`
+cargo xtask test [-- ARGS]   builds everything and runs every test (ARGS go to cargo nextest run)
+cargo xtask build [--release] builds the binary `muster` and all plugins, and says where they are
+cargo xtask lint             rustfmt and clippy, as CI has them";
+
+fn main() -> ExitCode {
+    match work() {
+        Ok(code) => code,
+        Err(error) => {
+            say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn work() -> anyhow::Result<ExitCode> {
+    let mut args = std::env::args().skip(1);
+    let task = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let passed_on = || rest.iter().skip_while(|arg| *arg != "--").skip(1).cloned().collect::<Vec<_>>();
+    let own = rest.iter().take_while(|arg| *arg != "--").map(String::as_str).collect::<Vec<_>>();
+    match (task.as_str(), own.as_slice()) {
+        ("demo", []) => demo(&passed_on()),
+        ("test", []) => test(&passed_on()),
+        ("build", []) => build(false).map(|()| ExitCode::SUCCESS),
+        ("build", ["--release"]) => build(true).map(|()| ExitCode::SUCCESS),
+        ("lint", []) => lint(),
+        ("", _) => bail!("nothing to do\n\n{HELP}"),
+        _ => bail!("`{task} {}` is not known\n\n{HELP}", own.join(" ")),
+    }
+}
+
+/// The folder of this workspace.
+fn root() -> anyhow::Result<PathBuf> {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    Ok(here.ancestors().nth(2).context("xtask stands in host/xtask")?.to_owned())
+}
+
+/// The folder that cargo builds into.
+fn target() -> anyhow::Result<PathBuf> {
+    // This program is TARGET/PROFILE/xtask, wherever the environment has put TARGET.
+    let program = std::env::current_exe()?;
+    Ok(program.ancestors().nth(2).context("xtask was built into a target folder")?.to_owned())
+}
+
+fn build(release: bool) -> anyhow::Result<()> {
+    let profile = if release { "release" } else { "debug" };
+    wasm::set_up()?;
+    say("building the plugins");
+    let plugins = wasm::build(&["plugins"], &target()?.join(profile).join("plugins"))?;
+    say("building muster");
+    let mut muster = cargo(&["build", "--package", "muster", "--bin", "muster"])?;
+    if release {
+        muster.arg("--release");
+    }
+    run(&mut muster)?;
+    let folder = target()?.join(profile);
+    say(&format!(
+        "built {} and {} plugins in {}",
+        folder.join("muster").display(),
+        plugins,
+        folder.join("plugins").display()
+    ));
+    Ok(())
+}
+
+fn demo(args: &[String]) -> anyhow::Result<ExitCode> {
+    build(false)?;
+    let folder = target()?;
+    let mut muster = std::process::Command::new(folder.join("debug/muster"));
+    muster.arg("demo");
+    if !args.iter().any(|arg| arg == "--data" || arg.starts_with("--data=")) {
+        muster.arg("--data").arg(folder.join("demo-data"));
+    }
+    // In place of this program: Ctrl-C then reaches the server alone, which ends in its own time.
+    Err(muster.args(args).exec().into())
+}
+
+fn test(args: &[String]) -> anyhow::Result<ExitCode> {
+    set_up_nextest()?;
+    wasm::set_up()?;
+    let folder = target()?.join("debug");
+    say("building the plugins and the guests");
+    wasm::build(&["plugins"], &folder.join("plugins"))?;
+    wasm::build(&["tests/guests"], &folder.join("guests"))?;
+    // The binary together with the tests: on its own it would have other features of its dependencies, which would be built twice.
+    say("building muster and the tests");
+    run(&mut cargo(&["build", "--workspace", "--bins", "--tests"])?)?;
+    say("running every test");
+    run(cargo(&["nextest", "run", "--workspace"])?.args(args))?;
+    if args.is_empty() {
+        say("running the examples in the documentation");
+        run(&mut cargo(&["test", "--quiet", "--doc", "--workspace"])?)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lint() -> anyhow::Result<ExitCode> {
+    run(&mut cargo(&["fmt", "--all", "--check"])?)?;
+    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The test runner, as a cargo sub-command.
+fn set_up_nextest() -> anyhow::Result<()> {
+    if have(&mut cargo(&["nextest", "--version"])?) {
+        return Ok(());
+    }
+    say("installing cargo-nextest, which runs the tests");
+    run(&mut cargo(&["install", "--locked", "cargo-nextest@0.9.143"])?)
+}

@@ -1,0 +1,109 @@
+use muster_plugin_sdk::{Account, Config, Input, Reject, is_email};
+
+pub(crate) fn account(input: &Input, config: &Config) -> Result<Account, Reject> {
+    let email = input.text("userName").ok_or_else(|| Reject::invalid_value("userName is required"))?;
+    if config.boolean("/require_email").unwrap_or(true) && !is_email(email) {
+        return Err(Reject::invalid_value("userName must be an e-mail address"));
+    }
+    Ok(Account::active_if(input.is_active())
+        .field("email", email)
+        .field("full_name", full_name(input))
+        .field("workspace", workspace(input, config)))
+}
+
+/// An empty name is no name; without any, it stays empty rather than being put together from its parts.
+fn full_name(input: &Input) -> &str {
+    let named = |attribute| input.text(attribute).filter(|name| !name.is_empty());
+    named("displayName").or_else(|| named("name.formatted")).unwrap_or_default()
+}
+
+/// Decided when the user is created: a reactivated one returns to the same workspace, whatever the default has become.
+fn workspace(input: &Input, config: &Config) -> Option<String> {
+    let assigned = input.current().and_then(|account| account.text("workspace"));
+    assigned.map(str::to_owned).or_else(|| config.text("/default_workspace"))
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_plugin_sdk::{ScimType, testing};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::Poggio;
+
+    fn config() -> Value {
+        json!({ "default_workspace": "W1" })
+    }
+
+    fn map(resource: &Value) -> Result<Account, Reject> {
+        account(&testing::user::<Poggio>(resource), &testing::config(config()))
+    }
+
+    fn full_name_of(names: &Value) -> String {
+        let mut user = json!({ "userName": "ada@example.com" });
+        user.as_object_mut().unwrap().extend(names.as_object().unwrap().clone());
+        map(&user).unwrap().text("full_name").unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_new_user_is_in_the_default_workspace_whatever_the_payload_says() {
+        let ada = json!({ "userName": "ada@example.com", "displayName": "Ada Byron", "workspace": "W2" });
+        let expected = Account::new("active")
+            .field("email", "ada@example.com")
+            .field("full_name", "Ada Byron")
+            .field("workspace", "W1");
+        assert_eq!(map(&ada).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_user_name_is_the_address_and_emails_do_not_override_it() {
+        let ada =
+            json!({ "userName": "ada@example.com", "emails": [{ "value": "other@example.com", "primary": true }] });
+        assert_eq!(map(&ada).unwrap().text("email"), Some("ada@example.com"));
+    }
+
+    #[test]
+    fn a_user_name_that_is_no_address_is_refused_with_400_invalid_value() {
+        let refused = map(&json!({ "userName": "ada" })).unwrap_err();
+        assert_eq!((refused.status, refused.scim_type), (400, Some(ScimType::InvalidValue)));
+        assert_eq!(refused.detail, "userName must be an e-mail address");
+    }
+
+    #[test]
+    fn the_strict_check_can_be_switched_off() {
+        let config = testing::config(json!({ "default_workspace": "W1", "require_email": false }));
+        let ada = testing::user::<Poggio>(&json!({ "userName": "ada" }));
+        assert_eq!(account(&ada, &config).unwrap().text("email"), Some("ada"));
+    }
+
+    #[test]
+    fn display_name_goes_before_formatted_and_empty_counts_as_absent() {
+        assert_eq!(full_name_of(&json!({ "displayName": "Ada Byron" })), "Ada Byron");
+        assert_eq!(full_name_of(&json!({ "name": { "formatted": "Ada Byron" } })), "Ada Byron");
+        assert_eq!(full_name_of(&json!({ "displayName": "Ada", "name": { "formatted": "A. Byron" } })), "Ada");
+        assert_eq!(full_name_of(&json!({ "displayName": "", "name": { "formatted": "A. Byron" } })), "A. Byron");
+        assert_eq!(full_name_of(&json!({ "displayName": null, "name": { "formatted": "A. Byron" } })), "A. Byron");
+    }
+
+    #[test]
+    fn a_name_is_not_put_together_from_its_parts() {
+        assert_eq!(full_name_of(&json!({ "name": { "givenName": "Ada", "familyName": "Byron" } })), "");
+    }
+
+    #[test]
+    fn a_name_changed_by_hand_is_overwritten_by_the_next_push() {
+        let by_hand = Account::new("active").field("full_name", "Countess").field("workspace", "W1");
+        let pushed = json!({ "userName": "ada@example.com", "displayName": "Ada Byron" });
+        let input = testing::user::<Poggio>(&pushed).stored_as(by_hand);
+        assert_eq!(account(&input, &testing::config(config())).unwrap().text("full_name"), Some("Ada Byron"));
+    }
+
+    #[test]
+    fn a_reactivated_user_is_in_the_same_workspace_though_the_default_is_another() {
+        let before = Account::new("disabled").field("workspace", "W0");
+        let input =
+            testing::user::<Poggio>(&json!({ "userName": "ada@example.com", "active": true })).stored_as(before);
+        let after = account(&input, &testing::config(config())).unwrap();
+        assert_eq!((after.state.as_str(), after.text("workspace")), ("active", Some("W0")));
+    }
+}

@@ -1,0 +1,186 @@
+use crate::value::{IntoValue, Value};
+use crate::{Event, Kind};
+
+/// What the plugin is and wants: made at compile time, with a line for each thing that is not the default.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(target_family = "wasm"),
+    expect(dead_code, reason = "the host reads it, through the component's exports")
+)]
+pub struct Manifest {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) base_path: &'static str,
+    pub(crate) user: Option<Resource>,
+    pub(crate) group: Option<Resource>,
+    pub(crate) states: &'static [&'static str],
+    pub(crate) adoption: Adoption,
+    pub(crate) config_schema: &'static str,
+    pub(crate) origins: &'static [&'static str],
+    pub(crate) secrets: &'static [&'static str],
+}
+
+/// What happens when an account that SCIM does not manage holds one of the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// The SCIM user takes the account over.
+    Link,
+    /// The identity provider is told 409.
+    Refuse,
+    /// As [`Adoption::Refuse`], and a lookup by an identity provider does not find the account.
+    Hide,
+    /// [`Plugin::decide`](crate::Plugin::decide) is called.
+    Ask,
+}
+
+impl Manifest {
+    /// A plugin that serves nothing yet: under `/scim/v2`, with the states `active` and `disabled`, without configuration; accounts
+    /// made by hand are refused. The name is of lower-case letters, digits and `-`, the version is semver.
+    pub const fn new(name: &'static str, version: &'static str) -> Self {
+        Self {
+            name,
+            version,
+            base_path: "/scim/v2",
+            user: None,
+            group: None,
+            states: &["active", "disabled"],
+            adoption: Adoption::Refuse,
+            config_schema: "",
+            origins: &[],
+            secrets: &[],
+        }
+    }
+
+    /// Where the vendor's customers expect SCIM.
+    #[must_use]
+    pub const fn base_path(mut self, path: &'static str) -> Self {
+        self.base_path = path;
+        self
+    }
+
+    /// Serves users.
+    #[must_use]
+    pub const fn user(mut self, resource: Resource) -> Self {
+        self.user = Some(resource);
+        self
+    }
+
+    /// Serves groups.
+    #[must_use]
+    pub const fn group(mut self, resource: Resource) -> Self {
+        self.group = Some(resource);
+        self
+    }
+
+    /// The states that its accounts can have.
+    #[must_use]
+    pub const fn states(mut self, states: &'static [&'static str]) -> Self {
+        self.states = states;
+        self
+    }
+
+    /// What happens to accounts made by hand.
+    #[must_use]
+    pub const fn adoption(mut self, policy: Adoption) -> Self {
+        self.adoption = policy;
+        self
+    }
+
+    /// The JSON Schema 2020-12 of its configuration.
+    #[must_use]
+    pub const fn config_schema(mut self, schema: &'static str) -> Self {
+        self.config_schema = schema;
+        self
+    }
+
+    /// The https origins that [`Plugin::perform`](crate::Plugin::perform) calls.
+    #[must_use]
+    pub const fn origins(mut self, origins: &'static [&'static str]) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// The names of the secrets that it sends.
+    #[must_use]
+    pub const fn secrets(mut self, secrets: &'static [&'static str]) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// The attributes that it reads of one kind, in the order of their slots.
+    pub(crate) const fn names(&self, kind: Kind) -> &'static [&'static str] {
+        match kind {
+            Kind::User => Self::names_of(self.user.as_ref()),
+            Kind::Group => Self::names_of(self.group.as_ref()),
+        }
+    }
+
+    const fn names_of(resource: Option<&Resource>) -> &'static [&'static str] {
+        match resource {
+            Some(resource) => resource.attributes,
+            None => &[],
+        }
+    }
+}
+
+/// What the plugin reads and keeps of users, or of groups.
+#[derive(Debug, Clone, Copy)]
+pub struct Resource {
+    pub(crate) attributes: &'static [&'static str],
+    pub(crate) retained: &'static [&'static str],
+    pub(crate) plans_on: &'static [Event],
+}
+
+impl Resource {
+    /// Reads these SCIM paths (`userName`, `name.givenName`, `emails.value`, `urn:...:User:department`), keeps everything that the
+    /// identity provider sends, and plans nothing.
+    pub const fn reads(attributes: &'static [&'static str]) -> Self {
+        Self { attributes, retained: &[], plans_on: &[] }
+    }
+
+    /// Keeps only these SCIM paths; the rest is neither stored nor announced.
+    #[must_use]
+    pub const fn retains(mut self, retained: &'static [&'static str]) -> Self {
+        self.retained = retained;
+        self
+    }
+
+    /// Calls [`Plugin::plan`](crate::Plugin::plan) on these events.
+    #[must_use]
+    pub const fn plans_on(mut self, events: &'static [Event]) -> Self {
+        self.plans_on = events;
+        self
+    }
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: an RFC 6901 pointer.
+    pub pointer: String,
+    /// What: one sentence for the operator.
+    pub message: String,
+}
+
+impl Problem {
+    /// This, there.
+    pub fn new(pointer: &str, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.to_owned(), message: message.into() }
+    }
+}
+
+/// One setting of the host's own part of the work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// One of the names in the contract's table.
+    pub name: &'static str,
+    /// `None`: as the host does it by itself.
+    pub value: Option<Value>,
+}
+
+impl Setting {
+    /// This setting with this value; `None` leaves it to the host.
+    pub fn new(name: &'static str, value: impl IntoValue) -> Self {
+        Self { name, value: value.into_value() }
+    }
+}

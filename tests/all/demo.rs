@@ -1,0 +1,104 @@
+//! `muster demo` as a person or a script starts it, and how a real process stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_test_harness::{ServerProcess, USER};
+use serde_json::json;
+
+#[tokio::test]
+async fn the_demo_tells_scripts_one_json_object_a_line_and_has_provisioned() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::demo(&folder.path().join("demo"));
+
+    let names: Vec<_> = server.told.iter().filter_map(|line| line["tenant"].as_str()).collect();
+    assert_eq!(names, ["poggio-demo", "secoda-demo", "standard-demo"]);
+    for line in &server.told[..3] {
+        let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["tenant", "scim_base", "token"]);
+    }
+    let keys: Vec<_> = server.told[3].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["admin_base", "admin_key"]);
+    assert_eq!(server.told[4], json!({ "ready": true }));
+    assert_eq!(server.told.len(), 5);
+
+    for name in names {
+        let users = server.tenant(name).get("/Users?count=2").await.expect(200);
+        assert_eq!(users["totalResults"], 12, "{name}");
+    }
+    let groups = server.tenant("standard-demo").get("/Groups").await.expect(200);
+    assert_eq!(groups["totalResults"], 3);
+    assert_eq!(groups["Resources"][0]["members"].as_array().unwrap().len(), 4);
+    server.tenant("poggio-demo").get("/Groups").await.expect(404);
+
+    let (admin, key) = (server.told[3]["admin_base"].as_str().unwrap(), server.told[3]["admin_key"].as_str().unwrap());
+    let tenants = reqwest::Client::new().get(format!("{admin}/tenants")).bearer_auth(key).send().await.unwrap();
+    assert_eq!(tenants.status(), 200);
+}
+
+#[tokio::test]
+async fn a_demo_started_again_goes_on_with_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("demo");
+    let mut first = ServerProcess::demo(&data);
+    let id = first.tenant("standard-demo").user("late@example.com").await;
+    assert!(first.terminate(), "SIGTERM ends it well");
+
+    let second = ServerProcess::demo(&data);
+
+    let secrets = |server: &ServerProcess| {
+        server.told.iter().map(|line| (line["token"].clone(), line["admin_key"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(secrets(&first), secrets(&second));
+    let tenant = second.tenant("standard-demo");
+    assert_eq!(tenant.get(&format!("/Users/{id}")).await.expect(200)["userName"], "late@example.com");
+    assert_eq!(tenant.get("/Users?count=0").await.expect(200)["totalResults"], 13);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_answers_what_is_in_flight_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("demo");
+    let mut server = ServerProcess::demo(&data);
+    let tenant = server.tenant("standard-demo");
+    // A connection a request: then every request is either answered or never taken.
+    let one_shot = Arc::new(reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap());
+    let workers: Vec<_> = (0..8)
+        .map(|worker| {
+            let (url, token, http) = (format!("{}/Users", tenant.base), tenant.token.clone(), one_shot.clone());
+            tokio::spawn(async move {
+                let mut acknowledged = Vec::new();
+                for number in 0.. {
+                    let name = format!("w{worker}-{number}@example.com");
+                    let body = json!({ "schemas": [USER], "userName": name }).to_string();
+                    match http.post(&url).bearer_auth(&token).body(body).send().await {
+                        Ok(answer) => {
+                            assert_eq!(answer.status(), 201);
+                            acknowledged.push(name);
+                        }
+                        Err(error) => {
+                            assert!(error.is_connect(), "a request that was taken was not answered: {error:?}");
+                            break;
+                        }
+                    }
+                }
+                acknowledged
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+
+    assert!(server.terminate());
+
+    let mut acknowledged = Vec::new();
+    for worker in workers {
+        acknowledged.extend(worker.await.unwrap());
+    }
+    assert!(acknowledged.len() > 50, "the load was there: {}", acknowledged.len());
+    let server = ServerProcess::demo(&data);
+    let tenant = server.tenant("standard-demo");
+    for name in &acknowledged {
+        assert_eq!(tenant.ids("/Users", &format!("userName eq \"{name}\"")).await.len(), 1, "{name}");
+    }
+    println!("acknowledged {}, lost 0", acknowledged.len());
+}

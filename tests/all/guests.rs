@@ -1,0 +1,116 @@
+//! Plugins that misbehave, one fault each: what the identity provider is told, and that nobody else notices.
+
+mod failures;
+mod push;
+
+use muster_test_harness::messages::error;
+use muster_test_harness::{TestApp, USER, field, wasm};
+use serde_json::{Value, json};
+
+/// Every guest, and so a test for each: here, and in `swap.rs` for the two that are swapped under load.
+const CLAIMED: [&str; 15] = [
+    "allocates",
+    "answers-huge",
+    "answers-nonsense",
+    "calls-secrets",
+    "imports-network",
+    "logs",
+    "loops",
+    "reads-clock-and-random",
+    "recurses",
+    "rejects",
+    "smallest",
+    "swap-a",
+    "swap-b",
+    "traps",
+    "waits",
+];
+
+#[test]
+fn every_guest_is_claimed_by_a_test() {
+    assert_eq!(wasm::guests(), CLAIMED);
+}
+
+#[tokio::test]
+async fn smallest_is_all_that_it_takes_to_serve_users() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with_guest("acme", "smallest").await;
+    let user = json!({ "schemas": [USER], "userName": "ada@example.com", "displayName": "Ada Byron", "active": false });
+
+    let made = acme.post("/Users", user).await.expect(201);
+
+    let expected = json!({
+        "state": "disabled",
+        "listed": true,
+        "fields": [
+            { "name": "email", "value": { "text": "ada@example.com" } },
+            { "name": "full_name", "value": { "text": "Ada Byron" } },
+        ],
+    });
+    assert_eq!(app.account("acme", made["id"].as_str().unwrap()).await, expected);
+    let groups = acme.get("/Groups").await.expect(404);
+    assert_eq!(groups, error(404, None, "there is nothing at /Groups"), "it does not serve any");
+}
+
+#[tokio::test]
+async fn rejects_is_heard_in_its_own_words_with_its_own_status() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with_guest("acme", "rejects").await;
+
+    let refused = acme.post("/Users", json!({ "schemas": [USER], "userName": "ada@example.com" })).await;
+
+    assert_eq!(refused.header("retry-after"), "", "it would not go better later");
+    assert_eq!(refused.expect(409), error(409, Some("uniqueness"), "userName is reserved by this guest"));
+    assert_eq!(app.log("acme").await, Vec::<Value>::new());
+    acme.group("Engines", &[]).await;
+    assert_eq!(failures::counted(&app, "rejects").await, None, "a considered no is no failure");
+}
+
+#[tokio::test]
+async fn logs_may_flood_its_log_and_serves_all_the_same() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with_guest("acme", "logs").await;
+
+    let ada = acme.user("ada@example.com").await;
+
+    assert_eq!(app.account("acme", &ada).await["state"], "active");
+    acme.group("Engines", &[&ada]).await;
+}
+
+#[tokio::test]
+async fn reads_clock_and_random_sees_a_clock_that_stands_and_numbers_that_repeat() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with_guest("acme", "reads-clock-and-random").await;
+    let ada = acme.user("ada@example.com").await;
+    app.advance(std::time::Duration::from_millis(1500));
+
+    let grace = acme.user("grace@example.com").await;
+
+    let (ada, grace) = (app.account("acme", &ada).await, app.account("acme", &grace).await);
+    assert_eq!(field(&ada, "clock"), 1_793_714_580_000_i64, "the time that the whole request has");
+    assert_eq!(field(&grace, "clock"), 1_793_714_581_500_i64);
+    assert_eq!(field(&ada, "order"), field(&grace, "order"), "a pure function has no dice");
+}
+
+#[tokio::test]
+async fn swap_a_and_swap_b_are_two_versions_under_one_name_and_the_newest_is_meant() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with_guest("acme", "swap-a").await;
+    let user = |name: &str| json!({ "schemas": [USER], "userName": name, "displayName": "D", "title": "T" });
+    let by_a = acme.post("/Users", user("ada")).await.expect(201);
+    app.advance(std::time::Duration::from_secs(1));
+    app.push(wasm::guest("swap-b")).await.expect(201);
+
+    app.bind("acme", "swap", json!({})).await.expect(200);
+    let by_b = acme.post("/Users", user("grace")).await.expect(201);
+    app.bind("acme", "swap@1.0.0", json!({})).await.expect(200);
+    let by_a_again = acme.post("/Users", user("hedy")).await.expect(201);
+
+    let retained = |user: &Value| (user["displayName"].clone(), user["title"].clone());
+    assert_eq!(retained(&by_a), (json!("D"), Value::Null));
+    assert_eq!(retained(&by_b), (Value::Null, json!("T")));
+    assert_eq!(retained(&by_a_again), (json!("D"), Value::Null));
+    for (user, state) in [(&by_a, "a"), (&by_b, "b"), (&by_a_again, "a")] {
+        assert_eq!(app.account("acme", user["id"].as_str().unwrap()).await["state"], state);
+    }
+}

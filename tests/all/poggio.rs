@@ -1,0 +1,49 @@
+//! What Poggio's guide promises its customers, one test a statement, driven by what Okta sends.
+//!
+//! What Muster does not decide is tested with the product that does:
+//!
+//! - 2: who may see the enterprise settings page, and the 403 for another role. Here: whoever has no admin key gets no SCIM key.
+//! - 4: the product's other APIs. Here: the SCIM key does not open Muster's.
+//! - 6: whether there is a SAML configuration. Here: without its default workspace there is no tenant, and so no key.
+//! - 18: that a push overwrites a name which was changed in the product by hand: it takes the directory API to change one so.
+//!   Here: a push of the same data changes nothing. (The mapping alone is tested in `plugins/poggio`.)
+//! - 19: that log-in and sessions end. Here: the task that ends them is in the outbox, once.
+
+mod connection;
+mod groups;
+mod names;
+mod users;
+
+use muster_idp::{Client, Person, okta};
+use muster_test_harness::{TenantClient, TestApp};
+use serde_json::{Value, json};
+
+/// The enterprise `acme`, whose SAML configuration has the default workspace W1.
+async fn acme(app: &TestApp) -> TenantClient {
+    app.tenant_with("acme", "poggio", json!({ "default_workspace": "W1" })).await
+}
+
+/// The tenant's connection in Okta.
+fn okta_of(tenant: &TenantClient) -> Client {
+    Client::okta(&tenant.base, &tenant.token)
+}
+
+fn ada() -> Person {
+    Person {
+        key: "00u1abcdEFGH2345j5d7".to_owned(),
+        given: "Ada".to_owned(),
+        family: "Byron".to_owned(),
+        email: "ada@example.com".to_owned(),
+        department: "Analysis".to_owned(),
+        active: true,
+    }
+}
+
+/// Ada, as Okta provisions her; the server's answer.
+async fn ada_is_pushed(acme: &TenantClient) -> Value {
+    okta_of(acme).expect(&okta::create_user(&ada()), &[201]).await.unwrap().body
+}
+
+fn id_of(resource: &Value) -> &str {
+    resource["id"].as_str().unwrap()
+}

@@ -1,0 +1,206 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_model::{FixedClock, Timestamp, Token};
+use muster_server::app::{App, CompileCache, Overrides};
+use muster_server::config::Config;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::client::{Answer, TenantClient};
+use crate::wasm;
+
+/// What the clock of a test says at first: 2026-11-03T14:03:00Z.
+const START_MS: i64 = 1_793_714_580_000;
+/// The admin key of every test's server.
+pub const ADMIN_KEY: &str = "the-admin-key-of-a-test";
+
+/// A server of a test's own.
+#[derive(Debug)]
+pub struct TestApp {
+    folder: Arc<TempDir>,
+    config: Config,
+    clock: Arc<FixedClock>,
+    http: reqwest::Client,
+    /// `http://127.0.0.1:PORT`
+    pub scim: String,
+    /// `http://127.0.0.1:PORT`
+    pub admin: String,
+    stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<()>>,
+}
+
+/// A server that is not started yet.
+#[derive(Debug)]
+pub struct TestAppBuilder {
+    /// What the test may set.
+    pub config: Config,
+}
+
+impl TestAppBuilder {
+    /// Starts it.
+    pub async fn start(self) -> TestApp {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let clock = Arc::new(FixedClock::new(Timestamp::from_millis(START_MS)));
+        TestApp::start_on(folder, clock, self.config).await
+    }
+}
+
+impl TestApp {
+    /// A server with the defaults.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A server whose configuration the test changes first.
+    pub fn builder() -> TestAppBuilder {
+        let mut config = Config::default();
+        config.scim.listen.set_port(0);
+        config.admin.listen.set_port(0);
+        TestAppBuilder { config }
+    }
+
+    async fn start_on(folder: Arc<TempDir>, clock: Arc<FixedClock>, mut config: Config) -> Self {
+        config.data = folder.path().join("data");
+        let overrides = Overrides {
+            clock: Some(clock.clone()),
+            admin_key: Some(Token::presented(ADMIN_KEY)),
+            // Compiled once for all tests.
+            compile_cache: Some(CompileCache { folder: compiled(), key: [7; 32] }),
+        };
+        let app = App::build(&config, overrides).await.unwrap();
+        let (scim, admin) = (app.scim_addr().unwrap(), app.admin_addr().unwrap());
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(app.run(async move {
+            let _ = stopped.await;
+        }));
+        Self {
+            folder,
+            config,
+            clock,
+            http: reqwest::Client::new(),
+            scim: format!("http://{scim}"),
+            admin: format!("http://{admin}"),
+            stop: Some(stop),
+            serving: Some(serving),
+        }
+    }
+
+    /// Stops the server as SIGTERM does, and starts another one on the same folder. Clients must be made anew: the port is another.
+    pub async fn restart(mut self) -> Self {
+        self.stop().await;
+        Self::start_on(self.folder.clone(), self.clock.clone(), self.config.clone()).await
+    }
+
+    /// Stops the server as SIGTERM does.
+    pub async fn stop(&mut self) {
+        if let (Some(stop), Some(serving)) = (self.stop.take(), self.serving.take()) {
+            let _ = stop.send(());
+            serving.await.unwrap();
+        }
+    }
+
+    /// The folder with the server's data.
+    pub fn data(&self) -> PathBuf {
+        self.config.data.clone()
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// A tenant with the plugin `standard`.
+    pub async fn tenant(&self, name: &str) -> TenantClient {
+        self.tenant_with(name, "standard", json!({})).await
+    }
+
+    /// A tenant with a plugin of `plugins/`, configured.
+    pub async fn tenant_with(&self, name: &str, plugin: &str, config: Value) -> TenantClient {
+        self.push(wasm::plugin(plugin)).await.expect(201);
+        self.create_tenant(name, plugin, config).await
+    }
+
+    /// A tenant with a guest of `tests/guests/`.
+    pub async fn tenant_with_guest(&self, name: &str, guest: &str) -> TenantClient {
+        let pushed = self.push(wasm::guest(guest)).await.expect(201);
+        self.create_tenant(name, pushed["digest"].as_str().unwrap(), json!({})).await
+    }
+
+    async fn create_tenant(&self, name: &str, plugin: &str, config: Value) -> TenantClient {
+        let new = json!({ "name": name, "plugin": plugin, "config": config });
+        let made = self.admin_post("/tenants", new).await.expect(201);
+        let base = made["scim_base"].as_str().unwrap();
+        TenantClient::new(self.http.clone(), base, made["token"].as_str().unwrap())
+    }
+
+    /// The same tenant after a restart, or with another token.
+    pub fn client(&self, base_path: &str, token: &str) -> TenantClient {
+        TenantClient::new(self.http.clone(), &format!("{}{base_path}", self.scim), token)
+    }
+
+    /// Pushes a component.
+    pub async fn push(&self, bytes: Vec<u8>) -> Answer {
+        let url = format!("{}/admin/v1/plugins", self.admin);
+        Answer::of(self.http.post(url).bearer_auth(ADMIN_KEY).body(bytes)).await
+    }
+
+    /// Reads from the admin API: `/tenants/acme/log`.
+    pub async fn admin_get(&self, path: &str) -> Answer {
+        Answer::of(self.http.get(self.operator_url(path)).bearer_auth(ADMIN_KEY)).await
+    }
+
+    /// Posts to the admin API.
+    pub async fn admin_post(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.http.post(self.operator_url(path)).bearer_auth(ADMIN_KEY).body(body.to_string())).await
+    }
+
+    /// Puts to the admin API.
+    pub async fn admin_put(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.http.put(self.operator_url(path)).bearer_auth(ADMIN_KEY).body(body.to_string())).await
+    }
+
+    /// Deletes from the admin API.
+    pub async fn admin_delete(&self, path: &str) -> Answer {
+        Answer::of(self.http.delete(self.operator_url(path)).bearer_auth(ADMIN_KEY)).await
+    }
+
+    /// A request to the admin listener that the test completes: without the key, and with the path from the root.
+    pub fn admin_request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.admin))
+    }
+
+    fn operator_url(&self, path: &str) -> String {
+        format!("{}/admin/v1{path}", self.admin)
+    }
+
+    /// Replaces a tenant's plugin.
+    pub async fn bind(&self, tenant: &str, plugin: &str, config: Value) -> Answer {
+        self.admin_put(&format!("/tenants/{tenant}/binding"), json!({ "plugin": plugin, "config": config })).await
+    }
+
+    /// A tenant's whole log.
+    pub async fn log(&self, tenant: &str) -> Vec<Value> {
+        let answer = self.admin_get(&format!("/tenants/{tenant}/log?limit=1000")).await.expect(200);
+        answer["entries"].as_array().unwrap().clone()
+    }
+
+    /// A tenant's whole outbox.
+    pub async fn tasks(&self, tenant: &str) -> Vec<Value> {
+        let answer = self.admin_get(&format!("/tenants/{tenant}/tasks?limit=1000")).await.expect(200);
+        answer["tasks"].as_array().unwrap().clone()
+    }
+
+    /// What the product sees of a user or group.
+    pub async fn account(&self, tenant: &str, id: &str) -> Value {
+        self.admin_get(&format!("/tenants/{tenant}/accounts/{id}")).await.expect(200)["account"].clone()
+    }
+}
+
+/// Where tests keep compiled components, so that each is compiled once.
+fn compiled() -> PathBuf {
+    wasm::folder().parent().map_or_else(|| PathBuf::from("target"), Path::to_owned).join("tmp/compiled-for-tests")
+}
