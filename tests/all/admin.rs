@@ -1,1 +1,22 @@
-//!
+//! The admin API and the command line, which uses nothing else: what operators do, and what they are told.
+
+mod access;
+mod bindings;
+mod cli;
+mod health;
+mod plugins;
+mod records;
+mod tenants;
+mod tokens;
+
+use muster_test_harness::Answer;
+
+/// The sentence of a problem (RFC 9457) with this status.
+#[track_caller]
+fn problem(answer: Answer, status: u16) -> String {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert_eq!(answer.header("content-type"), "application/problem+json", "{}", answer.text);
+    assert_eq!(answer.body["status"], status);
+    assert!(answer.body["title"].is_string(), "{}", answer.text);
+    answer.body["detail"].as_str().unwrap().to_owned()
+}

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use muster_model::RequestId;
 use muster_service::ScimError;
 use tokio::sync::Semaphore;
@@ -48,7 +48,7 @@ impl Edge {
 
         let status = response.status().as_u16();
         let elapsed = began.elapsed();
-        metrics::counter!("muster_requests_total", "method" => method.to_string(), "status" => status.to_string())
+        metrics::counter!("muster_requests_total", "method" => label(&method), "status" => status.to_string())
             .increment(1);
         metrics::histogram!("muster_request_duration_seconds").record(elapsed.as_secs_f64());
         span.in_scope(|| tracing::info!(http.status = status, duration_ms = elapsed.as_secs_f64() * 1e3, "answered"));
@@ -143,7 +143,22 @@ fn flagged<'a>(rest: &'a str, query: &'a str) -> (&'a str, &'a str) {
 
 /// A path as it may stand in an answer.
 fn shown(path: &str) -> String {
+    let path = if path.is_empty() { "/" } else { path };
     path.chars().filter(|c| !c.is_control()).take(128).collect()
+}
+
+/// A method as it may stand in a metric: clients can make methods up, and each would be another time series.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// Q13: the answer is `application/scim+json` unless the client asks for `application/json` only.

@@ -20,7 +20,7 @@ pub(crate) fn kind(caller: &Caller, endpoint: &str) -> Result<ResourceType, Scim
     def.map(|def| ResourceType::new(&def.name)).ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{shown}") })
 }
 
-/// The path's first segment.
+/// The one name in a path: its first segment, or what stands behind `/Schemas` and `/ResourceTypes`.
 #[derive(Debug)]
 pub(crate) struct Endpoint(pub String);
 

@@ -10,6 +10,7 @@ use wasmtime::component::{Instance, InstancePre};
 
 use crate::bindings::v1::muster::plugin::types;
 use crate::classify::classify;
+use crate::deadline;
 use crate::host_log::CallLog;
 use crate::limits::{self, Growth};
 use crate::wasi::Nowhere;
@@ -52,7 +53,7 @@ impl Ready {
         let run = || {
             let mut store = Store::try_new(self.pre.engine(), self.state(origin))?;
             store.limiter(|state| &mut state.growth);
-            store.set_epoch_deadline(function.deadline_ms);
+            deadline::set(&mut store, function.deadline_ms);
             store.set_hostcall_fuel(limits::MAX_HOST_CALL_BYTES);
             store.set_max_component_handles(limits::MAX_HANDLES);
             let instance = self.pre.instantiate(&mut store)?;

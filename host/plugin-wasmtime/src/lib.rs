@@ -12,6 +12,7 @@ mod bindings;
 mod cache;
 mod check;
 mod classify;
+mod deadline;
 mod deny;
 mod engine;
 mod host;

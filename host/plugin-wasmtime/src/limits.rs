@@ -5,10 +5,13 @@ use wasmtime::{ResourceLimiter, Result};
 /// Bytes of a component, as it is pushed.
 pub(crate) const MAX_COMPONENT_BYTES: u64 = 32 << 20;
 
-/// Milliseconds that a call on the request path may take: `mapping`, `lifecycle`, `adoption`.
+/// Milliseconds of the processor that a call on the request path may take: `mapping`, `lifecycle`, `adoption`.
 pub(crate) const CALL_DEADLINE_MS: u64 = 10;
-/// Milliseconds that a call of `about` may take: when a plugin is loaded and bound, never on the request path.
+/// Milliseconds of the processor that a call of `about` may take: when a plugin is loaded and bound, never on the request path.
 pub(crate) const ABOUT_DEADLINE_MS: u64 = 1_000;
+
+/// How many times longer a call may take on the wall than on the processor, while other threads have the processor.
+pub(crate) const WALL_FACTOR: u64 = 10;
 
 /// Bytes over all memories of an instance.
 pub(crate) const MAX_MEMORY_BYTES: usize = 64 << 20;

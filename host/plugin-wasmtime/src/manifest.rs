@@ -52,7 +52,7 @@ pub(crate) fn check(described: about::Manifest, roles: Roles) -> Result<Checked,
     let registry = Registry::core();
     let mut resources = Vec::new();
     let mut slots = Vec::new();
-    for plan in described.resources {
+    for plan in &described.resources {
         let (plan, crossing) = resource(plan, &registry, roles)?;
         if resources.iter().any(|other: &ResourcePlan| other.kind == plan.kind) {
             return Err(format!("resources has {} twice", plan.kind.resource_type()));
@@ -178,7 +178,11 @@ fn config_schema(text: &str) -> Result<(Option<Value>, Option<Validator>), Strin
     Ok((Some(value), Some(validator)))
 }
 
-fn resource(plan: about::ResourcePlan, registry: &Registry, roles: Roles) -> Result<(ResourcePlan, Vec<Slot>), String> {
+fn resource(
+    plan: &about::ResourcePlan,
+    registry: &Registry,
+    roles: Roles,
+) -> Result<(ResourcePlan, Vec<Slot>), String> {
     let kind = match plan.kind {
         types::Kind::User => Kind::User,
         types::Kind::Group => Kind::Group,

@@ -1,6 +1,6 @@
 //! Real components: the plugins as they are meant, and the guests that misbehave.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
@@ -144,9 +144,7 @@ fn a_guest_that_loops_is_stopped_at_its_deadline() {
 #[test]
 fn a_guest_that_wants_ever_more_memory_reaches_the_limit() {
     let error = fault("allocates", "ada");
-    // Filling pages takes time: on a slow machine the deadline may come before the limit.
-    let expected = matches!(error, PluginError::Limit { limit: "memory bytes", .. } | PluginError::Deadline { .. });
-    assert!(expected, "{error}");
+    assert!(matches!(error, PluginError::Limit { limit: "memory bytes", .. }), "{error}");
 }
 
 #[test]
@@ -210,12 +208,6 @@ fn a_guest_that_would_wait_in_the_host_is_stopped_at_once() {
 }
 
 #[test]
-fn a_guest_that_floods_the_log_is_heard_and_not_harmed() {
-    let logs = guest("logs");
-    assert_eq!(caller().user(&*logs, json!({ "userName": "ada" })).unwrap().state, "active");
-}
-
-#[test]
 fn the_clock_stands_and_chance_repeats() {
     let guest = guest("reads_clock_and_random");
     let first = caller().user(&*guest, json!({ "userName": "ada" })).unwrap();
@@ -270,11 +262,9 @@ fn many_threads_call_at_once_while_one_plugin_loops() {
             scope.spawn(move || {
                 for number in 0..50 {
                     let name = format!("{thread}-{number}");
-                    // Four threads on fewer processors: now and then one stands still for longer than a call may take.
-                    match caller().user(&*smallest, json!({ "userName": name })) {
-                        Ok(account) => assert_eq!(text(&account, "email"), Some(name.as_str())),
-                        Err(error) => assert!(matches!(error, PluginError::Deadline { .. }), "{error}"),
-                    }
+                    // Six threads on fewer processors: standing still is not held against a call.
+                    let account = caller().user(&*smallest, json!({ "userName": name })).unwrap();
+                    assert_eq!(text(&account, "email"), Some(name.as_str()));
                 }
             });
         }

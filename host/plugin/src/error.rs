@@ -25,7 +25,7 @@ pub enum PluginError {
         /// For the operator's log; never for the IdP.
         cause: String,
     },
-    /// It did not answer in time.
+    /// It did not answer in time: so much time of the processor, or much more on the wall.
     #[error("the plugin did not answer {function} within {limit_ms} ms")]
     Deadline {
         /// What was called.
@@ -80,7 +80,7 @@ pub enum LoadError {
     /// Did not survive describing itself.
     #[error("the plugin failed to describe itself: {0}")]
     Describe(#[source] PluginError),
-    /// The host's own trouble, such as a compile cache that cannot be written.
+    /// The host's own trouble, such as a compile cache that cannot be opened.
     #[error("the plugin could not be loaded")]
     Host(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -18,7 +18,9 @@ impl Service {
 
     /// One of them, by name.
     pub fn resource_type(&self, caller: &Caller, name: &str) -> Result<Value, ScimError> {
-        one(caller.bound.served.resource_types_json(&caller.base), name, "ResourceTypes")
+        let types = caller.bound.served.resource_types_json(&caller.base);
+        let is = |item: &Value| item["id"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(name));
+        types.into_iter().find(is).ok_or_else(|| not_found("ResourceTypes", name))
     }
 
     /// Their schemas, narrowed to what the plugin retains (RFC 7643 §7).
@@ -26,9 +28,9 @@ impl Service {
         all(caller.bound.served.schemas_json(&caller.base))
     }
 
-    /// One of them, by URN.
+    /// One of them, by URN, or one of those that describe the discovery answers.
     pub fn schema(&self, caller: &Caller, urn: &str) -> Result<Value, ScimError> {
-        one(caller.bound.served.schemas_json(&caller.base), urn, "Schemas")
+        caller.bound.served.schema_json(urn, &caller.base).ok_or_else(|| not_found("Schemas", urn))
     }
 }
 
@@ -37,11 +39,7 @@ fn all(items: Vec<Value>) -> Value {
     list_response(total, 1, items)
 }
 
-fn one(items: Vec<Value>, id: &str, endpoint: &str) -> Result<Value, ScimError> {
-    let is = |item: &Value| {
-        let same = |name: &str| item[name].as_str().is_some_and(|text| text.eq_ignore_ascii_case(id));
-        same("id") || same("name") && endpoint == "ResourceTypes"
-    };
+fn not_found(endpoint: &str, id: &str) -> ScimError {
     let shown: String = id.chars().filter(|c| !c.is_control()).take(128).collect();
-    items.into_iter().find(is).ok_or_else(|| ScimError::NotFound { detail: format!("{endpoint}/{shown} not found") })
+    ScimError::NotFound { detail: format!("{endpoint}/{shown} not found") }
 }

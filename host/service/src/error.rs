@@ -222,7 +222,17 @@ impl AdminError {
     /// The status on the wire.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) | Self::Load(_) | Self::Config(_) => StatusCode::BAD_REQUEST,
+            Self::Load(LoadError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Load(LoadError::Host(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Invalid(_)
+            | Self::Load(
+                LoadError::NotAComponent(_)
+                | LoadError::Import(_)
+                | LoadError::Contract(_)
+                | LoadError::Manifest(_)
+                | LoadError::Describe(_),
+            )
+            | Self::Config(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Exists(_) | Self::Revision { .. } => StatusCode::CONFLICT,
             Self::Plugin(_) => StatusCode::UNPROCESSABLE_ENTITY,

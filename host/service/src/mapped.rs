@@ -6,7 +6,6 @@ use muster_protocol::filter::canonical_path;
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::ResourceTypeDef;
 use muster_protocol::{Document, normalise, text};
-use serde_json::Value;
 
 use crate::authenticate::Caller;
 use crate::binding::{count_failure, kind};
@@ -43,7 +42,7 @@ pub(crate) fn map(
     let served = caller.bound.served(resource_type)?;
     let document = normalise::retain(served, full);
     let keys = keys(served, resource_type, &document, &account, &caller.bound.settings)?;
-    let index = index(resource_type, &document, &caller.bound.settings);
+    let index = muster_store::index_of(served, &document);
     Ok(Mapped { document, account, keys, index })
 }
 
@@ -111,24 +110,4 @@ fn keys(
 
 fn key(attribute: &str, value: &str) -> Key {
     Key { attribute: attribute.to_owned(), folded: text::fold(value) }
-}
-
-/// What a resource is found by without being unique (`muster_store::INDEXED`).
-fn index(resource_type: &ResourceType, document: &Document, settings: &HostSettings) -> Vec<IndexEntry> {
-    let entry = |attribute: &str, value: String| IndexEntry { attribute: attribute.to_owned(), value };
-    let mut index = Vec::new();
-    if let Some(external) = document.text("externalId") {
-        index.push(entry("externalid", external.to_owned()));
-    }
-    if resource_type == &ResourceType::GROUP && settings.duplicate_group_names {
-        index.extend(document.text("displayName").map(|name| entry("displayname", text::fold(name))));
-    }
-    let emails = document.get("emails").and_then(Value::as_array).into_iter().flatten();
-    for email in emails.filter_map(|email| email.get("value")?.as_str()) {
-        let found = entry("emails.value", text::fold(email));
-        if !index.contains(&found) {
-            index.push(found);
-        }
-    }
-    index
 }

@@ -1,11 +1,12 @@
 //! What a row holds, as bytes.
 //!
-//! Small facts (ids, counters) are bare. Everything else is a *value*: a format byte, then the bytes themselves ([`WHOLE`]) or, where
-//! they are many, how many parts they are in and what they must add up to ([`IN_PARTS`]). sled checks what it reads back from its log by
-//! a CRC of its own; the sum of a value in parts is there because its parts are read one by one, while they may be replaced.
+//! Small facts (ids, counters) are bare. Everything else is a *value*: a format byte, then the bytes themselves
+//! ([`WHOLE`]) or, where they are many, how many parts they are in and what they must add up to ([`IN_PARTS`]). sled
+//! checks what it reads back from its log by a CRC of its own; the sum of a value in parts is there because its parts
+//! are read one by one, while they may be replaced.
 //!
-//! A record is told in two pieces of JSON behind a fixed head. The committer needs version and names only, and must not spend its time
-//! on reading documents:
+//! A record is told in two pieces of JSON behind a fixed head. The committer needs version and names only, and must not
+//! spend its time on reading documents:
 //!
 //! ```text
 //! version u64 | modified i64 | length of names u32 | names: keys, index | body: created, document, account, plugin
@@ -29,8 +30,8 @@ const WHOLE: u8 = 1;
 /// The format byte of a value that stands in rows of its own.
 const IN_PARTS: u8 = 2;
 
-/// How large a row's value can be, in bytes. sled writes a page above 128 KiB to a file of its own, which it never syncs, and a page
-/// holds up to 20 rows.
+/// How large a row's value can be, in bytes. sled writes a page above 128 KiB to a file of its own, which it never
+/// syncs, and a page holds up to 20 rows.
 pub(crate) const MAX_PART_BYTES: usize = 5 * 1024;
 
 const HEAD_BYTES: usize = 8 + 8 + 4;
@@ -84,8 +85,8 @@ pub(crate) fn row(bytes: IVec) -> Result<Row, StoreError> {
 
 /// Reads a value; `get` reads one row.
 ///
-/// Each `get` sees whole batches, but between two of them a batch may come: then the parts do not add up, and all is read again.
-/// If they do not add up though nothing came between, they are damaged.
+/// Each `get` sees whole batches, but between two of them a batch may come: then the parts do not add up, and all is
+/// read again. If they do not add up though nothing came between, they are damaged.
 pub(crate) fn load(
     key: &[u8],
     get: impl Fn(&[u8]) -> Result<Option<IVec>, StoreError>,

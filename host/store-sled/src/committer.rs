@@ -1,11 +1,12 @@
 //! The one thread that writes.
 //!
-//! It takes everything that waits, checks each commit against the store and the commits before it in the batch, applies what holds as one
-//! batch, flushes once, syncs once, and answers all. There is no timer: while one batch is being synced the next one gathers.
+//! It takes everything that waits, checks each commit against the store and the commits before it in the batch, applies
+//! what holds as one batch, flushes once, syncs once, and answers all. There is no timer: while one batch is being
+//! synced the next one gathers.
 //!
-//! sled's `flush` starts the writing (`sync_file_range`) and does not wait for the disk: what makes a batch durable is the `fdatasync`
-//! on sled's file that follows it. After any error on the way nobody knows what a restart will find; so nothing is written any more, all
-//! commits are refused, and `/readyz` fails, until a restart has recovered.
+//! sled's `flush` starts the writing (`sync_file_range`) and does not wait for the disk: what makes a batch durable is
+//! the `fdatasync` on sled's file that follows it. After any error on the way nobody knows what a restart will find; so
+//! nothing is written any more, all commits are refused, and `/readyz` fails, until a restart has recovered.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,8 +26,8 @@ use crate::options::SyncHook;
 use crate::prepared::Work;
 use crate::staging::{Made, Staging};
 
-/// How many commits can wait for the committer. Beyond that they are refused: an answer at once is better than one after the client
-/// has given up.
+/// How many commits can wait for the committer. Beyond that they are refused: an answer at once is better than one
+/// after the client has given up.
 pub const MAX_WAITING_COMMITS: usize = 1024;
 
 struct Job {

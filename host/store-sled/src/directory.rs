@@ -14,7 +14,8 @@ use crate::prepared::{Prepared, Work};
 use crate::query;
 use crate::reader::Reader;
 
-/// How often a key may change hands while its holder is looked up. Each time takes a whole commit, between two reads of microseconds.
+/// How often a key may change hands while its holder is looked up. Each time takes a whole commit, between two reads of
+/// microseconds.
 const MAX_TURNS: usize = 16;
 
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl Directory for SledDirectory {
     }
 
     async fn groups_of(&self, member: ResourceId) -> Result<Vec<ResourceId>, StoreError> {
-        self.core.read(|reader| reader.ids(self.space.groups(member))).await
+        self.core.read(|reader| reader.ids(self.space.groups(member), usize::MAX)).await
     }
 
     async fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
@@ -95,8 +96,8 @@ impl OutboxReader for SledDirectory {
 }
 
 impl SledDirectory {
-    /// The record that holds a key. Key and record are read one after the other: if they disagree, a commit came between, and
-    /// the key leads somewhere else now. If it keeps leading astray, the store is damaged.
+    /// The record that holds a key. Key and record are read one after the other: if they disagree, a commit came
+    /// between, and the key leads somewhere else now. If it keeps leading astray, the store is damaged.
     fn holder(&self, reader: &Reader<'_>, kind: &ResourceType, key: &Key) -> Result<Option<Record>, StoreError> {
         for _ in 0..MAX_TURNS {
             let row = reader.get(self.space.unique(kind, &key.attribute, &key.folded))?;

@@ -1,8 +1,9 @@
 //! The batch that is visible, but not yet on disk.
 //!
-//! sled shows a batch to readers as soon as it is applied, and a crash can still take it back. So the committer tells which rows it is
-//! about to write *before* it applies them, and a reader looks *after* it has read: what it saw was written by the batch that is told
-//! here, or by one that is on disk. Does what it read touch the batch, it waits until that is on disk as well.
+//! sled shows a batch to readers as soon as it is applied, and a crash can still take it back. So the committer tells
+//! which rows it is about to write *before* it applies them, and a reader looks *after* it has read: what it saw was
+//! written by the batch that is told here, or by one that is on disk. Does what it read touch the batch, it waits until
+//! that is on disk as well.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -1,7 +1,8 @@
 //! Where each row is. One tree holds everything, because many trees bloat a sled store.
 //!
-//! A key begins with whose row it is, so that a tenant's rows are together and no read of one tenant can reach another's:
-//! the length of the tenant's name in one byte, then the name; the deployment's own rows have the length 0. Then:
+//! A key begins with whose row it is, so that a tenant's rows are together and no read of one tenant can reach
+//! another's: the length of the tenant's name in one byte, then the name; the deployment's own rows have the length 0.
+//! Then:
 //!
 //! | kind | rest of the key | value |
 //! |---|---|---|
@@ -22,16 +23,16 @@
 //! | `P` | digest | deployment: a plugin's row |
 //! | `B` | digest | deployment: a plugin's bytes |
 //!
-//! Texts have their length before them, ids and numbers have one length: no key is the beginning of another of its kind, and a
-//! range holds nothing but what was asked for.
+//! Texts have their length before them, ids and numbers have one length: no key is the beginning of another of its
+//! kind, and a range holds nothing but what was asked for.
 
 use std::sync::Arc;
 
 use muster_model::{PluginDigest, ResourceId, ResourceType, TenantId, TokenId};
 use sha2::{Digest, Sha256};
 
-/// Longer texts stand in keys as their sha-256. An inner page of the tree holds 256 keys, and must stay below the size at which
-/// sled writes it to a file that it never syncs (see [`crate::codec::MAX_PART_BYTES`]).
+/// Longer texts stand in keys as their sha-256. An inner page of the tree holds 256 keys, and must stay below the size
+/// at which sled writes it to a file that it never syncs (see [`crate::codec::MAX_PART_BYTES`]).
 const MAX_TEXT_BYTES: usize = 256;
 
 /// Whose rows: one tenant's, or the deployment's.

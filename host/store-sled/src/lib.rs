@@ -1,8 +1,9 @@
 //! The store on sled: one process, one folder, nothing to install.
 //!
-//! Start with [`keys`] (where each row is), then follow a write: [`directory`] -> [`prepared`] (encoded by the thread that brings it) ->
-//! [`committer`] (one thread, group commit) -> [`apply`] (what each write means) -> flushed, synced, answered; and a read: [`core`] ->
-//! [`reader`] -> [`flight`] (which waits until what was read is on disk). [`open`] guards against what sled does not.
+//! Start with `keys` (where each row is). Then follow a write: `directory` -> `prepared` (encoded by the thread that
+//! brings it) -> `committer` (one thread, group commit) -> `apply` (what each write means) -> flushed, synced,
+//! answered; and a read: `core` -> `reader` -> `flight` (which waits until what was read is on disk). `open` guards against what
+//! sled does not.
 
 mod apply;
 mod codec;
@@ -47,7 +48,8 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the folder, or makes it. This reads much from the disk after a crash: seconds for millions of records.
+    /// Opens the folder, or makes it. After a crash this takes seconds for a million records. The methods of the store
+    /// need a tokio runtime around them.
     pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
         let (opened, batch) = open::open(folder, &options)?;
         let opened = Arc::new(opened);

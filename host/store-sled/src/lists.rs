@@ -1,7 +1,9 @@
-//! The ids of each kind of resource of each tenant, in order, in memory: so that page 100 of a list costs what page 1 costs.
+//! The ids of each kind of resource of each tenant, in order, in memory: so that page 100 of a list costs what page 1
+//! costs.
 //!
-//! A list is read from the tree when it is first asked for (one walk over the records, without decoding them), and kept at 16 bytes a record. From
-//! then on the committer reports every record that came or went, once that is on disk: a list never holds what a crash can take back.
+//! A list is read from the tree when it is first asked for (one walk over the records, without decoding them), and kept
+//! at 16 bytes a record. From then on the committer reports every record that came or went, once that is on disk: a
+//! list never holds what a crash can take back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -92,8 +94,8 @@ impl List {
 pub(crate) struct Reading<'a>(&'a List);
 
 impl Reading<'_> {
-    /// What was read, after all of it is on disk. What came and went since [`List::begin`] is applied on top, in order: `ids` may have it
-    /// already or not, and the last turn of an id decides.
+    /// What was read, after all of it is on disk. What came and went since [`List::begin`] is applied on top, in order:
+    /// `ids` may have it already or not, and the last turn of an id decides.
     pub(crate) fn done(self, mut ids: Vec<ResourceId>) {
         let mut state = self.0.state();
         if let State::Reading(turns) = &*state {

@@ -4,12 +4,14 @@
 //!
 //! 1. The lock file keeps a second process out, with a better sentence than sled's.
 //! 2. A folder that holds something else is left alone.
-//! 3. `snap.*.generating` is deleted: a kill while sled wrote a snapshot leaves it behind, and sled would take it for a whole one.
-//! 4. sled may panic on damage: that is caught. If it says "corruption", the snapshots are moved aside, once: they are made
-//!    from the log, which is read in full when there is none. The log itself, `db`, is never deleted or moved.
-//! 5. A damaged store can open empty, or without its latest part. So batches are numbered, and a marker file beside the database says
-//!    which one was durable last: a database that is behind its marker has lost something, and is not served. The marker itself is
-//!    synced at each start only; a power cut may leave it behind, which is no harm, and a kill does not.
+//! 3. `snap.*.generating` is deleted: a kill while sled wrote a snapshot leaves it behind, and sled would take it for a
+//!    whole one.
+//! 4. sled may panic on damage: that is caught. If it says "corruption", the snapshots are moved aside, once: they are
+//!    made from the log, which is read in full when there is none. The log itself, `db`, is never deleted or moved.
+//! 5. A damaged store can open empty, or without its latest part. So batches are numbered, and a marker file beside the
+//!    database says which one was durable last: a database that is behind its marker has lost something, and is not
+//!    served. The marker itself is synced at each start only; a power cut may leave it behind, which is no harm, and a
+//!    kill does not.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -40,7 +42,10 @@ const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file system refuses.
-    #[error("the store's folder {} cannot be used; check that it can be created, read and written by this user", .folder.display())]
+    #[error(
+        "the store's folder {} cannot be used; check that it can be created, read and written by this user",
+        .folder.display()
+    )]
     Io {
         /// The folder.
         folder: PathBuf,
@@ -49,22 +54,28 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Another process has it.
-    #[error("the store in {} is in use by another process; stop that one first, or give this one another folder", .folder.display())]
+    #[error(
+        "the store in {} is in use by another process; stop that one first, or give this one another folder",
+        .folder.display()
+    )]
     InUse {
         /// The folder.
         folder: PathBuf,
     },
     /// It holds something else.
-    #[error("{} is not empty, and has no file `{MARKER}`, so it is not a store of Muster, or not all of one; choose a folder of Muster's own, or \
-         restore all files of this one from the latest backup", .folder.display())]
+    #[error(
+        "{} is not empty, and has no file `{MARKER}`, so it is not a store of Muster, or not all of one; choose a \
+         folder of Muster's own, or restore all files of this one from the latest backup",
+        .folder.display()
+    )]
     Foreign {
         /// The folder.
         folder: PathBuf,
     },
     /// A version with another format wrote it.
     #[error(
-        "the store in {} has format {found}, and this version of Muster reads format {FORMAT}; start the version that wrote it, \
-         and move the data with `muster export` and `muster import`",
+        "the store in {} has format {found}, and this version of Muster reads format {FORMAT}; start the version that \
+         wrote it, and move the data with `muster export` and `muster import`",
         .folder.display()
     )]
     Format {
@@ -75,7 +86,8 @@ pub enum OpenError {
     },
     /// It cannot be read.
     #[error(
-        "the store in {} is damaged ({detail}); nothing in it was deleted; keep a copy of the folder, and restore the latest backup",
+        "the store in {} is damaged ({detail}); nothing in it was deleted; keep a copy of the folder, and restore the \
+         latest backup",
         .folder.display()
     )]
     Damaged {
@@ -86,8 +98,8 @@ pub enum OpenError {
     },
     /// It can be read, but lacks what is known to have been in it.
     #[error(
-        "the database in {} is not the one that its marker file `{MARKER}` belongs to: parts of it are lost or were exchanged; keep a copy \
-         of the folder, and restore all its files together from the latest backup",
+        "the database in {} is not the one that its marker file `{MARKER}` belongs to: parts of it are lost or were \
+         exchanged; keep a copy of the folder, and restore all its files together from the latest backup",
         .folder.display()
     )]
     Behind {
@@ -205,7 +217,7 @@ fn move_snapshots_aside(folder: &Path) -> io::Result<()> {
             fs::rename(&snapshot, target.join(name))?;
         }
     }
-    tracing::warn!(folder = %target.display(), "the store's snapshots cannot be read: moved aside, reading the log instead");
+    tracing::warn!(folder = %target.display(), "the snapshots cannot be read: moved aside, reading the log instead");
     sync_folder(folder)
 }
 
@@ -294,7 +306,8 @@ impl Mark {
         Some(Self { format: u32::from_be_bytes(*format), batch: u64::from_be_bytes(batch.try_into().ok()?) })
     }
 
-    /// Always of the same length, and far below a sector of a disk: written over itself it is the old one or the new one.
+    /// Always of the same length, and far below a sector of a disk: written over itself it is the old one or the new
+    /// one.
     fn to_text(self) -> String {
         let Self { format, batch } = self;
         format!(

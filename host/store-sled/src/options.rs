@@ -27,7 +27,8 @@ impl Default for Options {
     }
 }
 
-/// Is called between a batch's becoming visible and its becoming durable. It may wait; an error is taken for the disk's.
+/// Is called between a batch's becoming visible and its becoming durable. It may wait; an error is taken for the
+/// disk's.
 #[derive(Clone)]
 pub struct SyncHook(pub Arc<dyn Fn() -> io::Result<()> + Send + Sync>);
 

@@ -1,4 +1,5 @@
-//! Commits as the committer gets them: everything encoded by the thread that brings them, so that the one committer need not.
+//! Commits as the committer gets them: everything encoded by the thread that brings them, so that the one committer
+//! need not.
 
 use muster_model::{
     PluginDigest, PluginRow, Record, ResourceId, ResourceType, TenantId, TenantRow, Timestamp, TokenRow, Version,

@@ -103,7 +103,8 @@ impl Search {
         Ok(listing)
     }
 
-    /// Counts what matches and keeps the page. What an index says may be older or newer than the record: the record decides.
+    /// Counts what matches and keeps the page. What an index says may be older or newer than the record: the record
+    /// decides.
     fn select(
         &self,
         reader: &Reader<'_>,
@@ -135,23 +136,25 @@ impl Search {
         found: &mut BTreeSet<ResourceId>,
     ) -> Result<(), StoreError> {
         let kind = &self.query.resource_type;
+        // One more than may be looked at is enough to refuse.
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX).saturating_add(1);
         match lookup {
             Lookup::Id(id) => found.extend([*id]),
             Lookup::Value { attribute, folded, value } => {
                 let holder = reader.get(self.space.unique(kind, attribute, folded))?;
                 found.extend(holder.as_deref().and_then(last_id));
                 if let Some(value) = value {
-                    found.extend(reader.ids(self.space.indexed(kind, attribute, value))?);
+                    found.extend(reader.ids(self.space.indexed(kind, attribute, value), limit)?);
                 }
             }
-            Lookup::GroupsOf(member) => found.extend(reader.ids(self.space.groups(*member))?),
-            Lookup::MembersOf(group) => found.extend(reader.ids(self.space.members(*group))?),
+            Lookup::GroupsOf(member) => found.extend(reader.ids(self.space.groups(*member), limit)?),
+            Lookup::MembersOf(group) => found.extend(reader.ids(self.space.members(*group), limit)?),
             Lookup::Any(any) => {
                 for one in any {
                     self.candidates(reader, one, found)?;
                 }
             }
         }
-        Ok(())
+        if found.len() >= limit { Err(StoreError::TooMany { limit: self.limit }) } else { Ok(()) }
     }
 }

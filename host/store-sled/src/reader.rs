@@ -10,7 +10,8 @@ use crate::codec::{self, Value};
 use crate::flight::Seen;
 use crate::keys::{Range, Space, last_id};
 
-/// Reads of one answer. They see the tree as it is, written to disk or not: [`crate::core::Core::read`] waits for that afterwards.
+/// Reads of one answer. They see the tree as it is, written to disk or not: [`crate::core::Core::read`] waits for that
+/// afterwards.
 pub(crate) struct Reader<'a> {
     tree: &'a Tree,
     seen: RefCell<Seen>,
@@ -90,8 +91,9 @@ impl<'a> Reader<'a> {
         value.map(|value| codec::decode_record(kind, id, &value)).transpose()
     }
 
-    pub(crate) fn ids(&self, range: Range) -> Result<Vec<ResourceId>, StoreError> {
-        let rows = self.page(range, usize::MAX)?;
+    /// The ids that the keys of a range end with, at most `limit`.
+    pub(crate) fn ids(&self, range: Range, limit: usize) -> Result<Vec<ResourceId>, StoreError> {
+        let rows = self.page(range, limit)?;
         rows.iter().map(|(key, _)| last_id(key).ok_or_else(|| codec::damaged("an id"))).collect()
     }
 }

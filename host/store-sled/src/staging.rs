@@ -1,4 +1,5 @@
-//! One commit on its way into a batch: it sees the store, the commits before it in the batch, and what it has written itself.
+//! One commit on its way into a batch: it sees the store, the commits before it in the batch, and what it has written
+//! itself.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -4,8 +4,8 @@ use crate::Member;
 
 /// One tenant's unit of work: everything that one request changes. All or nothing, and durable when acknowledged.
 ///
-/// The writes are applied in order, and each sees the ones before it. Whatever does not hold (a version, a key, a membership)
-/// fails the whole of it.
+/// The writes are applied in order, and each sees the ones before it. Whatever does not hold (a version, a key, a
+/// membership) fails the whole of it.
 #[derive(Debug, Clone)]
 pub struct Commit {
     /// When; becomes the `modified` of records that are only touched.
@@ -21,18 +21,19 @@ pub struct Commit {
 /// One write of a [`Commit`].
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// Adds a record. [`crate::StoreError::Taken`] if another of its kind holds one of its keys, [`crate::StoreError::Stale`] if the id exists.
+    /// Adds a record. [`crate::StoreError::Taken`] if another of its kind holds one of its keys,
+    /// [`crate::StoreError::Stale`] if the id exists.
     Insert(Box<Record>),
-    /// Replaces a record that is still at `expected`, otherwise [`crate::StoreError::Stale`]; its keys and index entries follow.
-    /// [`crate::StoreError::Taken`] if another of its kind holds one of the new keys.
+    /// Replaces a record that is still at `expected`, otherwise [`crate::StoreError::Stale`]; its keys and index
+    /// entries follow. [`crate::StoreError::Taken`] if another of its kind holds one of the new keys.
     Replace {
         /// The record as it shall be, with its new version.
         record: Box<Record>,
         /// The version that it replaces.
         expected: Version,
     },
-    /// Removes a record with its keys, its index entries and all its memberships, as a group and as a member. Groups that lose
-    /// a member by it are touched. [`crate::StoreError::Stale`] if it is not there or not at `expected`.
+    /// Removes a record with its keys, its index entries and all its memberships, as a group and as a member. Groups
+    /// that lose a member by it are touched. [`crate::StoreError::Stale`] if it is not there or not at `expected`.
     Remove {
         /// Its kind.
         resource_type: ResourceType,
@@ -41,8 +42,9 @@ pub enum Write {
         /// The version that it must have; `None`: any.
         expected: Option<Version>,
     },
-    /// Gives a record its next version and the time of the commit, because what belongs to it changed (a group's members).
-    /// [`crate::StoreError::Stale`] if it is not there or not at `expected`. Without `expected` it never conflicts with another `Touch`.
+    /// Gives a record its next version and the time of the commit, because what belongs to it changed (a group's
+    /// members). [`crate::StoreError::Stale`] if it is not there or not at `expected`. Without `expected` it never
+    /// conflicts with another `Touch`.
     Touch {
         /// Its kind.
         resource_type: ResourceType,
@@ -72,6 +74,7 @@ pub enum Write {
 pub struct Committed {
     /// The log's `seq` of the commit's first change; of the latest one before it if it had none.
     pub seq: u64,
-    /// The records that were touched, as they are now: [`Write::Touch`], and the groups that lost a member by [`Write::Remove`].
+    /// The records that were touched, as they are now: [`Write::Touch`], and the groups that lost a member by
+    /// [`Write::Remove`].
     pub touched: Vec<Record>,
 }

@@ -7,13 +7,14 @@ use serde_json::Value;
 
 /// The attributes by whose values records are found, besides their keys: canonical paths in lower case.
 ///
-/// These are what identity providers match by (`userName` is always a key). `displayname` is among them because a tenant that
-/// allows two groups of one name has no key for it. A filter that compares another attribute looks at every record.
+/// These are what identity providers match by (`userName` is always a key). `displayname` is among them because a
+/// tenant that allows two groups of one name has no key for it. A filter that compares another attribute looks at every
+/// record.
 pub const INDEXED: &[&str] = &["externalid", "emails.value", "displayname"];
 
 /// What [`muster_model::Record::index`] must hold for this document: each value of an [`INDEXED`] attribute, once.
 ///
-/// [`Lookup`] relies on it: a record whose entries were made in another way is not found by `eq`.
+/// [`crate::Lookup`] relies on it: a record whose entries were made in another way is not found by `eq`.
 pub fn index_of(def: &ResourceTypeDef, document: &Document) -> Vec<IndexEntry> {
     let mut entries = Vec::new();
     for attribute in INDEXED {

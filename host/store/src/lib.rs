@@ -1,10 +1,11 @@
 //! The store port: what a directory must promise.
 //!
-//! A [`Store`] is a deployment's memory; [`Store::directory`] gives the part of it that belongs to one tenant, so that no read
-//! or write below takes a tenant. Reads are methods of [`Directory`]; a write is a value, a [`Commit`], made whole
-//! before the store sees it: nothing can happen inside a transaction but the write itself (decision record 1).
+//! A [`Store`] is a deployment's memory; [`Store::directory`] gives the part of it that belongs to one tenant, so that
+//! no read or write below takes a tenant. Reads are methods of [`Directory`]; a write is a value, a [`Commit`], made
+//! whole before the store sees it: nothing can happen inside a transaction but the write itself (decision record 1).
 //!
-//! To add a store: implement the three traits, then call `contract_tests!` in its crate; what that runs is what the service relies on.
+//! To add a store: implement the three traits, then call `contract_tests!` in its crate; what that runs is what the
+//! service relies on.
 
 #![deny(missing_docs)]
 
@@ -66,7 +67,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Whether reads and writes can be expected to work: what `/readyz` says.
     fn ready(&self) -> Result<(), StoreError>;
 
-    /// Finishes what was accepted and lets go of the files or connections. Later calls fail with [`StoreError::Unavailable`].
+    /// Finishes what was accepted and lets go of the files or connections. Later calls fail with
+    /// [`StoreError::Unavailable`].
     async fn close(&self);
 }
 
@@ -79,7 +81,8 @@ pub trait Directory: Send + Sync {
     /// The record that holds a key.
     async fn find(&self, resource_type: &ResourceType, key: &Key) -> Result<Option<Record>, StoreError>;
 
-    /// The records that a filter matches, in order of their ids, which is the order of creation; a page of them, and how many there are in all.
+    /// The records that a filter matches, in order of their ids, which is the order of creation; a page of them, and
+    /// how many there are in all.
     async fn list(&self, query: &Query) -> Result<Listing, StoreError>;
 
     /// A group's members in order of their ids, at most `limit`, beginning after `after`.

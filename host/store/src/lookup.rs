@@ -16,15 +16,16 @@ pub enum Lookup {
     Id(ResourceId),
     /// The holder of the key `attribute` = `folded`, and those with the index entry `attribute` = `value`.
     ///
-    /// Both: a plugin may make a key of an indexed attribute for some records, and whether `displayName` of a group is a key is
-    /// the tenant's choice.
+    /// Both: a plugin may make a key of an indexed attribute for some records, and whether `displayName` of a group is
+    /// a key is the tenant's choice.
     Value {
         /// The canonical path in lower case.
         attribute: String,
         /// The value as keys have it.
         folded: String,
-        /// The value as index entries have it. `None`: the key decides alone. So it is for `userName`, which the service makes a
-        /// key of every user, and for an attribute that the plugin does not retain, which is in no document.
+        /// The value as index entries have it. `None`: the key decides alone. So it is for `userName`, which the
+        /// service makes a key of every user, and for an attribute that the plugin does not retain, which is in no
+        /// document.
         value: Option<String>,
     },
     /// The groups of this member.

@@ -3,7 +3,8 @@ use muster_protocol::Document;
 use muster_protocol::filter::Subject;
 use serde_json::Value;
 
-/// Membership rows, as a filter asks for them. An adapter whose look-up fails keeps the error and fails the query with it.
+/// Membership rows, as a filter asks for them. An adapter whose look-up fails keeps the error and fails the query with
+/// it.
 pub trait Rows {
     /// Whether `member` is a direct member of `group`.
     fn is_member(&self, group: ResourceId, member: ResourceId) -> bool;

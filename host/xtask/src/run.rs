@@ -12,7 +12,10 @@ pub(crate) fn say(what: &str) {
 
 /// Cargo, in the workspace.
 pub(crate) fn cargo(args: &[&str]) -> anyhow::Result<Command> {
-    let mut command = Command::new(env!("CARGO"));
+    // The cargo that runs this program; the one that built it may have been another.
+    #[expect(clippy::disallowed_methods, reason = "this program is told by the environment which cargo runs it")]
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
     command.args(args).current_dir(root()?);
     Ok(command)
 }

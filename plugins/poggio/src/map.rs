@@ -18,10 +18,14 @@ fn full_name(input: &Input) -> &str {
 }
 
 /// Decided when the user is created: a reactivated one returns to the same workspace, whatever the default has become.
-fn workspace(input: &Input, config: &Config) -> Option<String> {
+fn workspace(input: &Input, config: &Config) -> String {
     let assigned = input.current().and_then(|account| account.text("workspace"));
-    assigned.map(str::to_owned).or_else(|| config.text("/default_workspace"))
+    let configured = || config.text("/default_workspace").unwrap_or_else(|| DEFAULT_WORKSPACE.to_owned());
+    assigned.map_or_else(configured, str::to_owned)
 }
+
+/// What an enterprise calls its only workspace until somebody names it.
+const DEFAULT_WORKSPACE: &str = "default";
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,10 @@
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use muster_service::TenantView;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Body, Operator};
+use super::{Body, Operator, Path};
 use crate::Wire;
 use crate::error::Problem;
 

@@ -33,6 +33,35 @@ impl FromRequestParts<Wire> for Operator {
     }
 }
 
+/// The names in a path; what is no UTF-8 is a problem, as everything else is.
+#[derive(Debug)]
+pub(crate) struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Wire> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Problem> {
+        let path = axum::extract::Path::from_request_parts(parts, wire).await;
+        path.map(|axum::extract::Path(names)| Self(names))
+            .map_err(|error| Problem::new(error.status(), error.body_text()))
+    }
+}
+
+/// The parameters of a query.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Wire> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Problem> {
+        let query = axum::extract::Query::from_request_parts(parts, wire).await;
+        query
+            .map(|axum::extract::Query(query)| Self(query))
+            .map_err(|error| Problem::new(error.status(), error.body_text()))
+    }
+}
+
 /// A JSON body of a known shape; what does not fit is named.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub T);

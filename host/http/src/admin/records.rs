@@ -1,10 +1,10 @@
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use muster_service::AccountView;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Operator;
+use super::{Operator, Path, Query};
 use crate::Wire;
 use crate::error::Problem;
 

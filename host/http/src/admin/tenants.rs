@@ -1,10 +1,10 @@
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use muster_service::{NewTenant, TenantView};
 use serde_json::{Value, json};
 
-use super::{Body, Operator};
+use super::{Body, Operator, Path};
 use crate::Wire;
 use crate::error::Problem;
 

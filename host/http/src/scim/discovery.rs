@@ -1,7 +1,8 @@
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use crate::Wire;
 use crate::error::Refusal;
+use crate::extract::Endpoint;
 use crate::reply::Message;
 use crate::tenant::Authenticated;
 
@@ -19,7 +20,7 @@ pub(crate) async fn resource_types(State(wire): State<Wire>, Authenticated(calle
 pub(crate) async fn resource_type(
     State(wire): State<Wire>,
     Authenticated(caller): Authenticated,
-    Path(name): Path<String>,
+    Endpoint(name): Endpoint,
 ) -> Result<Message, Refusal> {
     Ok(Message(wire.service.resource_type(&caller, &name)?))
 }
@@ -33,7 +34,7 @@ pub(crate) async fn schemas(State(wire): State<Wire>, Authenticated(caller): Aut
 pub(crate) async fn schema(
     State(wire): State<Wire>,
     Authenticated(caller): Authenticated,
-    Path(urn): Path<String>,
+    Endpoint(urn): Endpoint,
 ) -> Result<Message, Refusal> {
     Ok(Message(wire.service.schema(&caller, &urn)?))
 }

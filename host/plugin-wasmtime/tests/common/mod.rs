@@ -93,6 +93,6 @@ pub type Answer = Result<Account, PluginError>;
 pub const ID: ResourceId = ResourceId::from_bytes([1; 16]);
 
 pub fn document(resource: Value) -> Document {
-    let Value::Object(map) = resource else { panic!("a resource is an object") };
+    let Value::Object(map) = resource else { unreachable!("a resource is an object") };
     Document(map)
 }

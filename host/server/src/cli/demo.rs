@@ -51,7 +51,7 @@ struct DemoTenant {
     provisioned: bool,
 }
 
-/// Which tenants there are, and which identity provider fills each.
+/// Which tenants there are, the plugin of each, and which identity provider fills it.
 const TENANTS: [(&str, &str, Idp); 3] = [
     ("poggio-demo", "poggio", Idp::Okta),
     ("secoda-demo", "secoda", Idp::Okta),

@@ -45,7 +45,8 @@ impl Fixture for SledFixture {
 }
 
 impl Drop for SledFixture {
-    /// sled would write a page above a certain size to a file of its own, which it never syncs. None may ever come to be.
+    /// sled would write a page above a certain size to a file of its own, which it never syncs. None may ever come to
+    /// be.
     fn drop(&mut self) {
         let blobs = std::fs::read_dir(self.folder.path().join("blobs")).unwrap().count();
         assert!(std::thread::panicking() || blobs == 0, "{blobs} blob files");

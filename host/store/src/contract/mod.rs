@@ -6,8 +6,8 @@
 //! muster_store::contract_tests!(SledFixture::new().await);
 //! ```
 //!
-//! The expression must be told in a crate that has tokio; each promise becomes one `#[tokio::test]`. To add a promise: write it
-//! as a function in one of the modules here, and name it in the macro.
+//! The expression must be told in a crate that has tokio; each promise becomes one `#[tokio::test]`. To add a promise:
+//! write it as a function in one of the modules here, and name it in the macro.
 
 #![expect(missing_docs, reason = "the name of each promise is a sentence")]
 #![expect(clippy::unwrap_used, reason = "these are tests, though they are compiled as a library")]
@@ -28,7 +28,8 @@ use crate::Store;
 /// A store of its own for one test.
 #[async_trait]
 pub trait Fixture: Send {
-    /// How many records a query may look at: the fixture's store is opened with this bound, so that a test can reach it.
+    /// How many records a query may look at: the fixture's store is opened with this bound, so that a test can reach
+    /// it.
     const MAX_SCANNED: u64 = 50;
 
     /// The store; empty at first.

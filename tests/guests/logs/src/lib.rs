@@ -11,8 +11,8 @@ impl Plugin for Logs {
     fn map(input: &Input, _: &Context) -> Result<Account, Reject> {
         match input.kind() {
             Kind::User => {
-                for line in 0..1_000 {
-                    log::info(&format!("line {line} {}", "x".repeat(line * 8)));
+                for line in 0..200 {
+                    log::info(&format!("line {line} {}", "x".repeat(line * 80)));
                 }
                 Ok(Account::new("active"))
             }

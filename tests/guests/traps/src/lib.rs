@@ -8,6 +8,7 @@ impl Plugin for Traps {
     const MANIFEST: Manifest =
         Manifest::new("traps", "0.1.0").user(Resource::reads(&["userName"])).group(Resource::reads(&["displayName"]));
 
+    #[expect(clippy::panic, reason = "that is what it is for")]
     fn map(input: &Input, _: &Context) -> Result<Account, Reject> {
         match input.kind() {
             Kind::User => panic!("this guest panics"),
