@@ -1,10 +1,10 @@
 //! `muster tenant | token | plugin` against a running server.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use muster_test_harness::{ADMIN_KEY, TestApp, wasm};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
 /// How a command ended.
 #[derive(Debug)]
@@ -42,7 +42,9 @@ impl Ended {
 async fn muster(args: &[&str], environment: &[(&str, &str)]) -> Ended {
     let mut command = Command::new(wasm::folder().join("muster"));
     command.env_remove("MUSTER_SERVER").env_remove("MUSTER_ADMIN_KEY");
-    let ended = command.args(args).envs(environment.iter().copied()).output().await.unwrap();
+    command.args(args).envs(environment.iter().copied());
+    // On a thread of its own: this one runs the server that the command asks.
+    let ended = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ended { code: ended.status.code().unwrap(), out: text(ended.stdout), err: text(ended.stderr) }
 }
