@@ -75,7 +75,7 @@ impl Query {
 
     /// `attributes` and `excludedAttributes` (RFC 7644 §3.9).
     pub(crate) fn projection(&self, caller: &Caller, kind: &ResourceType) -> Result<Projection, ScimError> {
-        let def = caller.bound().served.get(kind.as_str());
+        let def = caller.bound().accepted.get(kind.as_str());
         let def = def.ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{kind}s") })?;
         Ok(Projection::parse(def, self.get("attributes"), self.get("excludedAttributes"))?)
     }

@@ -47,6 +47,8 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .table_elements(limits::MAX_TABLE_ELEMENTS)
         .linear_memory_keep_resident(if scan { limits::KEEP_RESIDENT_BYTES } else { 0 })
         .pagemap_scan(Enabled::Auto)
+        // A guest's tables are small: to clear what it used is cheaper than to give the pages back, once a table and call.
+        .table_keep_resident(limits::KEEP_RESIDENT_TABLE_BYTES)
         // At least one a plugin: a place that is warm for it makes its next call five times cheaper.
         .max_unused_warm_slots(instances);
     pool

@@ -41,6 +41,8 @@ pub(crate) const MAX_LOG_LINE_BYTES: usize = 4 << 10;
 pub(crate) const MAX_INSTANCES: u32 = 1_000;
 /// Bytes of an instance's memory that stay resident between two calls: what a call touches is then reset, not fetched again.
 pub(crate) const KEEP_RESIDENT_BYTES: usize = 1 << 20;
+/// The same of a table.
+pub(crate) const KEEP_RESIDENT_TABLE_BYTES: usize = 16 << 10;
 
 /// Bytes of an answer, all its strings together.
 pub(crate) const MAX_ANSWER_BYTES: usize = 256 << 10;

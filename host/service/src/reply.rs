@@ -31,14 +31,14 @@ impl Service {
         Ok(Reply { resource: Some(resource), version: record.version, location, created: false })
     }
 
-    /// A record as its tenant's plugin lets it be seen.
+    /// A record as it was stored: what an earlier version of the plugin retained is shown until it is mapped anew.
     pub(crate) async fn render(
         &self,
         caller: &Caller,
         record: &Record,
         projection: &Projection,
     ) -> Result<Map<String, Value>, ScimError> {
-        let def = caller.bound.served(&record.resource_type)?;
+        let def = caller.bound.accepted(&record.resource_type)?;
         let id = record.id.to_string();
         let rows = if record.resource_type == ResourceType::GROUP {
             if projection.wants("members") {

@@ -250,8 +250,9 @@ async fn ssosync_posts_an_address_without_content_and_adds_members_in_batches() 
     let group = acme.group("x", &[]).await;
     for batch in users.chunks(100) {
         let value: Vec<Value> = batch.iter().map(|id| json!({ "value": id })).collect();
-        let answer =
-            acme.operations(&format!("/Groups/{group}"), json!([{ "op": "add", "path": "members", "value": value }])).await;
+        let answer = acme
+            .operations(&format!("/Groups/{group}"), json!([{ "op": "add", "path": "members", "value": value }]))
+            .await;
         assert!([200, 204].contains(&answer.status));
     }
     assert_eq!(acme.members(&group).await, users);

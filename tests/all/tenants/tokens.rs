@@ -26,7 +26,7 @@ fn refused(answer: Answer) {
 /// One more token of `acme`: its client and its id.
 async fn issued(app: &TestApp, acme: &TenantClient, new: Value) -> (TenantClient, String) {
     let token = app.admin_post("/tenants/acme/tokens", new).await.expect(201);
-    let client = TenantClient { token: token["token"].as_str().unwrap().to_owned(), ..acme.clone() };
+    let client = acme.with_token(token["token"].as_str().unwrap());
     (client, token["id"].as_str().unwrap().to_owned())
 }
 

@@ -70,6 +70,12 @@ impl TenantClient {
         Self { base: base.to_owned(), ..self.clone() }
     }
 
+    /// The same tenant with another token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
     /// A request that the test completes; the path is relative to the base URL and goes out as it is.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
