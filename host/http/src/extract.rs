@@ -10,8 +10,8 @@ use muster_protocol::project::Projection;
 use muster_service::{Caller, Expected, ScimError};
 use serde_json::Value;
 
-use crate::Wire;
 use crate::error::Refusal;
+use crate::{HttpLimits, Wire};
 
 /// The kind of resource that the path names, if the tenant's plugin serves it.
 pub(crate) fn kind(caller: &Caller, endpoint: &str) -> Result<ResourceType, ScimError> {
@@ -134,17 +134,22 @@ impl FromRequest<Wire> for ScimJson {
         if !is_json(request.headers()) {
             return Err(Refusal(ScimError::UnsupportedMediaType));
         }
-        let bytes = read(request.into_body(), wire.limits.body_bytes).await?;
+        let bytes = read(request.into_body(), &wire.limits).await?;
         Ok(Self(json::parse(&bytes)?))
     }
 }
 
-/// Reads a body up to a limit.
-async fn read(body: Body, limit: usize) -> Result<bytes::Bytes, ScimError> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ScimError::PayloadTooLarge { limit }),
-        Err(_) => Err(muster_protocol::Invalid::syntax("the body ended before it was complete").into()),
+/// Reads a body up to its limit.
+///
+/// When the time of the request is over, `edge.rs` has answered already; giving the body up as well lets the connection go, which a
+/// client that sends no more would hold for ever.
+async fn read(body: Body, limits: &HttpLimits) -> Result<bytes::Bytes, ScimError> {
+    let limit = limits.body_bytes;
+    match tokio::time::timeout(limits.request_timeout, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ScimError::PayloadTooLarge { limit }),
+        Ok(Err(_)) => Err(muster_protocol::Invalid::syntax("the body ended before it was complete").into()),
+        Err(_) => Err(ScimError::Timeout { limit_s: limits.request_timeout.as_secs() }),
     }
 }
 

@@ -94,8 +94,8 @@ async fn tenant_create_takes_a_configuration_as_text_or_from_a_file_and_says_wha
     let config = async |name: &str| app.admin_get(&format!("/tenants/{name}")).await.expect(200)["config"].clone();
     assert_eq!(config("acme").await, json!({ "default_workspace": "W1", "require_email": false }));
     assert_eq!(config("globex").await, json!({ "default_workspace": "G1" }));
-    let unfit = create("initech", "{}".to_owned()).await.failed();
-    assert!(unfit.starts_with("the configuration does not fit the plugin: "), "{unfit}");
+    let unfit = create("initech", r#"{"require_email":1}"#.to_owned()).await.failed();
+    assert!(unfit.starts_with("the configuration does not fit the plugin: /require_email: "), "{unfit}");
     assert!(unfit.ends_with(" (400 Bad Request)"), "{unfit}");
     assert!(create("initech", "{".to_owned()).await.failed().starts_with("--config is not JSON: "));
     let nowhere = create("initech", "@/nowhere/config.json".to_owned()).await.failed();

@@ -97,7 +97,7 @@ async fn a_configuration_that_does_not_fit_names_the_place_and_binds_nothing() {
     let before = app.admin_get("/tenants/acme").await.expect(200);
 
     for (config, place) in [
-        (json!({}), "default_workspace"),
+        (json!({ "default_workspace": "" }), "/default_workspace: "),
         (json!({ "default_workspace": 7 }), "/default_workspace: "),
         (json!({ "default_workspace": "W1", "require_email": "yes" }), "/require_email: "),
         (json!({ "default_workspace": "W1", "colour": "blue" }), "colour"),

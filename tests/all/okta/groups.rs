@@ -18,7 +18,9 @@ async fn with_people() -> (TestApp, Okta, [String; 3]) {
 }
 
 fn engineering(members: Value) -> Value {
-    json!({ "schemas": [GROUP], "displayName": "Engineering", "members": members })
+    let mut body = json!({ "schemas": [GROUP], "displayName": "Engineering" });
+    body["members"] = members;
+    body
 }
 
 const LOOKUP: &str = "/Groups?filter=displayName eq \"Engineering\"&startIndex=1&count=100";

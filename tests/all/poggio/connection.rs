@@ -96,11 +96,11 @@ async fn poggio_05_the_key_arrives_with_and_without_the_word_bearer_and_nothing_
 }
 
 #[tokio::test]
-async fn poggio_06_without_the_default_workspace_of_a_saml_configuration_there_is_no_key() {
+async fn poggio_06_a_saml_configuration_whose_default_workspace_is_none_gives_no_key() {
     let app = TestApp::start().await;
     acme(&app).await;
 
-    for config in [json!({}), json!({ "default_workspace": "" })] {
+    for config in [json!({ "default_workspace": "" }), json!({ "default_workspace": null })] {
         let new = json!({ "name": "globex", "plugin": "poggio", "config": config });
         let refused = app.admin_post("/tenants", new).await.expect(400);
         assert!(refused["detail"].as_str().unwrap().contains("default_workspace"), "{refused}");

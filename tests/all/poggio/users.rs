@@ -28,6 +28,16 @@ async fn poggio_08_a_new_user_is_in_the_default_workspace_whatever_the_payload_s
 }
 
 #[tokio::test]
+async fn poggio_08_until_the_default_workspace_is_named_it_is_called_default() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "poggio", json!({})).await;
+
+    let made = acme.user("ada@example.com").await;
+
+    assert_eq!(field(&app.account("acme", &made).await, "workspace"), "default");
+}
+
+#[tokio::test]
 async fn poggio_15_every_other_attribute_is_accepted_and_forgotten() {
     let app = TestApp::start().await;
     let acme = acme(&app).await;
