@@ -14,9 +14,9 @@ use muster_test_harness::Answer;
 /// The sentence of a problem (RFC 9457) with this status.
 #[track_caller]
 fn problem(answer: Answer, status: u16) -> String {
-    assert_eq!(answer.status, status, "{}", answer.text);
     assert_eq!(answer.header("content-type"), "application/problem+json", "{}", answer.text);
-    assert_eq!(answer.body["status"], status);
-    assert!(answer.body["title"].is_string(), "{}", answer.text);
-    answer.body["detail"].as_str().unwrap().to_owned()
+    let problem = answer.expect(status);
+    assert_eq!(problem["status"], status);
+    assert!(problem["title"].is_string(), "{problem}");
+    problem["detail"].as_str().unwrap().to_owned()
 }

@@ -63,7 +63,7 @@ async fn rejects_is_heard_in_its_own_words_with_its_own_status() {
     assert_eq!(refused.expect(409), error(409, Some("uniqueness"), "userName is reserved by this guest"));
     assert_eq!(app.log("acme").await, Vec::<Value>::new());
     acme.group("Engines", &[]).await;
-    assert_eq!(failures::counted(&app, "rejects").await, None, "a considered no is no failure");
+    assert_eq!(failures::counted(&app, "rejects").await.len(), 0, "a considered no is no failure");
 }
 
 #[tokio::test]

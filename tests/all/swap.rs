@@ -28,7 +28,7 @@ async fn one_request(tenant: &TenantClient, number: u64) -> Value {
     });
     let made = tenant.post("/Users", body).await.expect(201);
     let id = made["id"].as_str().unwrap();
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         let read = tenant.get(&format!("/Users/{id}")).await.expect(200);
         assert_eq!(version_of(&read), version_of(&made), "a read shows what was stored");
     }

@@ -223,7 +223,6 @@ impl AdminError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Load(LoadError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Load(LoadError::Host(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Invalid(_)
             | Self::Load(
                 LoadError::NotAComponent(_)
@@ -236,7 +235,9 @@ impl AdminError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Exists(_) | Self::Revision { .. } => StatusCode::CONFLICT,
             Self::Plugin(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable(_) | Self::Entropy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Load(LoadError::Host(_)) | Self::Unavailable(_) | Self::Entropy(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ async fn found(acme: &TenantClient, path: &str) -> Vec<Value> {
     list["Resources"].as_array().expect("Resources is always there").clone()
 }
 
-/// 404, 400, or a body that is no ListResponse fails the test, and in service leads to quarantine.
+/// 404, 400, or a body that is no `ListResponse` fails the test, and in service leads to quarantine.
 #[tokio::test]
 async fn en_01_a_user_or_group_that_cannot_exist_is_an_empty_list_by_every_matching_attribute() {
     let (_app, acme) = start().await;

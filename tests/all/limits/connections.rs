@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use muster_test_harness::{TestApp, USER};
 use serde_json::json;
 
-use super::raw::{Raw, get, post};
+use super::raw::{Raw, get, post, until_in_flight};
 
 const A_WHILE: Duration = Duration::from_millis(300);
 /// One second of limit, the listener's tick, and a busy machine.
@@ -17,9 +17,9 @@ async fn half_a_head_is_waited_for_no_longer_than_header_timeout() {
     app.config.limits.header_timeout_s = 1;
     let app = app.start().await;
     let acme = app.tenant("acme").await;
+    let began = Instant::now();
     let mut silent = Raw::open(&app).await;
     let mut half = Raw::open(&app).await;
-    let began = Instant::now();
 
     half.send("GET /scim/v2/Users HTTP/1.1\r\nhost: scim.ex").await;
 
@@ -37,8 +37,8 @@ async fn a_head_that_comes_in_drops_gets_no_more_time_for_each() {
     app.config.limits.header_timeout_s = 1;
     let app = app.start().await;
     app.tenant("acme").await;
-    let mut client = Raw::open(&app).await;
     let began = Instant::now();
+    let mut client = Raw::open(&app).await;
 
     client.send("GET /scim/v2/Users HTTP/1.1\r\n").await;
     let drops = async {
@@ -130,13 +130,15 @@ async fn http2_is_offered_128_streams_and_heads_of_64_kibibytes() {
 
 #[tokio::test]
 async fn a_request_in_flight_is_finished_when_the_server_stops() {
-    let mut app = TestApp::start().await;
+    let mut app = TestApp::builder();
+    app.config.limits.requests_in_flight = 1;
+    let mut app = app.start().await;
     let acme = app.tenant("acme").await;
     let body = json!({ "schemas": [USER], "userName": "ada" }).to_string();
     let mut client = Raw::open(&app).await;
     client.send(&post("/scim/v2/Users", &acme.token, body.len())).await;
     client.send(&body[..10]).await;
-    tokio::time::sleep(A_WHILE).await;
+    until_in_flight(&acme).await;
 
     let finishes = async {
         tokio::time::sleep(A_WHILE).await;
@@ -152,12 +154,13 @@ async fn a_request_in_flight_is_finished_when_the_server_stops() {
 async fn a_request_that_does_not_end_is_waited_for_no_longer_than_drain_timeout() {
     let mut app = TestApp::builder();
     app.config.limits.drain_timeout_s = 1;
+    app.config.limits.requests_in_flight = 1;
     let mut app = app.start().await;
     let acme = app.tenant("acme").await;
     let mut client = Raw::open(&app).await;
     client.send(&post("/scim/v2/Users", &acme.token, 100)).await;
     client.send("{").await;
-    tokio::time::sleep(A_WHILE).await;
+    until_in_flight(&acme).await;
     let began = Instant::now();
 
     app.stop().await;

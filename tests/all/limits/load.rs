@@ -7,7 +7,7 @@ use muster_test_harness::messages::error;
 use muster_test_harness::{TestApp, USER};
 use serde_json::json;
 
-use super::raw::{Raw, post};
+use super::raw::{Raw, post, until_in_flight};
 
 #[tokio::test]
 async fn a_request_over_requests_in_flight_is_503_with_retry_after() {
@@ -19,7 +19,7 @@ async fn a_request_over_requests_in_flight_is_503_with_retry_after() {
     let mut slow = Raw::open(&app).await;
     slow.send(&post("/scim/v2/Users", &acme.token, body.len())).await;
     slow.send(&body[..10]).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    until_in_flight(&acme).await;
 
     let refused = acme.get("/Users").await;
     slow.send(&body[10..]).await;

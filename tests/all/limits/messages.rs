@@ -118,4 +118,9 @@ async fn a_page_has_100_resources_unless_asked_and_1000_at_most() {
     assert_eq!((&beyond["totalResults"], &beyond["Resources"]), (&json!(1001), &json!([])));
     let refused = acme.get("/Users?count=many").await.expect(400);
     assert_eq!(refused, error(400, Some("invalidValue"), "count is not a whole number"));
+    // The log has as many entries as there are users, and pages of its own.
+    for (query, count) in [("", 100), ("?limit=5000", 1000), ("?limit=5000&after=1000", 1)] {
+        let page = app.admin_get(&format!("/tenants/acme/log{query}")).await.expect(200);
+        assert_eq!(page["entries"].as_array().unwrap().len(), count, "{query}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_test_harness::TestApp;
+use muster_test_harness::{TenantClient, TestApp};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -110,6 +110,12 @@ impl Raw {
         }
         self.pending.drain(..count).collect()
     }
+}
+
+/// Waits until a request occupies the only place that `requests_in_flight = 1` leaves.
+pub(crate) async fn until_in_flight(tenant: &TenantClient) {
+    let seen = async { while tenant.get("/Users").await.status != 503 {} };
+    timeout(PATIENCE, seen).await.expect("the request arrives in time");
 }
 
 /// The head of a request without a body: `GET /scim/v2/Users`.

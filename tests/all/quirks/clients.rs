@@ -262,7 +262,7 @@ async fn ssosync_posts_an_address_without_content_and_adds_members_in_batches() 
     assert_eq!(acme.get("/Users").await.expect(200)["totalResults"], 149);
 }
 
-/// 3.5: what CyberArk Identity calls: users by PUT, groups by PATCH. Its discovery is in `discovery.rs`.
+/// 3.5: what `CyberArk` Identity calls: users by PUT, groups by PATCH. Its discovery is in `discovery.rs`.
 #[tokio::test]
 async fn cyberark_tests_with_one_user_puts_users_and_patches_groups() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! 3.5, 3.7 and 3.9: what CyberArk, SailPoint and authentik discover. One endpoint missing, and aggregation fails with 404.
+//! 3.5, 3.7 and 3.9: what `CyberArk`, SailPoint and authentik discover. One endpoint missing, and aggregation fails with 404.
 
 use muster_test_harness::{ENTERPRISE, GROUP, TestApp, USER};
 use serde_json::{Value, json};

@@ -128,9 +128,9 @@ async fn whoever_has_no_token_learns_nothing_of_what_is_served() {
 async fn several_tokens_live_side_by_side_so_that_they_can_be_rotated() {
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
+    let first = app.admin_get("/tenants/acme/tokens").await.expect(200)["tokens"][0]["id"].clone();
     let (next, next_id) = issued(&app, &acme, json!({ "label": "rotated" })).await;
     assert_ne!(next.token, acme.token);
-    let first = app.admin_get("/tenants/acme/tokens").await.expect(200)["tokens"][0]["id"].clone();
     let ada = acme.user("ada").await;
 
     next.get(&format!("/Users/{ada}")).await.expect(200);

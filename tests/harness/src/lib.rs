@@ -18,7 +18,7 @@ pub mod wasm;
 
 pub use app::{ADMIN_KEY, TestApp, TestAppBuilder};
 pub use client::{Answer, TenantClient, field};
-pub use process::ServerProcess;
+pub use process::{ServeProcess, ServerProcess};
 
 /// `urn:ietf:params:scim:schemas:core:2.0:User`
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
