@@ -67,7 +67,10 @@ async fn the_log_is_structured_and_carries_no_user_data() {
     let id = tenant.post("/Users", body.clone()).await.expect(201)["id"].as_str().unwrap().to_owned();
     tenant.post("/Users", body).await.expect(409);
     tenant.find("/Users", "userName eq \"ada.byron@example.com\"").await.expect(200);
-    tenant.operations(&format!("/Users/{id}"), json!([{ "op": "replace", "path": "active", "value": "maybe" }])).await.expect(400);
+    tenant
+        .operations(&format!("/Users/{id}"), json!([{ "op": "replace", "path": "active", "value": "maybe" }]))
+        .await
+        .expect(400);
     tenant.get("/Users/ada.byron@example.com").await.expect(404);
 
     let log = server.terminate();

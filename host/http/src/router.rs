@@ -1,11 +1,15 @@
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{delete, get, post, put};
-use http::Method;
+use http::{Method, StatusCode};
 use muster_service::ScimError;
 
 use crate::edge::Edge;
-use crate::error::Refusal;
+use crate::error::{Problem, Refusal};
 use crate::tenant::Authenticated;
 use crate::{Wire, admin, scim};
 
@@ -56,6 +60,16 @@ pub fn with_admin(wire: Wire, scim: Router) -> Router {
     scim.merge(Router::new().nest("/admin/v1", operations(&wire)).with_state(wire))
 }
 
+/// Seconds that an operator's request may take: a large plugin takes long to compile.
+const ADMIN_TIMEOUT: Duration = Duration::from_mins(2);
+
+async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
+    tokio::time::timeout(ADMIN_TIMEOUT, next.run(request)).await.map_err(|_| {
+        let detail = format!("the request took longer than {} s", ADMIN_TIMEOUT.as_secs());
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    })
+}
+
 fn operations(wire: &Wire) -> Router<Wire> {
     let limit = DefaultBodyLimit::max(wire.limits.plugin_bytes);
     Router::new()
@@ -71,6 +85,7 @@ fn operations(wire: &Wire) -> Router<Wire> {
         .route("/plugins", get(admin::plugins::list).post(admin::plugins::push).layer(limit))
         .method_not_allowed_fallback(admin::not_allowed)
         .fallback(admin::no_such_endpoint)
+        .layer(from_fn(in_time))
 }
 
 /// 405 with `Allow`, for those who may know that the endpoint is there.

@@ -149,7 +149,18 @@ fn metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
     // Lost only to another server of this process that was started at the same moment.
     let _ = metrics::set_global_recorder(recorder);
+    describe();
     Ok(handle)
+}
+
+/// What `/metrics` says of each number. No label carries user data.
+fn describe() {
+    metrics::describe_counter!("muster_requests_total", "Requests answered, by method and status.");
+    metrics::describe_histogram!("muster_request_duration_seconds", "From the head of a request to its answer.");
+    metrics::describe_histogram!("muster_plugin_call_duration_seconds", "One call of a plugin on the request path.");
+    metrics::describe_counter!("muster_plugin_failures_total", "Plugin calls without an answer, by plugin and reason.");
+    metrics::describe_counter!("muster_unknown_members_total", "Members left out because they do not exist.");
+    metrics::describe_counter!("muster_write_conflicts_total", "Writes decided again because another came between.");
 }
 
 /// Upper bounds of the histogram's buckets, in seconds.

@@ -92,7 +92,7 @@ pub enum ScimError {
     #[error("the server is busy; try again")]
     Overloaded,
     /// It took too long.
-    #[error("the request took longer than {limit_s} s")]
+    #[error("the request took longer than {limit_s} s; for a write it is not known whether it was made")]
     Timeout {
         /// The limit.
         limit_s: u64,
@@ -235,9 +235,7 @@ impl AdminError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Exists(_) | Self::Revision { .. } => StatusCode::CONFLICT,
             Self::Plugin(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Load(LoadError::Host(_)) | Self::Unavailable(_) | Self::Entropy(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Load(LoadError::Host(_)) | Self::Unavailable(_) | Self::Entropy(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

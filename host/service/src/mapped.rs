@@ -1,7 +1,9 @@
 //! From a document to what is stored of it: the plugin's account, and the names under which it is found.
 
+use std::time::Instant;
+
 use muster_model::{Account, Event, IndexEntry, Key, NewTask, Record, ResourceId, ResourceType};
-use muster_plugin::PlanChange;
+use muster_plugin::{PlanChange, PluginError};
 use muster_protocol::filter::canonical_path;
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::ResourceTypeDef;
@@ -36,14 +38,23 @@ pub(crate) fn map(
     current: Option<&Account>,
 ) -> Result<Mapped, ScimError> {
     let plugin = caller.bound.plugin.as_ref();
-    let account = plugin
-        .to_account(&caller.call(), kind(resource_type)?, id, full, current)
-        .inspect_err(|error| count_failure(&caller.tenant.id, plugin, error))?;
+    let kind = kind(resource_type)?;
+    let account = called(caller, || plugin.to_account(&caller.call(), kind, id, full, current))?;
     let served = caller.bound.served(resource_type)?;
     let document = normalise::retain(served, full);
     let keys = keys(served, resource_type, &document, &account, &caller.bound.settings)?;
     let index = muster_store::index_of(served, &document);
     Ok(Mapped { document, account, keys, index })
+}
+
+/// A call of the tenant's plugin, measured, and counted if it fails.
+fn called<T>(caller: &Caller, call: impl FnOnce() -> Result<T, PluginError>) -> Result<T, PluginError> {
+    let plugin = caller.bound.plugin.as_ref();
+    let began = Instant::now();
+    let answer = call();
+    metrics::histogram!("muster_plugin_call_duration_seconds", "plugin" => plugin.manifest().name.clone())
+        .record(began.elapsed().as_secs_f64());
+    answer.inspect_err(|error| count_failure(&caller.tenant.id, plugin, error))
 }
 
 /// Asks the tenant's plugin what is to happen after a change.
@@ -61,8 +72,7 @@ pub(crate) fn plan(
         return Ok(Vec::new());
     }
     let change = PlanChange { event, kind, id, before, after, member, signal: None };
-    let planned =
-        plugin.plan(&caller.call(), &change).inspect_err(|error| count_failure(&caller.tenant.id, plugin, error))?;
+    let planned = called(caller, || plugin.plan(&caller.call(), &change))?;
     let task = |task: muster_plugin::PlannedTask| NewTask {
         resource_type: resource_type.clone(),
         id,
