@@ -100,12 +100,12 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
     // The binary together with the tests: on its own it would have other features of its dependencies, which would be built twice.
     say("building muster and the tests");
     run(&mut cargo(&["build", "--workspace", "--bins", "--tests"])?)?;
-    say("running every test");
-    run(cargo(&["nextest", "run", "--workspace"])?.args(args))?;
     if args.is_empty() {
         say("running the examples in the documentation");
         run(&mut cargo(&["test", "--quiet", "--doc", "--workspace"])?)?;
     }
+    say("running every test");
+    run(cargo(&["nextest", "run", "--workspace"])?.args(args))?;
     Ok(ExitCode::SUCCESS)
 }
 
