@@ -1,6 +1,6 @@
 //! SIGKILL of the real server under mixed load. What was acknowledged is there; what was not is there whole or not at all.
 //!
-//! `MUSTER_CRASH_KILLS=2000 cargo xtask test -- -E 'test(crash::)'` for the long run.
+//! `CRASH_KILLS=2000 cargo xtask test -- -E 'test(crash::)'` for the long run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -44,8 +44,8 @@ impl Dice {
 
 fn kills() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the size of the run is the caller's choice")]
-    let asked = std::env::var("MUSTER_CRASH_KILLS").ok();
-    asked.map_or(KILLS_IN_CI, |text| text.parse().expect("MUSTER_CRASH_KILLS is a number"))
+    let asked = std::env::var("CRASH_KILLS").ok();
+    asked.map_or(KILLS_IN_CI, |text| text.parse().expect("CRASH_KILLS is a number"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,14 +8,16 @@ use muster_test_harness::{TestApp, USER, field, wasm};
 use serde_json::{Value, json};
 
 /// Every guest, and so a test for each: here, and in `swap.rs` for the two that are swapped under load.
-const CLAIMED: [&str; 15] = [
+const CLAIMED: [&str; 17] = [
     "allocates",
     "answers-huge",
     "answers-nonsense",
     "calls-secrets",
     "imports-network",
     "logs",
+    "long-base-path",
     "loops",
+    "plans-slowly",
     "reads-clock-and-random",
     "recurses",
     "rejects",
@@ -113,4 +115,57 @@ async fn swap_a_and_swap_b_are_two_versions_under_one_name_and_the_newest_is_mea
     for (user, state) in [(&by_a, "a"), (&by_b, "b"), (&by_a_again, "a")] {
         assert_eq!(app.account("acme", user["id"].as_str().unwrap()).await["state"], state);
     }
+}
+
+#[tokio::test]
+async fn long_base_path_takes_no_other_tenants_endpoints_away() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let other = app.tenant_with_guest("other", "long-base-path").await;
+
+    let id = acme.user("ada").await;
+    acme.get(&format!("/Users/{id}")).await.expect(200);
+    acme.get("/Users").await.expect(200);
+    assert!(other.base.ends_with("/scim/v2/Users"));
+    other.user("grace").await;
+    assert_eq!(other.get("/Users").await.expect(200)["totalResults"], 1);
+    // Each by its own token: at the other's base path there is nothing of its own.
+    acme.at(&other.base).get("/Users").await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plans_slowly_has_a_second_for_a_whole_request_and_holds_nobody_up() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with_guest("acme", "plans-slowly").await;
+    let neighbour = app.tenant("neighbour").await;
+    let group = acme.group("all", &[]).await;
+    let mut users = Vec::new();
+    for number in 0..400 {
+        users.push(json!({ "value": acme.user(&format!("user{number}")).await }));
+    }
+    let log = app.log("acme").await.len();
+    let everybody = json!([{ "op": "add", "path": "members", "value": users }]);
+    let path = format!("/Groups/{group}");
+
+    let slow: Vec<_> = (0..4)
+        .map(|_| {
+            let (acme, path, everybody) = (acme.clone(), path.clone(), everybody.clone());
+            tokio::spawn(async move { acme.operations(&path, everybody).await })
+        })
+        .collect();
+    let mut longest = std::time::Duration::ZERO;
+    while slow.iter().any(|request| !request.is_finished()) {
+        let began = std::time::Instant::now();
+        neighbour.get("/Users?count=0").await.expect(200);
+        longest = longest.max(began.elapsed());
+    }
+
+    for request in slow {
+        let refused = request.await.unwrap();
+        assert_eq!(refused.header("retry-after"), "5");
+        refused.expect(503);
+    }
+    assert_eq!(acme.members(&group).await, Vec::<String>::new(), "nothing was written");
+    assert_eq!(app.log("acme").await.len(), log);
+    assert!(longest < std::time::Duration::from_secs(2), "the neighbour waited {longest:?}");
 }

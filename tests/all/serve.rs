@@ -118,3 +118,25 @@ fn a_second_server_on_the_same_data_is_refused_in_a_sentence() {
 
     assert!(told.contains("in use by another process"), "{told}");
 }
+
+#[test]
+fn a_store_without_its_keys_and_keys_without_their_store_are_not_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = config(folder.path(), "");
+    ServeProcess::start(&file, KEY).terminate();
+    let (key, store) = (folder.path().join("data/keys/token.key"), folder.path().join("data/store"));
+    let elsewhere = folder.path().join("elsewhere");
+
+    std::fs::rename(&key, &elsewhere).unwrap();
+    let told = refused(&file, &[]);
+    assert!(told.contains("token.key is missing"), "{told}");
+    assert!(!key.exists(), "it is not made anew");
+    std::fs::rename(&elsewhere, &key).unwrap();
+
+    std::fs::rename(&store, &elsewhere).unwrap();
+    let told = refused(&file, &[]);
+    assert!(told.contains("store is missing"), "{told}");
+    std::fs::rename(&elsewhere, &store).unwrap();
+
+    ServeProcess::start(&file, KEY).terminate();
+}

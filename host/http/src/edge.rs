@@ -17,6 +17,7 @@ use tracing::Instrument;
 
 use crate::Wire;
 use crate::error::Refusal;
+use crate::tenant::one_header;
 
 /// Tells a client, and whoever it asks for help, which request this was.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -101,7 +102,8 @@ impl Edge {
             return Err(ScimError::UriTooLong { limit: self.wire.limits.uri_bytes });
         }
         let (path, query) = tidy(uri.path(), uri.query())?;
-        let found = self.wire.service.mount(&path);
+        let authorization = one_header(request.headers(), &header::AUTHORIZATION);
+        let found = self.wire.service.mount(&path, authorization);
         let (mount, rest) = found.ok_or_else(|| ScimError::NoSuchEndpoint { path: shown(&path) })?;
         let (rest, query) = flagged(rest, query);
         let rest = if rest.is_empty() { "/" } else { rest };

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub struct ListenLimits {
     pub connections: usize,
     /// How long a client may take to send a request's head, from its first byte.
     pub header_timeout: Duration,
-    /// How long a connection may stand without a request.
+    /// How long a connection may stand without a request, and a client may take none of an answer.
     pub idle_timeout: Duration,
     /// Bytes of a request's head.
     pub head_bytes: usize,
@@ -101,35 +101,28 @@ fn connection(
     limits: &ListenLimits,
     open: &GracefulShutdown,
 ) -> impl Future<Output = ()> + 'static {
-    let head = Arc::new(HeadWatch::new());
-    let seen = head.clone();
+    let activity = Arc::new(Activity::new());
+    let seen = activity.clone();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        seen.complete();
-        let (router, seen) = (router.clone(), seen.clone());
+        let flight = Flight::begin(seen.clone());
+        let router = router.clone();
         async move {
             let answer = router.oneshot(request.map(Body::new)).await;
-            seen.idle();
+            drop(flight);
             answer
         }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        // Hyper's timer runs from the end of the last request, so it is the idle limit; the head's own limit is `HeadWatch`.
-        .header_read_timeout(limits.idle_timeout)
-        .max_buf_size(limits.head_bytes)
-        .max_headers(limits.headers);
+    // Hyper's own timers know only parts of HTTP/1; `Activity` watches both protocols.
+    builder.http1().timer(TokioTimer::new()).max_buf_size(limits.head_bytes).max_headers(limits.headers);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
-        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
-        .keep_alive_interval(limits.idle_timeout)
-        .keep_alive_timeout(limits.header_timeout);
-    let io = TokioIo::new(Watched { stream, head: head.clone() });
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX));
+    let io = TokioIo::new(Watched { stream, activity: activity.clone() });
     let served = open.watch(builder.serve_connection(io, service).into_owned());
-    let header_timeout = limits.header_timeout;
+    let (header_timeout, idle_timeout) = (limits.header_timeout, limits.idle_timeout);
     async move {
         tokio::select! {
             done = served => {
@@ -137,66 +130,124 @@ fn connection(
                     tracing::debug!(error = %error, "a connection ended early");
                 }
             }
-            () = head.expires(header_timeout) => tracing::debug!("a request's head did not arrive in time"),
+            why = activity.ends(header_timeout, idle_timeout) => tracing::debug!(why, "a connection was closed"),
         }
     }
 }
 
-/// Knows since when a connection has been sending a request's head (slowloris).
+/// What a client opens an HTTP/2 connection with (RFC 9113 §3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What a connection is doing, so that nobody holds one without using it: by sending a head byte by byte, by sending nothing, or by
+/// not reading the answer. Times are milliseconds after `opened`; [`NEVER`] is none.
 #[derive(Debug)]
-struct HeadWatch {
+struct Activity {
     opened: Instant,
-    /// Milliseconds after `opened` at which the head began; `u64::MAX`: none is being sent.
-    since: AtomicU64,
-    /// A request is being answered: what arrives is its body.
-    busy: AtomicBool,
-    /// HTTP/2 has limits of its own, and frames that are no heads.
-    http2: AtomicBool,
+    /// Since when a head is being sent, on HTTP/1. A new connection owes its first head at once.
+    head_since: AtomicU64,
+    /// Since when there is neither a request being answered nor an answer being written.
+    quiet_since: AtomicU64,
+    /// Since when the client has not taken what is written to it.
+    blocked_since: AtomicU64,
+    in_flight: AtomicUsize,
+    /// How much of the preface has come; all of it: this is HTTP/2. [`NO_PREFACE`]: something else has come.
+    preface: AtomicUsize,
 }
 
-const NO_HEAD: u64 = u64::MAX;
+const NEVER: u64 = u64::MAX;
+const NO_PREFACE: usize = usize::MAX;
 
-impl HeadWatch {
+impl Activity {
     fn new() -> Self {
-        // A new connection owes its first head at once.
         Self {
             opened: Instant::now(),
-            since: AtomicU64::new(0),
-            busy: AtomicBool::new(false),
-            http2: AtomicBool::new(false),
+            head_since: AtomicU64::new(0),
+            quiet_since: AtomicU64::new(0),
+            blocked_since: AtomicU64::new(NEVER),
+            in_flight: AtomicUsize::new(0),
+            preface: AtomicUsize::new(0),
         }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(NEVER - 1)
+    }
+
+    fn is_http2(&self) -> bool {
+        self.preface.load(Ordering::Relaxed) == HTTP2_PREFACE.len()
     }
 
     fn arrived(&self, bytes: &[u8]) {
-        if self.since.load(Ordering::Relaxed) == 0 && bytes.starts_with(b"PRI") {
-            self.http2.store(true, Ordering::Relaxed);
-        }
-        if !self.busy.load(Ordering::Relaxed) {
-            let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(NO_HEAD - 1);
-            // Only the first byte of a head sets the time.
-            let _ = self.since.compare_exchange(NO_HEAD, now, Ordering::Relaxed, Ordering::Relaxed);
-        }
-    }
-
-    fn complete(&self) {
-        self.busy.store(true, Ordering::Relaxed);
-        self.since.store(NO_HEAD, Ordering::Relaxed);
-    }
-
-    fn idle(&self) {
-        self.busy.store(false, Ordering::Relaxed);
-    }
-
-    async fn expires(&self, limit: Duration) {
-        let tick = (limit / 4).max(Duration::from_millis(10));
-        loop {
-            tokio::time::sleep(tick).await;
-            let since = self.since.load(Ordering::Relaxed);
-            let late = || self.opened.elapsed() > Duration::from_millis(since) + limit;
-            if since != NO_HEAD && !self.http2.load(Ordering::Relaxed) && late() {
-                return;
+        let have = self.preface.load(Ordering::Relaxed);
+        if have < HTTP2_PREFACE.len() {
+            let rest = &HTTP2_PREFACE[have..];
+            let count = rest.len().min(bytes.len());
+            if rest[..count] == bytes[..count] {
+                self.preface.store(have + count, Ordering::Relaxed);
+            } else {
+                self.preface.store(NO_PREFACE, Ordering::Relaxed);
             }
         }
+        if self.is_http2() {
+            // Its frames are no heads; a connection that sends no request is idle, whatever else it sends.
+            self.head_since.store(NEVER, Ordering::Relaxed);
+        } else if self.in_flight.load(Ordering::Relaxed) == 0 {
+            // Only the first byte of a head sets the time.
+            let _ = self.head_since.compare_exchange(NEVER, self.now(), Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    fn written(&self, taken: bool) {
+        if !taken {
+            let _ = self.blocked_since.compare_exchange(NEVER, self.now(), Ordering::Relaxed, Ordering::Relaxed);
+            return;
+        }
+        self.blocked_since.store(NEVER, Ordering::Relaxed);
+        // On HTTP/2 an answer to a ping is written as well, and is no use of the connection.
+        if !self.is_http2() {
+            self.quiet_since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Done when the connection is not to be held any longer; says why.
+    async fn ends(&self, header_timeout: Duration, idle_timeout: Duration) -> &'static str {
+        let tick = (header_timeout.min(idle_timeout) / 4).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        let longer = |since: &AtomicU64, limit: Duration| {
+            let since = since.load(Ordering::Relaxed);
+            since != NEVER && u128::from(self.now().saturating_sub(since)) > limit.as_millis()
+        };
+        loop {
+            tokio::time::sleep(tick).await;
+            let waits = self.in_flight.load(Ordering::Relaxed) == 0;
+            if waits && longer(&self.head_since, header_timeout) {
+                return "a request's head did not arrive in time";
+            }
+            if waits && longer(&self.quiet_since, idle_timeout) {
+                return "it stood idle";
+            }
+            if longer(&self.blocked_since, idle_timeout) {
+                return "the client did not read its answer";
+            }
+        }
+    }
+}
+
+/// A request that is being answered. It ends when it is dropped, also when the client resets it.
+#[derive(Debug)]
+struct Flight(Arc<Activity>);
+
+impl Flight {
+    fn begin(activity: Arc<Activity>) -> Self {
+        activity.in_flight.fetch_add(1, Ordering::Relaxed);
+        activity.head_since.store(NEVER, Ordering::Relaxed);
+        Self(activity)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.quiet_since.store(self.0.now(), Ordering::Relaxed);
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -204,7 +255,7 @@ impl HeadWatch {
 #[derive(Debug)]
 struct Watched {
     stream: TcpStream,
-    head: Arc<HeadWatch>,
+    activity: Arc<Activity>,
 }
 
 impl AsyncRead for Watched {
@@ -212,7 +263,7 @@ impl AsyncRead for Watched {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.head.arrived(&buf.filled()[before..]);
+            self.activity.arrived(&buf.filled()[before..]);
         }
         read
     }
@@ -220,7 +271,9 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.activity.written(written.is_ready());
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -236,7 +289,9 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.activity.written(written.is_ready());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

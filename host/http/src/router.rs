@@ -38,8 +38,8 @@ pub fn scim_router(wire: Wire) -> Router {
         .with_state(wire.clone());
     let edge = Edge::new(wire.clone(), routes);
     Router::new()
-        .route("/healthz", get(admin::health::healthz))
-        .route("/readyz", get(admin::health::readyz))
+        .route("/healthz", get(admin::health::healthz).fallback(only_get_health))
+        .route("/readyz", get(admin::health::readyz).fallback(only_get_health))
         .with_state(wire)
         .fallback(move |request: Request| edge.clone().answer(request))
 }
@@ -91,6 +91,10 @@ fn operations(wire: &Wire) -> Router<Wire> {
 /// 405 with `Allow`, for those who may know that the endpoint is there.
 fn not_allowed(method: &Method, allow: &'static str) -> Refusal {
     Refusal(ScimError::MethodNotAllowed { method: method.to_string(), allow })
+}
+
+async fn only_get_health(method: Method) -> Refusal {
+    not_allowed(&method, "GET")
 }
 
 async fn only_get(_: Authenticated, method: Method) -> Refusal {

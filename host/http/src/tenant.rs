@@ -30,7 +30,7 @@ impl FromRequestParts<Wire> for Authenticated {
 }
 
 /// The value of a header that is there exactly once: of two credentials none counts.
-fn one_header<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
+pub(crate) fn one_header<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
     if values.next().is_some() { None } else { first.to_str().ok() }

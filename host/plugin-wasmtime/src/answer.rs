@@ -114,8 +114,12 @@ impl Reader {
             return Err("the status of a rejection is not one that a plugin may answer".to_owned());
         }
         self.text(&rejection.detail, limits::MAX_DETAIL_BYTES, "the detail of a rejection")?;
-        if rejection.detail.is_empty() {
+        if rejection.detail.trim().is_empty() {
             return Err("the detail of a rejection is empty".to_owned());
+        }
+        // It is shown to people, in tools that nobody here knows.
+        if muster_protocol::text::check("detail", &rejection.detail).is_err() {
+            return Err("the detail of a rejection has characters that do not show".to_owned());
         }
         let scim_type = rejection.scim_type.map(scim_type);
         Ok(Rejection { status: rejection.status, scim_type, detail: rejection.detail })

@@ -8,6 +8,9 @@ use crate::limits::LimitReached;
 /// What the runtime says when more bytes cross to the host than may; it has no public type for it.
 const HOST_CALL_BYTES: &str = "fuel allocated for hostcalls has been exhausted";
 
+/// Characters of a trap's cause that are kept for the log.
+const MAX_CAUSE_CHARS: usize = 300;
+
 /// What happened to `function`, which had `deadline_ms`.
 pub(crate) fn classify(error: &wasmtime::Error, function: &'static str, deadline_ms: u64) -> PluginError {
     if error.is::<PoolConcurrencyLimitError>() {
@@ -23,5 +26,7 @@ pub(crate) fn classify(error: &wasmtime::Error, function: &'static str, deadline
     if cause.contains(HOST_CALL_BYTES) {
         return PluginError::Limit { function, limit: "host call bytes" };
     }
+    // What happened; where, in frames of the runtime, helps nobody who reads the log.
+    let cause = error.root_cause().to_string().chars().take(MAX_CAUSE_CHARS).collect();
     PluginError::Trapped { function, cause }
 }

@@ -63,6 +63,8 @@ pub(crate) const MAX_DETAIL_BYTES: usize = 1 << 10;
 /// The statuses that a rejection may have.
 pub(crate) const REJECTION_STATUSES: [u16; 7] = [400, 403, 404, 409, 413, 422, 429];
 
+/// Steps of checking one value against a configuration's schema, with every reference followed.
+pub(crate) const MAX_SCHEMA_STEPS: u64 = 10_000;
 /// Problems that are told of one configuration; the rest is left out.
 pub(crate) const MAX_PROBLEMS: usize = 100;
 /// Attributes that one kind reads, and that it retains.

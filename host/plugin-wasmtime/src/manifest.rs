@@ -1,5 +1,7 @@
 //! What a plugin says of itself, checked once when it is loaded.
 
+mod schema_cost;
+
 use std::collections::BTreeSet;
 
 use jsonschema::Validator;
@@ -18,7 +20,8 @@ use crate::slots::Slot;
 const MADE_BY_THE_SERVER: [&str; 5] = ["id", "meta", "schemas", "members", "groups"];
 
 /// The host's own paths, which no base path may stand before.
-const RESERVED: [&str; 8] = ["t", "admin", "directory", "console", "portal", "events", "health", "metrics"];
+const RESERVED: [&str; 10] =
+    ["t", "admin", "directory", "console", "portal", "events", "health", "healthz", "readyz", "metrics"];
 
 /// A manifest that holds, with what its calls need.
 pub(crate) struct Checked {
@@ -172,6 +175,7 @@ fn config_schema(text: &str) -> Result<(Option<Value>, Option<Validator>), Strin
         return Err(format!("config-schema is longer than {} bytes", limits::MAX_STRING_BYTES));
     }
     let value: Value = serde_json::from_str(text).map_err(|error| format!("config-schema is not JSON: {error}"))?;
+    schema_cost::check(&value)?;
     // References to elsewhere are an error: nothing is fetched.
     let validator = jsonschema::draft202012::new(&value)
         .map_err(|error| format!("config-schema is not a JSON Schema 2020-12: {error}"))?;

@@ -35,7 +35,7 @@ pub struct Normalised {
 /// The document that a POST body describes.
 pub fn create(def: &ResourceTypeDef, profile: &Profile, body: Value) -> Result<Normalised, Invalid> {
     let writer = read(def, profile, body)?;
-    writer.check_required()?;
+    writer.check_whole()?;
     Ok(finish(writer))
 }
 
@@ -50,7 +50,7 @@ pub fn replace(
     body: Value,
 ) -> Result<Normalised, Invalid> {
     let mut writer = read(def, profile, body)?;
-    writer.check_required()?;
+    writer.check_whole()?;
     if let (Some(_), Some(active)) = (def.schema.attribute("active"), current.get("active")) {
         writer.document.entry("active").or_insert_with(|| active.clone());
     }

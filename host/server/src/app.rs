@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -15,6 +16,9 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::keys;
+
+/// A file beside the keys that says that there is a store which needs them.
+const SERVED_BEFORE: &str = "store-was-made";
 
 /// What a test sets and a deployment does not.
 #[derive(Debug, Clone, Default)]
@@ -52,8 +56,21 @@ pub struct App {
 impl App {
     /// Opens the store, loads the plugins that are bound, and binds both listeners. After this, connections are accepted and wait.
     pub async fn build(config: &Config, overrides: Overrides) -> anyhow::Result<Self> {
+        must_be_ours(&config.data)?;
         let keys = config.data.join("keys");
-        let token_key = TokenKey::new(keys::read_or_make(&keys.join("token.key"))?);
+        let (token_key, store_folder) = (keys.join("token.key"), config.data.join("store"));
+        let served_before = keys.join(SERVED_BEFORE);
+        if served_before.exists() && !store_folder.exists() {
+            anyhow::bail!(
+                "{} is missing, and this deployment has one; restore it from the backup (or move the data folder away to begin anew)",
+                store_folder.display()
+            );
+        }
+        let token_key = TokenKey::new(if served_before.exists() {
+            keys::read(&token_key, "the store holds tokens that are recognised with it")?
+        } else {
+            keys::read_or_make(&token_key)?
+        });
         let cache = match overrides.compile_cache {
             Some(cache) => cache,
             None => CompileCache {
@@ -66,9 +83,14 @@ impl App {
             None => admin_key(config, &keys)?,
         };
 
-        let store_folder = config.data.join("store");
         let options = Options { cache_bytes: config.store.cache_mib << 20, ..Options::default() };
         let store = tokio::task::spawn_blocking(move || SledStore::open(&store_folder, options)).await??;
+        if !served_before.exists() {
+            keys::write_private(
+                &served_before,
+                b"The store beside this folder belongs to these keys. Back both up.\n",
+            )?;
+        }
         let host = WasmtimeHost::new(HostOptions { cache_dir: cache.folder, cache_key: cache.key })?;
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let ids: Arc<dyn IdSource> = Arc::new(OrderedIds::new(clock.clone()));
@@ -126,15 +148,40 @@ impl App {
         let limits = self.config.limits.listen();
         let scim = listen::serve(self.scim, scim_routes, limits.clone(), stopped(told.clone()));
         let admin = listen::serve(self.admin, admin_routes, limits, stopped(told));
+        let upkeep = tokio::spawn(async {
+            let Ok(metrics) = metrics() else { return };
+            loop {
+                tokio::time::sleep(METRICS_UPKEEP).await;
+                // Observations are folded into buckets here; without it they would wait in memory for somebody to ask.
+                metrics.run_upkeep();
+            }
+        });
         let stopping = async {
             stop.await;
             tracing::info!("stopping: finishing what is in flight");
             let _ = tell.send(true);
         };
         tokio::join!(scim, admin, stopping);
+        upkeep.abort();
         self.service.close().await;
         tracing::info!("stopped");
     }
+}
+
+/// A folder that holds something else is left as it is.
+fn must_be_ours(data: &Path) -> anyhow::Result<()> {
+    let ours = ["keys", "store", "demo.json"].iter().any(|name| data.join(name).exists());
+    let is_empty = match std::fs::read_dir(data) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => return Err(error).with_context(|| format!("the data folder {}", data.display())),
+    };
+    anyhow::ensure!(
+        ours || is_empty,
+        "{} is not empty and holds no deployment of Muster; choose another data folder",
+        data.display()
+    );
+    Ok(())
 }
 
 /// The process has one recorder: a second server in it (in a test) shows the same numbers.
@@ -163,12 +210,19 @@ fn describe() {
     metrics::describe_counter!("muster_write_conflicts_total", "Writes decided again because another came between.");
 }
 
+/// How often observations are folded into their buckets.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// Upper bounds of the histogram's buckets, in seconds.
 const DURATION_BUCKETS_S: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 async fn bind(addr: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(addr).await.with_context(|| format!("configuration key `{key}`: cannot listen on {addr}"))
+    TcpListener::bind(addr).await.with_context(|| {
+        format!("cannot listen on {addr} (`{key}` of the configuration, or the command line's option)")
+    })
 }
+
+/// Bytes of an admin key that is worth a warning.
+const SHORT_KEY_BYTES: usize = 20;
 
 /// The environment's key, the configured file's, or one that is made at the first start.
 fn admin_key(config: &Config, keys: &Path) -> anyhow::Result<Token> {
@@ -178,6 +232,11 @@ fn admin_key(config: &Config, keys: &Path) -> anyhow::Result<Token> {
     )]
     let given = std::env::var("MUSTER_ADMIN_KEY").ok().filter(|key| !key.is_empty());
     if let Some(key) = given {
+        if key.len() < SHORT_KEY_BYTES {
+            tracing::warn!(
+                "MUSTER_ADMIN_KEY is shorter than {SHORT_KEY_BYTES} bytes: whoever guesses it owns every tenant"
+            );
+        }
         return Ok(Token::presented(&key));
     }
     let configured = !config.admin.key_file.as_os_str().is_empty();

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use muster_server::cli::Cli;
 
+/// Requests are made of small allocations, on many threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,

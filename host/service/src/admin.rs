@@ -123,6 +123,8 @@ fn empty_object() -> Value {
 
 /// How long the label of a token can be, in bytes.
 pub const MAX_LABEL_BYTES: usize = 200;
+/// Digits of a digest that are enough to name a plugin.
+const MIN_DIGEST_PREFIX: usize = 8;
 /// How many entries of a log or an outbox are read at once.
 pub const MAX_ENTRIES_A_PAGE: usize = 1000;
 
@@ -221,6 +223,9 @@ impl Service {
         let row = self.row(tenant)?;
         if new.label.len() > MAX_LABEL_BYTES {
             return Err(AdminError::Invalid(format!("label is longer than {MAX_LABEL_BYTES} bytes")));
+        }
+        if new.expires_in_s == Some(0) {
+            return Err(AdminError::Invalid("expires_in_s is at least 1".to_owned()));
         }
         let _one_at_a_time = self.administration.lock().await;
         self.issue(&row.id, new).await
@@ -430,6 +435,13 @@ impl Service {
             None => (reference, None),
         };
         let named = |row: &&PluginRow| row.name == name && version.is_none_or(|version| row.version == version);
+        // What the command line shows of a digest is enough, as long as it is one plugin's.
+        let bare = reference.strip_prefix("sha256:").unwrap_or(reference);
+        let is_prefix = bare.len() >= MIN_DIGEST_PREFIX && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let begins = |row: &&PluginRow| is_prefix && row.digest.to_string().starts_with(bare);
+        if let [one] = rows.iter().filter(begins).collect::<Vec<_>>().as_slice() {
+            return Ok((*one).clone());
+        }
         let found = match digest {
             Some(digest) => rows.iter().find(|row| row.digest == digest),
             None => rows.iter().filter(named).max_by_key(|row| row.pushed),

@@ -60,7 +60,10 @@ const NAMED_SUFFIX: &str = "/scim/v2";
 
 impl Service {
     /// Splits a path into where it enters and what is asked for there; `None` if no tenant is served under it.
-    pub fn mount<'p>(&self, path: &'p str) -> Option<(Mount, &'p str)> {
+    ///
+    /// Whoever presents a token enters under the base path of that token's own plugin, if the path stands under it: another tenant's plugin
+    /// may have a base path that is longer, and must not take it away. This decides nothing but where the path is cut.
+    pub fn mount<'p>(&self, path: &'p str, authorization: Option<&str>) -> Option<(Mount, &'p str)> {
         if let Some(named) = path.strip_prefix(NAMED_PREFIX) {
             let (tenant, _) = named.split_once('/')?;
             let rest = under(&named[tenant.len()..], NAMED_SUFFIX)?;
@@ -68,8 +71,16 @@ impl Service {
             return Some((Mount { prefix, tenant: Some(tenant.to_owned()) }, rest));
         }
         let view = self.tenants.view();
-        let (base, rest) = view.base_paths().iter().find_map(|base| Some((base, under(path, base)?)))?;
-        Some((Mount { prefix: base.clone(), tenant: None }, rest))
+        let own = authorization.and_then(bare_token).and_then(|presented| {
+            let hash = self.parts.token_key.hash(&Token::presented(presented));
+            let (_, tenant) = view.by_token(&hash, self.parts.clock.now())?;
+            let base = tenant.bound.load().as_ref()?.plugin.manifest().base_path.clone();
+            let rest = under(path, &base)?;
+            Some((base, rest))
+        });
+        let known = || view.base_paths().iter().find_map(|base| Some((base.clone(), under(path, base)?)));
+        let (prefix, rest) = own.or_else(known)?;
+        Some((Mount { prefix, tenant: None }, rest))
     }
 
     /// Finds out who asks (`RFC 7644 §2`, and Q14 for the forms that a token arrives in).

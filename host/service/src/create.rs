@@ -5,7 +5,7 @@ use muster_store::{Commit, Write};
 use serde_json::Value;
 
 use crate::authenticate::Caller;
-use crate::mapped::{map, plan};
+use crate::mapped::{map, plan, plan_members};
 use crate::members::RowChanges;
 use crate::reply::Reply;
 use crate::retry::Attempt;
@@ -47,10 +47,9 @@ impl Service {
         let mut added = self.known_members(caller, sent.members.as_deref().unwrap_or_default()).await?;
         added.sort();
         added.dedup();
-        for member in &added {
-            let sides = (None, Some(&mapped.account));
-            tasks.extend(plan(caller, resource_type, id, Event::MemberAdded, sides, Some(member.id))?);
-        }
+        let gained = added.iter().map(|member| (Event::MemberAdded, member.id));
+        let (of, sides) = ((resource_type, id), (None, Some(&mapped.account)));
+        tasks.extend(plan_members(&self.parts.limits, caller, of, sides, gained).await?);
         let rows = RowChanges { added, ..RowChanges::default() };
 
         let record = Record {

@@ -42,13 +42,17 @@ pub use tenants::Tenant;
 pub struct ServiceLimits {
     /// Requests per second that one tenant may make before it is told 429. Entra alone wants 25.
     pub requests_per_second: u32,
+    /// How long a plugin may work for one request in all, in milliseconds: each member that a group gains or loses is a call.
+    pub plugin_ms_per_request: u64,
+    /// How many tasks may follow from one request.
+    pub tasks_per_request: usize,
     /// How often a use case is run again because another write came between (a write is retried at once; it never waits).
     pub attempts: u32,
 }
 
 impl Default for ServiceLimits {
     fn default() -> Self {
-        Self { requests_per_second: 20_000, attempts: 32 }
+        Self { requests_per_second: 20_000, plugin_ms_per_request: 1_000, tasks_per_request: 10_000, attempts: 32 }
     }
 }
 

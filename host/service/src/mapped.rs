@@ -1,6 +1,6 @@
 //! From a document to what is stored of it: the plugin's account, and the names under which it is found.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use muster_model::{Account, Event, IndexEntry, Key, NewTask, Record, ResourceId, ResourceType};
 use muster_plugin::{PlanChange, PluginError};
@@ -11,7 +11,7 @@ use muster_protocol::{Document, normalise, text};
 
 use crate::authenticate::Caller;
 use crate::binding::{count_failure, kind};
-use crate::{HostSettings, ScimError};
+use crate::{HostSettings, ScimError, ServiceLimits};
 
 /// What a write will store of a resource.
 #[derive(Debug, PartialEq)]
@@ -83,6 +83,46 @@ pub(crate) fn plan(
         plugin: plugin.digest(),
     };
     Ok(planned.into_iter().map(task).collect())
+}
+
+/// Asks what is to happen for each member that a group gains or loses. Between two calls other requests have their turn: a group can gain
+/// thousands of members at once, and each call may take its whole deadline.
+pub(crate) async fn plan_members(
+    limits: &ServiceLimits,
+    caller: &Caller,
+    (resource_type, group): (&ResourceType, ResourceId),
+    sides: (Option<&Account>, Option<&Account>),
+    members: impl Iterator<Item = (Event, ResourceId)>,
+) -> Result<Vec<NewTask>, ScimError> {
+    let wants = |event| {
+        let plan = caller.bound.plugin.manifest().resource(kind(resource_type)?);
+        Ok::<_, ScimError>(plan.is_some_and(|plan| plan.plans_on.has(event)))
+    };
+    let (added, removed) = (wants(Event::MemberAdded)?, wants(Event::MemberRemoved)?);
+    let mut tasks = Vec::new();
+    let mut worked = Duration::ZERO;
+    for (event, member) in members {
+        if !(event == Event::MemberAdded && added || event == Event::MemberRemoved && removed) {
+            continue;
+        }
+        let began = Instant::now();
+        tasks.extend(plan(caller, resource_type, group, event, sides, Some(member))?);
+        worked += began.elapsed();
+        let limit_ms = limits.plugin_ms_per_request;
+        if worked > Duration::from_millis(limit_ms) {
+            let error = PluginError::Deadline { function: "lifecycle.plan (all of one request)", limit_ms };
+            count_failure(&caller.tenant.id, caller.bound.plugin.as_ref(), &error);
+            return Err(error.into());
+        }
+        if tasks.len() > limits.tasks_per_request {
+            let problem = format!("more than {} tasks follow from one request", limits.tasks_per_request);
+            let error = PluginError::Invalid { function: "lifecycle.plan", problem };
+            count_failure(&caller.tenant.id, caller.bound.plugin.as_ref(), &error);
+            return Err(error.into());
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(tasks)
 }
 
 /// Which event an update is.

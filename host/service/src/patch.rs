@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::authenticate::Caller;
 use crate::create::change_of;
-use crate::mapped::{map, plan, update_event};
+use crate::mapped::{map, plan, plan_members, update_event};
 use crate::members::RowChanges;
 use crate::reply::{Reply, location};
 use crate::retry::Attempt;
@@ -143,12 +143,10 @@ impl Service {
             None if rows.added.is_empty() => Event::MemberRemoved,
             None => Event::MemberAdded,
         };
-        for member in &rows.removed {
-            tasks.extend(plan(caller, &resource_type, id, Event::MemberRemoved, sides, Some(*member))?);
-        }
-        for member in &rows.added {
-            tasks.extend(plan(caller, &resource_type, id, Event::MemberAdded, sides, Some(member.id))?);
-        }
+        let lost = rows.removed.iter().map(|member| (Event::MemberRemoved, *member));
+        let gained = rows.added.iter().map(|member| (Event::MemberAdded, member.id));
+        let of = (&resource_type, id);
+        tasks.extend(plan_members(&self.parts.limits, caller, of, sides, lost.chain(gained)).await?);
 
         let before = next.as_ref().map(|_| &current);
         let mut change = change_of(caller, event, before, next.as_ref(), &current);

@@ -88,6 +88,7 @@ const MAX_DETAIL_BYTES: usize = 1024;
 
 fn text<'a>(name: &str, value: &'a FieldValue) -> Result<&'a str, String> {
     match value {
+        FieldValue::Text(text) if text.trim().is_empty() => Err(format!("the host setting {name} is empty")),
         FieldValue::Text(text) if text.len() <= MAX_DETAIL_BYTES => Ok(text),
         FieldValue::Text(_) => Err(format!("the host setting {name} is longer than {MAX_DETAIL_BYTES} bytes")),
         FieldValue::Boolean(_) | FieldValue::Integer(_) | FieldValue::Decimal(_) | FieldValue::Json(_) => {

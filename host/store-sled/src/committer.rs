@@ -171,6 +171,7 @@ impl Writer {
         }
         self.opened.db.flush().map_err(|error| error.to_string())?;
         self.opened.data.sync_data().map_err(|error| error.to_string())?;
-        self.opened.marker.set(self.batch).map_err(|error| error.to_string())
+        let length = self.opened.data.metadata().map_err(|error| error.to_string())?.len();
+        self.opened.marker.set(self.batch, length).map_err(|error| error.to_string())
     }
 }

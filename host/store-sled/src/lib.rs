@@ -37,7 +37,7 @@ use crate::keys::{Range, Space};
 use crate::prepared::Work;
 
 pub use committer::MAX_WAITING_COMMITS;
-pub use open::OpenError;
+pub use open::{FilesState, OpenError};
 pub use options::{Options, SyncHook};
 
 /// A store in one folder. One process at a time can have it.

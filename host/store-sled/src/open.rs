@@ -4,31 +4,40 @@
 //!
 //! 1. The lock file keeps a second process out, with a better sentence than sled's.
 //! 2. A folder that holds something else is left alone.
-//! 3. `snap.*.generating` is deleted: a kill while sled wrote a snapshot leaves it behind, and sled would take it for a
+//! 3. A database that is missing is refused before sled makes a new one. One that is shorter than its marker says is
+//!    copied before sled shortens and overwrites it, with all that belongs to it: see `found`. sled itself may have
+//!    shortened it, so it is opened, and read to its end: sled also opens what lacks pages. The copy is kept if that is
+//!    refused, and deleted otherwise. Other damage shows only after sled has opened the files; the refusal says so.
+//! 4. `snap.*.generating` is deleted: a kill while sled wrote a snapshot leaves it behind, and sled would take it for a
 //!    whole one.
-//! 4. sled may panic on damage: that is caught. If it says "corruption", the snapshots are moved aside, once: they are
+//! 5. sled may panic on damage: that is caught. If it says "corruption", the snapshots are moved aside, once: they are
 //!    made from the log, which is read in full when there is none. The log itself, `db`, is never deleted or moved.
-//! 5. A damaged store can open empty, or without its latest part. So batches are numbered, and a marker file beside the
+//! 6. A damaged store can open empty, or without its latest part. So batches are numbered, and a marker file beside the
 //!    database says which one was durable last: a database that is behind its marker has lost something, and is not
 //!    served. The marker itself is synced at each start only; a power cut may leave it behind, which is no harm, and a
 //!    kill does not.
 
+mod found;
+mod marker;
+
+use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::found::AsFound;
+use self::marker::{FORMAT, UNFINISHED_MARKER};
 use crate::core::Opened;
 use crate::keys::Space;
 use crate::options::Options;
 
-/// What this version reads and writes.
-pub(crate) const FORMAT: u32 = 1;
+#[cfg(test)]
+pub(crate) use self::found::AS_FOUND;
+pub(crate) use self::marker::{MARKER, Mark, Marker};
 
 pub(crate) const LOCK: &str = "muster.lock";
-pub(crate) const MARKER: &str = "muster.store";
-const UNFINISHED_MARKER: &str = "muster.store.new";
 /// The file that sled writes to.
 pub(crate) const DATA: &str = "db";
 const SNAPSHOT_PREFIX: &str = "snap.";
@@ -38,7 +47,9 @@ const MOVED: &str = "moved-snapshots";
 const LOCK_RETRIES: u32 = 500;
 const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Why a folder was not opened. Nothing in it was deleted.
+/// Why a folder was not opened. Nothing in it was deleted or changed, except as the `files` of [`OpenError::Damaged`]
+/// and [`OpenError::Behind`] tell. Snapshots are no data, but made from it: sled's own are replaced, and damaged ones
+/// moved aside.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file system refuses.
@@ -86,8 +97,8 @@ pub enum OpenError {
     },
     /// It cannot be read.
     #[error(
-        "the store in {} is damaged ({detail}); nothing in it was deleted; keep a copy of the folder, and restore the \
-         latest backup",
+        "the store in {} is damaged ({detail}); {files}, and restore all files of the folder together from the latest \
+         backup",
         .folder.display()
     )]
     Damaged {
@@ -95,30 +106,46 @@ pub enum OpenError {
         folder: PathBuf,
         /// What is wrong.
         detail: String,
+        /// What became of its files.
+        files: FilesState,
     },
     /// It can be read, but lacks what is known to have been in it.
     #[error(
         "the database in {} is not the one that its marker file `{MARKER}` belongs to: parts of it are lost or were \
-         exchanged; keep a copy of the folder, and restore all its files together from the latest backup",
+         exchanged; {files}, and restore all files of the folder together from the latest backup",
         .folder.display()
     )]
     Behind {
         /// The folder.
         folder: PathBuf,
+        /// What became of its files.
+        files: FilesState,
     },
 }
 
-/// What the marker file and the database both say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mark {
-    format: u32,
-    /// The number of the latest batch; 0 in the marker of a store that is just being made.
-    batch: u64,
+/// What became of the files of a store that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilesState {
+    /// They are as they were found.
+    Untouched,
+    /// sled opened them and may have overwritten parts; before that they were copied to this folder.
+    Copied(PathBuf),
+    /// sled opened them and may have overwritten parts: that they are damaged was found only then.
+    PerhapsRepaired,
 }
 
-/// The marker file while the store is open.
-#[derive(Debug)]
-pub(crate) struct Marker(File);
+impl fmt::Display for FilesState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untouched => f.write_str("nothing in it was changed; keep a copy of the folder"),
+            Self::Copied(copy) => write!(f, "its files as they were found are in {}; keep them", copy.display()),
+            Self::PerhapsRepaired => f.write_str(
+                "this was found only after a repair may have begun, which overwrites parts of the file `db`; keep a \
+                 copy of the folder",
+            ),
+        }
+    }
+}
 
 /// Opens the folder; gives the number of the latest batch as well.
 pub(crate) fn open(folder: &Path, options: &Options) -> Result<(Opened, u64), OpenError> {
@@ -130,22 +157,70 @@ pub(crate) fn open(folder: &Path, options: &Options) -> Result<(Opened, u64), Op
         return Err(OpenError::Foreign { folder: folder.to_owned() });
     }
     let lock = lock(folder)?;
-    let mark = if let Some(mark) = read_marker(folder)? {
+    let mark = if let Some(mark) = Mark::read(folder)? {
         mark
     } else {
-        let mark = Mark { format: FORMAT, batch: 0 };
-        write_marker(folder, mark).map_err(io)?;
-        mark
+        Marker::create(folder, 0, 0).map_err(io)?;
+        Mark { format: FORMAT, batch: 0, length: Some(0) }
     };
     if mark.format != FORMAT {
         return Err(OpenError::Format { folder: folder.to_owned(), found: mark.format });
     }
+    let as_found = keep_what_is_in_doubt(folder, mark)?;
+    match open_files(folder, options, mark, as_found.as_ref()) {
+        Ok((db, data, marker, next)) => {
+            if let Some(as_found) = as_found {
+                as_found.discard();
+            }
+            Ok((Opened { db, data, marker, lock }, next))
+        }
+        Err(error) => {
+            match as_found {
+                // Then sled has not touched it either.
+                Some(as_found) if matches!(error, OpenError::InUse { .. }) => as_found.discard(),
+                Some(as_found) => as_found.settle(),
+                None => {}
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Before sled writes to it.
+fn keep_what_is_in_doubt(folder: &Path, mark: Mark) -> Result<Option<AsFound>, OpenError> {
+    let io = |source| OpenError::Io { folder: folder.to_owned(), source };
+    match fs::metadata(folder.join(DATA)) {
+        Ok(data) => AsFound::keep(folder, mark.length.is_some_and(|length| data.len() < length)).map_err(io),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io(error)),
+        // A store that is just being made.
+        Err(_) if mark.batch == 0 => Ok(None),
+        Err(_) => Err(OpenError::Behind { folder: folder.to_owned(), files: FilesState::Untouched }),
+    }
+}
+
+/// Lets sled have them. On an error it has let go of them when this returns.
+fn open_files(
+    folder: &Path,
+    options: &Options,
+    mark: Mark,
+    as_found: Option<&AsFound>,
+) -> Result<(sled::Db, File, Marker, u64), OpenError> {
+    let io = |source| OpenError::Io { folder: folder.to_owned(), source };
+    let files = as_found.map_or(FilesState::PerhapsRepaired, |kept| FilesState::Copied(kept.copy().to_owned()));
     delete_unfinished_snapshots(folder).map_err(io)?;
-    let db = open_sled(folder, options)?;
+    let db = open_sled(folder, options, &files)?;
+    if as_found.is_some() {
+        read_everything(&db).map_err(|detail| OpenError::Damaged {
+            folder: folder.to_owned(),
+            detail,
+            files: files.clone(),
+        })?;
+    }
     let data = File::options().write(true).open(folder.join(DATA)).map_err(io)?;
-    let next = next_batch(folder, &db, &data, mark)?;
-    let marker = write_marker(folder, Mark { format: FORMAT, batch: next }).map_err(io)?;
-    Ok((Opened { db, data, marker, lock }, next))
+    let next = next_batch(folder, &db, &data, mark, &files)?;
+    let length = data.metadata().map_err(io)?.len();
+    let marker = Marker::create(folder, next, length).map_err(io)?;
+    Ok((db, data, marker, next))
 }
 
 fn create_folder(folder: &Path) -> io::Result<()> {
@@ -205,6 +280,10 @@ fn delete_unfinished_snapshots(folder: &Path) -> io::Result<()> {
 
 /// Into a folder of their own, numbered, so that nothing is ever overwritten.
 fn move_snapshots_aside(folder: &Path) -> io::Result<()> {
+    let unreadable = snapshots(folder)?;
+    if unreadable.is_empty() {
+        return Ok(());
+    }
     let moved = folder.join(MOVED);
     let mut number = 1;
     while moved.join(number.to_string()).exists() {
@@ -212,7 +291,7 @@ fn move_snapshots_aside(folder: &Path) -> io::Result<()> {
     }
     let target = moved.join(number.to_string());
     fs::create_dir_all(&target)?;
-    for snapshot in snapshots(folder)? {
+    for snapshot in unreadable {
         if let Some(name) = snapshot.file_name() {
             fs::rename(&snapshot, target.join(name))?;
         }
@@ -221,8 +300,8 @@ fn move_snapshots_aside(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-fn open_sled(folder: &Path, options: &Options) -> Result<sled::Db, OpenError> {
-    let damaged = |detail: String| OpenError::Damaged { folder: folder.to_owned(), detail };
+fn open_sled(folder: &Path, options: &Options, files: &FilesState) -> Result<sled::Db, OpenError> {
+    let damaged = |detail: String| OpenError::Damaged { folder: folder.to_owned(), detail, files: files.clone() };
     match try_sled(folder, options) {
         Ok(db) => Ok(db),
         Err(Refusal::Io(error)) if is_locked(&error) => Err(OpenError::InUse { folder: folder.to_owned() }),
@@ -269,9 +348,17 @@ fn is_locked(error: &io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }
 
+/// sled opens a file that lacks pages, and says so only when one of them is read.
+fn read_everything(db: &sled::Db) -> Result<(), String> {
+    match catch_unwind(AssertUnwindSafe(|| db.iter().try_for_each(|row| row.map(drop)))) {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(_) => Err("reading it panicked".to_owned()),
+    }
+}
+
 /// Writes a first batch, with nothing in it but its number; gives the number when it is on disk.
-fn next_batch(folder: &Path, db: &sled::Db, data: &File, mark: Mark) -> Result<u64, OpenError> {
-    let damaged = |detail: String| OpenError::Damaged { folder: folder.to_owned(), detail };
+fn next_batch(folder: &Path, db: &sled::Db, data: &File, mark: Mark, files: &FilesState) -> Result<u64, OpenError> {
+    let damaged = |detail: String| OpenError::Damaged { folder: folder.to_owned(), detail, files: files.clone() };
     let key = Space::deployment().format();
     let known = match db.get(&key).map_err(|error| damaged(error.to_string()))? {
         Some(row) => Some(Mark::from_row(&row).ok_or_else(|| damaged("its format cannot be read".to_owned()))?),
@@ -284,73 +371,12 @@ fn next_batch(folder: &Path, db: &sled::Db, data: &File, mark: Mark) -> Result<u
         Some(known) if known.batch >= mark.batch => known.batch + 1,
         // Only a store that is just being made has none.
         None if mark.batch == 0 && db.is_empty() => 1,
-        Some(_) | None => return Err(OpenError::Behind { folder: folder.to_owned() }),
+        Some(_) | None => return Err(OpenError::Behind { folder: folder.to_owned(), files: files.clone() }),
     };
     db.insert(key, &Mark::row(next)).map_err(|error| damaged(error.to_string()))?;
     db.flush().map_err(|error| damaged(error.to_string()))?;
     data.sync_data().map_err(|source| OpenError::Io { folder: folder.to_owned(), source })?;
     Ok(next)
-}
-
-impl Mark {
-    /// What every batch writes into the database.
-    pub(crate) fn row(batch: u64) -> [u8; 12] {
-        let mut row = [0; 12];
-        row[..4].copy_from_slice(&FORMAT.to_be_bytes());
-        row[4..].copy_from_slice(&batch.to_be_bytes());
-        row
-    }
-
-    fn from_row(row: &[u8]) -> Option<Self> {
-        let (format, batch) = row.split_first_chunk()?;
-        Some(Self { format: u32::from_be_bytes(*format), batch: u64::from_be_bytes(batch.try_into().ok()?) })
-    }
-
-    /// Always of the same length, and far below a sector of a disk: written over itself it is the old one or the new
-    /// one.
-    fn to_text(self) -> String {
-        let Self { format, batch } = self;
-        format!(
-            "A store of Muster. Back up and restore this folder as a whole.\nformat {format:010}\nbatch {batch:020}\n"
-        )
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
-        Some(Self { format: u32::try_from(field("format ")?).ok()?, batch: field("batch ")? })
-    }
-}
-
-impl Marker {
-    /// To be called when the batch is on disk.
-    pub(crate) fn set(&self, batch: u64) -> io::Result<()> {
-        let mut file = &self.0;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(Mark { format: FORMAT, batch }.to_text().as_bytes())
-    }
-}
-
-fn read_marker(folder: &Path) -> Result<Option<Mark>, OpenError> {
-    match fs::read_to_string(folder.join(MARKER)) {
-        Ok(text) => Mark::from_text(&text).map(Some).ok_or_else(|| OpenError::Damaged {
-            folder: folder.to_owned(),
-            detail: format!("`{MARKER}` cannot be read"),
-        }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(OpenError::Io { folder: folder.to_owned(), source }),
-    }
-}
-
-/// Whole or not at all: a new file takes the place of the old one.
-fn write_marker(folder: &Path, mark: Mark) -> io::Result<Marker> {
-    let unfinished = folder.join(UNFINISHED_MARKER);
-    let mut file = File::create(&unfinished)?;
-    file.write_all(mark.to_text().as_bytes())?;
-    file.sync_all()?;
-    fs::rename(unfinished, folder.join(MARKER))?;
-    // This also makes durable that sled has made its files.
-    sync_folder(folder)?;
-    Ok(Marker(file))
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

@@ -39,8 +39,12 @@ fn work() -> anyhow::Result<ExitCode> {
         ("build", []) => build(false).map(|()| ExitCode::SUCCESS),
         ("build", ["--release"]) => build(true).map(|()| ExitCode::SUCCESS),
         ("lint", []) => lint(),
-        ("", _) => bail!("nothing to do\n\n{HELP}"),
-        _ => bail!("`{task} {}` is not known\n\n{HELP}", own.join(" ")),
+        ("" | "help" | "--help" | "-h", _) | (_, ["--help" | "-h"]) => {
+            say(HELP);
+            Ok(ExitCode::SUCCESS)
+        }
+        ("demo" | "test", _) => bail!("what is meant for the program itself stands behind `--`\n\n{HELP}"),
+        _ => bail!("`{}` is not known\n\n{HELP}", [&[task.as_str()], own.as_slice()].concat().join(" ")),
     }
 }
 

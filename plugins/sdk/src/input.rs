@@ -99,7 +99,7 @@ impl Input {
 
     #[expect(clippy::expect_used, reason = "a mistake in the plugin, found by its first test")]
     fn slot(&self, name: &str) -> u16 {
-        self.declared(name).expect("the manifest reads this attribute")
+        self.declared(name).expect("this attribute is not among those that the manifest reads")
     }
 
     fn declared(&self, name: &str) -> Option<u16> {
@@ -123,7 +123,7 @@ impl<'a> Element<'a> {
             .zip(self.input.names)
             .find(|(_, declared)| sub_attribute(declared, &self.name) == Some(sub))
             .map(|(slot, _)| slot);
-        let slot: u16 = slot.expect("the manifest reads this sub-attribute");
+        let slot: u16 = slot.expect("this sub-attribute is not among those that the manifest reads");
         let here = |crossed: &&Crossed| crossed.slot == slot && crossed.element == self.number;
         self.input.crossed.iter().find(here).map(|crossed| &crossed.value)
     }

@@ -49,7 +49,7 @@ fn what_was_not_sent_is_absent_and_a_user_without_active_is_active() {
 }
 
 #[test]
-#[should_panic(expected = "the manifest reads this attribute")]
+#[should_panic(expected = "this attribute is not among those that the manifest reads")]
 fn to_read_what_is_not_declared_is_found_by_the_first_test() {
     testing::user::<Reader>(&json!({ "title": "Countess" })).text("title");
 }

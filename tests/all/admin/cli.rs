@@ -121,12 +121,37 @@ async fn tenant_list_and_show_say_which_plugin_serves_whom_where() {
     assert_eq!(listed_json, as_told);
     assert_eq!(shown_json, as_told["tenants"][1]);
     let digest = &as_told["tenants"][1]["plugin"]["digest"].as_str().unwrap()[..12];
-    let globex = format!("{:<24} secoda 0.1.0 ({digest})   revision 1   /api/v2/scim\n", "globex");
+    let globex = format!("{:<24} secoda 0.1.0 ({digest})   revision 1   /api/v2/scim   {{}}\n", "globex");
     assert_eq!(shown, globex);
     let lines: Vec<&str> = listed.lines().collect();
     assert_eq!((lines.len(), lines[1]), (2, globex.trim_end()));
     assert!(lines[0].starts_with("acme "), "{listed}");
     assert_eq!(on(&app, &["tenant", "show", "nobody"]).await.failed(), "there is no tenant nobody (404 Not Found)");
+}
+
+#[tokio::test]
+async fn the_digits_of_a_digest_that_list_shows_name_the_plugin() {
+    let app = TestApp::start().await;
+    app.tenant("acme").await;
+    let secoda = app.push(wasm::plugin("secoda")).await.expect(201);
+    let short = &secoda["digest"].as_str().unwrap()[..12];
+
+    let bound = on(&app, &["tenant", "bind", "acme", "--plugin", short, "--json"]).await.json();
+
+    assert_eq!(bound["plugin"]["name"], "secoda");
+    let none = on(&app, &["tenant", "bind", "acme", "--plugin", &short[..4]]).await.failed();
+    assert!(none.starts_with("there is no plugin"), "{none}");
+}
+
+#[tokio::test]
+async fn a_name_with_slashes_stays_a_name() {
+    let app = TestApp::start().await;
+    app.tenant("acme").await;
+
+    for name in ["../plugins", "acme/tokens", "."] {
+        let told = on(&app, &["tenant", "show", name]).await.failed();
+        assert!(told.contains("there is no tenant"), "{told}");
+    }
 }
 
 #[tokio::test]

@@ -88,6 +88,60 @@ async fn a_connection_stands_idle_no_longer_than_idle_timeout() {
 }
 
 #[tokio::test]
+async fn half_a_preface_of_http2_is_waited_for_no_longer_than_a_head() {
+    let mut app = TestApp::builder();
+    app.config.limits.header_timeout_s = 1;
+    let app = app.start().await;
+    let mut client = Raw::open(&app).await;
+
+    client.send("PRI").await;
+
+    assert!(client.end_within(NOT_MUCH_MORE_THAN_A_SECOND).await.is_some(), "the server hangs up");
+}
+
+#[tokio::test]
+async fn an_http2_connection_without_requests_is_idle_though_it_pings() {
+    let mut app = TestApp::builder();
+    app.config.limits.idle_timeout_s = 1;
+    let app = app.start().await;
+    let mut client = Raw::open(&app).await;
+    client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    client.try_send(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+
+    let pings = async {
+        // A PING frame (RFC 9113 §6.7), until the server hangs up.
+        while client.try_send(&[0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+
+    tokio::time::timeout(NOT_MUCH_MORE_THAN_A_SECOND, pings).await.expect("the server hangs up");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answers_is_left() {
+    let mut app = TestApp::builder();
+    app.config.limits.idle_timeout_s = 1;
+    let app = app.start().await;
+    let acme = app.tenant("acme").await;
+    let title = "x".repeat(32 << 10);
+    for number in 0..50 {
+        let body = json!({ "schemas": [USER], "userName": format!("user{number}"), "title": title });
+        acme.post("/Users", body).await.expect(201);
+    }
+    let mut client = Raw::open(&app).await;
+    // Twenty answers of 1.6 MB each: more than the system keeps between the two.
+    for _ in 0..20 {
+        client.send(&get("/scim/v2/Users", &acme.token)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+
+    let came = client.end_within(Duration::from_secs(5)).await.expect("the server has hung up");
+
+    assert!(came.len() < 20 << 20, "{} bytes came", came.len());
+}
+
+#[tokio::test]
 async fn a_connection_over_the_cap_waits_until_another_ends() {
     let mut app = TestApp::builder();
     app.config.limits.connections = 1;

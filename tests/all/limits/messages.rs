@@ -124,3 +124,30 @@ async fn a_page_has_100_resources_unless_asked_and_1000_at_most() {
         assert_eq!(page["entries"].as_array().unwrap().len(), count, "{query}");
     }
 }
+
+#[tokio::test]
+async fn a_value_and_a_resource_have_a_size_and_the_plugin_is_not_blamed() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let user = |attribute: &str, bytes: usize| {
+        let mut user = json!({ "schemas": [USER], "userName": format!("{attribute}{bytes}") });
+        user[attribute] = json!("x".repeat(bytes));
+        user
+    };
+    for (attribute, limit) in [("userName", 1 << 10), ("externalId", 1 << 10), ("title", 32 << 10)] {
+        let refused = acme.post("/Users", user(attribute, limit + 1)).await.expect(400);
+        assert_eq!(refused, error(400, Some("invalidValue"), &format!("{attribute} is longer than {limit} bytes")));
+        acme.post("/Users", user(attribute, limit)).await.expect(201);
+    }
+
+    let large = "x".repeat(32 << 10);
+    let mut whole = user("title", 32 << 10);
+    whole["userName"] = json!("whole");
+    for attribute in ["displayName", "nickName", "userType"] {
+        whole[attribute] = json!(large);
+    }
+    let refused = acme.post("/Users", whole).await.expect(400);
+
+    let sentence = "the resource has more than 98304 bytes of text in its attributes";
+    assert_eq!(refused, error(400, Some("invalidValue"), sentence));
+}

@@ -121,10 +121,10 @@ async fn a_head_of_more_than_64_kibibytes_or_more_than_100_headers_is_refused_an
 }
 
 #[tokio::test]
-async fn a_very_long_name_is_kept_whole_and_found() {
+async fn a_name_as_long_as_can_be_is_kept_whole_and_found() {
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
-    let name = "ada".repeat(2000);
+    let name = "ada".repeat(341);
 
     let ada = acme.user(&name).await;
 

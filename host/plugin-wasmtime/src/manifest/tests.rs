@@ -99,7 +99,8 @@ fn a_schema_is_json_schema_and_fetches_nothing() {
     assert_eq!(with(""), "accepted");
     assert!(with("{").starts_with("config-schema is not JSON"));
     assert!(with(r#"{ "type": "text" }"#).starts_with("config-schema is not a JSON Schema 2020-12"));
-    assert!(with(r#"{ "$ref": "https://example.com/schema" }"#).starts_with("config-schema is not a JSON Schema"));
+    let elsewhere = with(r#"{ "$ref": "https://example.com/schema" }"#);
+    assert_eq!(elsewhere, "config-schema refers to https://example.com/schema, which is not in it");
     assert!(with(&format!(r#"{{ "description": "{}" }}"#, "x".repeat(70_000))).starts_with("config-schema is longer"));
 }
 

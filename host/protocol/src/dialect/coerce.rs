@@ -16,6 +16,11 @@ use crate::{
 /// The text by which one resource is told from another.
 const IDENTIFIERS: [&str; 3] = ["userName", "externalId", "emails.value"];
 
+/// Bytes of a value that names a resource: an address has at most 320 (RFC 5321 §4.5.3.1).
+pub const MAX_IDENTIFIER_BYTES: usize = 1 << 10;
+/// Bytes of any other value that is text: a photo belongs behind its URL.
+pub const MAX_TEXT_BYTES: usize = 32 << 10;
+
 impl Tolerance<'_> {
     /// What `value` means for `attribute`, with canonical names and types; `None`: no value (RFC 7643 §2.5), which is also what
     /// becomes of a read-only attribute. `path` is for sentences and notes.
@@ -187,10 +192,15 @@ impl Tolerance<'_> {
             }
             _ => return Err(wrong_type(path, "a string")),
         };
-        if IDENTIFIERS.contains(&path) {
+        let limit = if IDENTIFIERS.contains(&path) {
             text::check_identifier(path, &text)?;
+            MAX_IDENTIFIER_BYTES
         } else {
             text::check(path, &text)?;
+            MAX_TEXT_BYTES
+        };
+        if text.len() > limit {
+            return Err(Invalid::value(format!("{path} is longer than {limit} bytes")));
         }
         Ok(text)
     }

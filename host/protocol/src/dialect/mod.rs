@@ -6,6 +6,7 @@
 pub(crate) mod coerce;
 pub(crate) mod list;
 
+pub use coerce::{MAX_IDENTIFIER_BYTES, MAX_TEXT_BYTES};
 pub use list::MAX_ELEMENTS;
 use serde::{Deserialize, Serialize};
 

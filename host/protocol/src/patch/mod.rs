@@ -73,7 +73,7 @@ pub fn apply(
     if recomputed {
         writer.tolerance.note(Rule::FormattedRecomputed, "name.formatted");
     }
-    writer.check_required()?;
+    writer.check_whole()?;
     Ok(Patched {
         document: writer.canonical(),
         members: writer.members,

@@ -318,8 +318,13 @@ impl<'a> Writer<'a> {
         retain(self.def, &Document(std::mem::take(&mut self.document)))
     }
 
-    /// Refuses a document that lacks a required attribute (RFC 7643 §2.4).
-    pub(crate) fn check_required(&self) -> Result<(), Invalid> {
+    /// Refuses a document that lacks a required attribute (RFC 7643 §2.4), or is larger than a resource can be.
+    pub(crate) fn check_whole(&self) -> Result<(), Invalid> {
+        if self.document.values().map(text_bytes).sum::<usize>() > MAX_RESOURCE_TEXT_BYTES {
+            let detail =
+                format!("the resource has more than {MAX_RESOURCE_TEXT_BYTES} bytes of text in its attributes");
+            return Err(Invalid::value(detail));
+        }
         let is_missing = |attribute: &&Attribute| match self.document.get(&attribute.name) {
             Some(Value::String(text)) => text.trim().is_empty(),
             value => value.is_none(),
@@ -328,6 +333,18 @@ impl<'a> Writer<'a> {
             Some(attribute) => Err(Invalid::value(format!("{} is required", attribute.name))),
             None => Ok(()),
         }
+    }
+}
+
+/// Bytes of text in all attributes of a resource: what the plugin makes of it has to fit into its answer.
+pub const MAX_RESOURCE_TEXT_BYTES: usize = 96 << 10;
+
+fn text_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(text_bytes).sum(),
+        Value::Object(parts) => parts.values().map(text_bytes).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }
 

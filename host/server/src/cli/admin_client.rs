@@ -1,4 +1,5 @@
 use anyhow::{Context, bail};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -24,28 +25,30 @@ impl AdminClient {
         Ok(Self { http: reqwest::Client::new(), base, key: remote.admin_key.clone() })
     }
 
-    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub(super) async fn get(&self, path: &[&str]) -> anyhow::Result<Value> {
         self.send(Method::GET, path, None).await
     }
 
-    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+    pub(super) async fn delete(&self, path: &[&str]) -> anyhow::Result<Value> {
         self.send(Method::DELETE, path, None).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(super) async fn post(&self, path: &[&str], body: &Value) -> anyhow::Result<Value> {
         self.send(Method::POST, path, Some(body.to_string().into_bytes())).await
     }
 
-    pub(super) async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(super) async fn put(&self, path: &[&str], body: &Value) -> anyhow::Result<Value> {
         self.send(Method::PUT, path, Some(body.to_string().into_bytes())).await
     }
 
-    pub(super) async fn push(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Value> {
+    pub(super) async fn push(&self, path: &[&str], bytes: Vec<u8>) -> anyhow::Result<Value> {
         self.send(Method::POST, path, Some(bytes)).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> anyhow::Result<Value> {
-        let url = format!("{}{path}", self.base);
+    async fn send(&self, method: Method, path: &[&str], body: Option<Vec<u8>>) -> anyhow::Result<Value> {
+        // Whatever somebody types as a name stays one segment of the path.
+        let segments = path.iter().map(|segment| utf8_percent_encode(segment, NON_ALPHANUMERIC).to_string());
+        let url = format!("{}/{}", self.base, segments.collect::<Vec<_>>().join("/"));
         let mut request = self.http.request(method, &url).bearer_auth(&self.key);
         if let Some(body) = body {
             request = request.body(body);

@@ -245,6 +245,11 @@ fn remember(data: &Path, memory: &Path) -> anyhow::Result<Remembered> {
             if data.join("store").exists() {
                 bail!("{} holds a deployment that is no demo; choose another folder with --data", data.display());
             }
+            let others = std::fs::read_dir(data).into_iter().flatten().flatten();
+            // What a demo leaves that was killed as it wrote its first file is its own.
+            if others.map(|entry| entry.file_name()).any(|name| !name.to_string_lossy().starts_with("demo.")) {
+                bail!("{} is not empty and holds no demo; choose another folder with --data", data.display());
+            }
             let mut key = [0; 32];
             getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
             let remembered = Remembered { admin_key: hex::encode(key), tenants: Vec::new() };

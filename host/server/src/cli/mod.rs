@@ -7,6 +7,8 @@ mod serve;
 mod tenant;
 mod token;
 
+use std::time::Duration;
+
 use clap::{Args, Parser, Subcommand};
 
 /// A SCIM 2.0 server whose behaviour each tenant's WebAssembly plugin decides.
@@ -48,11 +50,14 @@ struct Remote {
     json: bool,
 }
 
+/// How long work that nobody waits for may hold up the end of the process.
+const LAST_WORK: Duration = Duration::from_millis(500);
+
 impl Cli {
     /// Runs the command to its end.
     pub fn run(self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async {
+        let done = runtime.block_on(async {
             match self.command {
                 Command::Serve(serve) => serve.run().await,
                 Command::Demo(demo) => demo.run().await,
@@ -60,7 +65,10 @@ impl Cli {
                 Command::Token(token) => token.run().await,
                 Command::Plugin(plugin) => plugin.run().await,
             }
-        })
+        });
+        // What still runs off the request threads (a compiler, a search that nobody waits for) does not hold the process up.
+        runtime.shutdown_timeout(LAST_WORK);
+        done
     }
 }
 

@@ -28,11 +28,11 @@ impl Plugin {
         match self {
             Self::Push { file, remote } => {
                 let bytes = tokio::fs::read(&file).await.with_context(|| file.display().to_string())?;
-                let answer = AdminClient::new(&remote)?.push("/plugins", bytes).await?;
+                let answer = AdminClient::new(&remote)?.push(&["plugins"], bytes).await?;
                 if remote.json { say(answer) } else { say(line(&answer)) }
             }
             Self::List { remote } => {
-                let answer = AdminClient::new(&remote)?.get("/plugins").await?;
+                let answer = AdminClient::new(&remote)?.get(&["plugins"]).await?;
                 if remote.json {
                     return say(answer);
                 }

@@ -69,7 +69,7 @@ impl Tenant {
         match self {
             Self::Create { name, plugin, config: text, remote } => {
                 let body = json!({ "name": name, "plugin": plugin, "config": config(&text)? });
-                let made = AdminClient::new(&remote)?.post("/tenants", &body).await?;
+                let made = AdminClient::new(&remote)?.post(&["tenants"], &body).await?;
                 if remote.json {
                     let answer =
                         json!({ "tenant": made["tenant"], "scim_base": made["scim_base"], "token": made["token"] });
@@ -80,7 +80,7 @@ impl Tenant {
                 say(format!("token      {}   (shown this once)", plain(&made["token"])))
             }
             Self::List { remote } => {
-                let answer = AdminClient::new(&remote)?.get("/tenants").await?;
+                let answer = AdminClient::new(&remote)?.get(&["tenants"]).await?;
                 if remote.json {
                     return say(answer);
                 }
@@ -90,23 +90,22 @@ impl Tenant {
                 Ok(())
             }
             Self::Show { name, remote } => {
-                let answer = AdminClient::new(&remote)?.get(&format!("/tenants/{name}")).await?;
+                let answer = AdminClient::new(&remote)?.get(&["tenants", &name]).await?;
                 shown(&remote, &answer)
             }
             Self::Bind { name, plugin, config: text, expected_revision, remote } => {
                 let new = text.as_deref().map(config).transpose()?;
                 let body = json!({ "plugin": plugin, "config": new, "expected_revision": expected_revision });
-                let answer = AdminClient::new(&remote)?.put(&format!("/tenants/{name}/binding"), &body).await?;
+                let answer = AdminClient::new(&remote)?.put(&["tenants", &name, "binding"], &body).await?;
                 shown(&remote, &answer)
             }
             Self::Rollback { name, expected_revision, remote } => {
                 let body = json!({ "expected_revision": expected_revision });
-                let path = format!("/tenants/{name}/binding/rollback");
-                let answer = AdminClient::new(&remote)?.post(&path, &body).await?;
+                let answer = AdminClient::new(&remote)?.post(&["tenants", &name, "binding", "rollback"], &body).await?;
                 shown(&remote, &answer)
             }
             Self::Account { name, id, remote } => {
-                let answer = AdminClient::new(&remote)?.get(&format!("/tenants/{name}/accounts/{id}")).await?;
+                let answer = AdminClient::new(&remote)?.get(&["tenants", &name, "accounts", &id]).await?;
                 if remote.json { say(answer) } else { say(serde_json::to_string_pretty(&answer)?) }
             }
         }
@@ -123,10 +122,11 @@ fn line(tenant: &Value) -> String {
     let (name, version) = (plain(&plugin["name"]), plain(&plugin["version"]));
     let digest: String = plain(&plugin["digest"]).chars().take(12).collect();
     format!(
-        "{:<24} {name} {version} ({digest})   revision {}   {}{loaded}",
+        "{:<24} {name} {version} ({digest})   revision {}   {}   {}{loaded}",
         plain(&tenant["tenant"]),
         tenant["revision"],
-        plain(&tenant["base_path"])
+        plain(&tenant["base_path"]),
+        tenant["config"]
     )
 }
 

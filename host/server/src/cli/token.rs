@@ -14,7 +14,7 @@ pub(super) enum Token {
         #[arg(long, default_value = "")]
         label: String,
         /// After how many days it stops working; never, without it
-        #[arg(long)]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         expires_in_days: Option<u32>,
         #[command(flatten)]
         remote: Remote,
@@ -43,7 +43,7 @@ impl Token {
             Self::Issue { tenant, label, expires_in_days, remote } => {
                 let seconds = expires_in_days.map(|days| u64::from(days) * SECONDS_A_DAY);
                 let body = json!({ "label": label, "expires_in_s": seconds });
-                let answer = AdminClient::new(&remote)?.post(&format!("/tenants/{tenant}/tokens"), &body).await?;
+                let answer = AdminClient::new(&remote)?.post(&["tenants", &tenant, "tokens"], &body).await?;
                 if remote.json {
                     return say(answer);
                 }
@@ -52,7 +52,7 @@ impl Token {
                 say(format!("expires  {}", answer["expires"].as_str().unwrap_or("never")))
             }
             Self::List { tenant, remote } => {
-                let answer = AdminClient::new(&remote)?.get(&format!("/tenants/{tenant}/tokens")).await?;
+                let answer = AdminClient::new(&remote)?.get(&["tenants", &tenant, "tokens"]).await?;
                 if remote.json {
                     return say(answer);
                 }
@@ -68,7 +68,7 @@ impl Token {
                 Ok(())
             }
             Self::Revoke { tenant, id, remote } => {
-                AdminClient::new(&remote)?.delete(&format!("/tenants/{tenant}/tokens/{id}")).await?;
+                AdminClient::new(&remote)?.delete(&["tenants", &tenant, "tokens", &id]).await?;
                 if remote.json { say(json!({ "revoked": id })) } else { say(format!("revoked {id}")) }
             }
         }

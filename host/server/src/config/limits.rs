@@ -21,6 +21,8 @@ pub struct LimitsConfig {
     pub header_timeout_s: u64,
     pub idle_timeout_s: u64,
     pub drain_timeout_s: u64,
+    pub plugin_ms_per_request: u64,
+    pub tasks_per_request: usize,
     pub write_attempts: u32,
     pub plugin_bytes: usize,
 }
@@ -38,11 +40,15 @@ impl Default for LimitsConfig {
             header_timeout_s: listen.header_timeout.as_secs(),
             idle_timeout_s: listen.idle_timeout.as_secs(),
             drain_timeout_s: listen.drain_timeout.as_secs(),
+            plugin_ms_per_request: service.plugin_ms_per_request,
+            tasks_per_request: service.tasks_per_request,
             write_attempts: service.attempts,
             plugin_bytes: http.plugin_bytes,
         }
     }
 }
+
+const A_DAY_S: u64 = 24 * 60 * 60;
 
 impl LimitsConfig {
     pub(crate) fn http(&self) -> HttpLimits {
@@ -66,24 +72,37 @@ impl LimitsConfig {
     }
 
     pub(crate) fn service(&self) -> ServiceLimits {
-        ServiceLimits { requests_per_second: self.requests_per_second_per_tenant, attempts: self.write_attempts }
+        ServiceLimits {
+            requests_per_second: self.requests_per_second_per_tenant,
+            plugin_ms_per_request: self.plugin_ms_per_request,
+            tasks_per_request: self.tasks_per_request,
+            attempts: self.write_attempts,
+        }
     }
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        let positive = [
-            ("limits.body_bytes", self.body_bytes > 0),
-            ("limits.uri_bytes", self.uri_bytes > 0),
-            ("limits.requests_in_flight", self.requests_in_flight > 0),
-            ("limits.request_timeout_s", self.request_timeout_s > 0),
-            ("limits.requests_per_second_per_tenant", self.requests_per_second_per_tenant > 0),
-            ("limits.connections", self.connections > 0),
-            ("limits.header_timeout_s", self.header_timeout_s > 0),
-            ("limits.idle_timeout_s", self.idle_timeout_s > 0),
-            ("limits.write_attempts", self.write_attempts > 0),
-            ("limits.plugin_bytes", self.plugin_bytes > 0),
+        let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let bounds = [
+            ("body_bytes", wide(self.body_bytes), 1..=1 << 30),
+            ("uri_bytes", wide(self.uri_bytes), 1..=60 << 10),
+            ("requests_in_flight", wide(self.requests_in_flight), 1..=1_000_000),
+            ("request_timeout_s", self.request_timeout_s, 1..=A_DAY_S),
+            ("requests_per_second_per_tenant", self.requests_per_second_per_tenant.into(), 1..=1_000_000_000),
+            ("connections", wide(self.connections), 1..=1_000_000),
+            ("header_timeout_s", self.header_timeout_s, 1..=A_DAY_S),
+            ("idle_timeout_s", self.idle_timeout_s, 1..=A_DAY_S),
+            ("drain_timeout_s", self.drain_timeout_s, 0..=A_DAY_S),
+            ("plugin_ms_per_request", self.plugin_ms_per_request, 1..=A_DAY_S * 1000),
+            ("tasks_per_request", wide(self.tasks_per_request), 1..=1_000_000),
+            ("write_attempts", self.write_attempts.into(), 1..=1_000_000),
+            // The runtime takes no larger component.
+            ("plugin_bytes", wide(self.plugin_bytes), 1..=32 << 20),
         ];
-        match positive.iter().find(|(_, fits)| !fits) {
-            Some((key, _)) => Err(ConfigError::key(key, "must be greater than 0")),
+        match bounds.into_iter().find(|(_, value, range)| !range.contains(value)) {
+            Some((key, _, range)) => {
+                let problem = format!("must be between {} and {}", range.start(), range.end());
+                Err(ConfigError::key(&format!("limits.{key}"), problem))
+            }
             None => Ok(()),
         }
     }

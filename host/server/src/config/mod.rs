@@ -56,7 +56,7 @@ impl Default for Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("the configuration file {path} cannot be read: {source}")]
+    #[error("the configuration file {path} cannot be read")]
     Read {
         /// Which file.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not TOML.
-    #[error("the configuration file {path} is not TOML: {source}")]
+    #[error("the configuration file {path} is not TOML")]
     Toml {
         /// Which file.
         path: PathBuf,

@@ -1,5 +1,6 @@
 //! The contract, and what is sled's own.
 mod durability;
+mod found;
 mod guards;
 
 use std::path::Path;
