@@ -148,9 +148,9 @@ async fn a_name_with_slashes_stays_a_name() {
     let app = TestApp::start().await;
     app.tenant("acme").await;
 
-    for name in ["../plugins", "acme/tokens", "."] {
+    for name in ["../plugins", "acme/tokens", "..", ""] {
         let told = on(&app, &["tenant", "show", name]).await.failed();
-        assert!(told.contains("there is no tenant"), "{told}");
+        assert!(told.starts_with("there is no"), "{told}");
     }
 }
 
