@@ -1,0 +1,84 @@
+use std::sync::Arc;
+
+use muster_model::{Binding, PluginDigest, TenantId, TenantRow};
+use muster_store::StoreError;
+use serde_json::Value;
+
+use super::TenantView;
+use super::plugins::blocking;
+use crate::binding::Bound;
+use crate::{AdminError, Service};
+
+impl Service {
+    /// Replaces a tenant's plugin or its configuration. Requests in flight finish with the old one; none fails.
+    ///
+    /// `expected`: the revision that the operator has seen; `None`: whatever it is.
+    pub async fn bind(
+        &self,
+        tenant: &str,
+        plugin: Option<&str>,
+        config: Option<Value>,
+        expected: Option<u64>,
+    ) -> Result<TenantView, AdminError> {
+        let _one_at_a_time = self.administration.lock().await;
+        let row = self.row(tenant)?;
+        let plugin = match plugin {
+            Some(reference) => self.resolve(reference).await?.digest,
+            None => row.binding.plugin,
+        };
+        let config = config.unwrap_or_else(|| row.binding.config.clone());
+        self.rebind(row, plugin, config, expected).await
+    }
+
+    /// Goes back to the binding before the present one.
+    pub async fn rollback(&self, tenant: &str, expected: Option<u64>) -> Result<TenantView, AdminError> {
+        let _one_at_a_time = self.administration.lock().await;
+        let row = self.row(tenant)?;
+        let Some(previous) = row.previous.clone() else {
+            return Err(AdminError::NotFound(format!("binding before the present one of tenant {tenant}")));
+        };
+        self.rebind(row, previous.plugin, previous.config, expected).await
+    }
+
+    /// The caller holds the administration lock.
+    async fn rebind(
+        &self,
+        row: TenantRow,
+        plugin: PluginDigest,
+        config: Value,
+        expected: Option<u64>,
+    ) -> Result<TenantView, AdminError> {
+        let actual = row.binding.revision;
+        if let Some(expected) = expected.filter(|expected| *expected != actual) {
+            return Err(AdminError::Revision { expected, actual });
+        }
+        let binding = Binding { plugin, config, revision: actual + 1, at: self.parts.clock.now() };
+        let bound = self.bound(&row.id, &binding).await?;
+        let row = TenantRow { binding, previous: Some(row.binding), ..row };
+        match self.parts.store.replace_tenant(&row, actual).await {
+            Err(StoreError::Stale) => {
+                return Err(AdminError::Revision { expected: actual, actual: actual + 1 });
+            }
+            other => other?,
+        }
+        if let Some(tenant) = self.tenants.view().tenant(&row.id) {
+            tenant.bound.store(Some(Arc::new(bound)));
+        }
+        self.tenants.change(|view| view.put_row(row.clone()));
+        tracing::info!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, binding.revision = row.binding.revision, "binding replaced");
+        self.view_of(&row).await
+    }
+
+    pub(super) async fn bound(&self, tenant: &TenantId, binding: &Binding) -> Result<Bound, AdminError> {
+        let loaded = self.loaded().get(&binding.plugin).cloned();
+        let plugin = if let Some(plugin) = loaded {
+            plugin
+        } else {
+            let bytes = self.parts.store.plugin(&binding.plugin).await?;
+            let bytes = bytes.ok_or_else(|| AdminError::NotFound(format!("plugin {}", binding.plugin)))?;
+            self.load(Arc::new(bytes)).await?
+        };
+        let (tenant, binding, now) = (tenant.clone(), binding.clone(), self.parts.clock.now());
+        blocking(move || Bound::new(&tenant, &binding, plugin, now)).await?
+    }
+}

@@ -1,0 +1,72 @@
+//! What operators do: tenants, tokens, plugins, bindings. The CLI uses nothing else.
+
+mod bindings;
+mod plugins;
+mod records;
+mod tenants;
+mod tokens;
+
+use std::sync::Arc;
+
+use muster_model::TenantId;
+use muster_store::StoreError;
+
+pub use plugins::PluginView;
+pub use records::AccountView;
+pub use tenants::{NewTenant, TenantView};
+pub use tokens::{IssuedToken, NewToken, TokenView};
+
+use crate::binding::Bound;
+use crate::tenants::Tenant;
+use crate::{AdminError, Parts, Service};
+
+impl Service {
+    /// Reads tenants, tokens and bindings, and loads the plugins that are bound. A plugin that does not load leaves its tenants at 503, and
+    /// every other tenant served.
+    pub async fn start(parts: Parts) -> Result<Self, AdminError> {
+        let service = Self {
+            parts,
+            tenants: crate::tenants::Tenants::default(),
+            loaded: std::sync::Mutex::default(),
+            administration: tokio::sync::Mutex::new(()),
+        };
+        let rows = service.parts.store.tenants().await?;
+        let tokens = service.parts.store.tokens().await?;
+        let mut tenants = Vec::with_capacity(rows.len());
+        for row in rows {
+            let bound = match service.bound(&row.id, &row.binding).await {
+                Ok(bound) => Some(bound),
+                Err(error) => {
+                    tracing::error!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, %error, "the plugin of a tenant cannot be loaded; its requests will be answered 503");
+                    None
+                }
+            };
+            let tenant = service.tenant(&row.id, bound);
+            tenants.push((row, tenant));
+        }
+        service.tenants.change(|view| {
+            for (row, tenant) in tenants {
+                view.put_tenant(row, tenant);
+            }
+            for token in tokens {
+                view.put_token(token);
+            }
+        });
+        Ok(service)
+    }
+
+    pub(super) fn tenant(&self, id: &TenantId, bound: Option<Bound>) -> Arc<Tenant> {
+        let directory = self.parts.store.directory(id);
+        Arc::new(Tenant::new(id.clone(), directory, self.parts.limits.requests_per_second, bound))
+    }
+
+    /// Whether requests can be expected to be answered.
+    pub fn ready(&self) -> Result<(), StoreError> {
+        self.parts.store.ready()
+    }
+
+    /// Finishes what was accepted and lets the store go.
+    pub async fn close(&self) {
+        self.parts.store.close().await;
+    }
+}

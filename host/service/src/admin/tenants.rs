@@ -1,0 +1,107 @@
+use muster_model::{Binding, TenantId, TenantRow};
+use muster_store::StoreError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{IssuedToken, NewToken, PluginView};
+use crate::{AdminError, Service};
+
+/// A tenant to be created.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTenant {
+    /// Its name.
+    pub name: String,
+    /// Which plugin: a name (the newest), `name@version`, or a digest.
+    pub plugin: String,
+    /// The plugin's configuration.
+    #[serde(default = "empty_object")]
+    pub config: Value,
+}
+
+/// A tenant as operators see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct TenantView {
+    /// Its name.
+    pub tenant: TenantId,
+    /// When it was created.
+    pub created: String,
+    /// Its plugin.
+    pub plugin: PluginView,
+    /// The plugin's configuration.
+    pub config: Value,
+    /// The binding's revision.
+    pub revision: u64,
+    /// Where its plugin's customers expect SCIM.
+    pub base_path: String,
+    /// Whether the plugin is loaded; without it the tenant's requests are answered 503.
+    pub loaded: bool,
+}
+
+fn empty_object() -> Value {
+    json!({})
+}
+
+impl Service {
+    /// Creates a tenant with its plugin and a first token.
+    pub async fn create_tenant(&self, new: NewTenant) -> Result<(TenantView, IssuedToken), AdminError> {
+        let id = TenantId::parse(&new.name).map_err(|error| AdminError::Invalid(error.to_string()))?;
+        let _one_at_a_time = self.administration.lock().await;
+        if self.tenants.view().tenant(&id).is_some() {
+            return Err(AdminError::Exists(format!("tenant {id}")));
+        }
+        let plugin = self.resolve(&new.plugin).await?;
+        let now = self.parts.clock.now();
+        let binding = Binding { plugin: plugin.digest, config: new.config, revision: 1, at: now };
+        let bound = self.bound(&id, &binding).await?;
+        let row = TenantRow { id: id.clone(), created: now, binding, previous: None };
+        match self.parts.store.add_tenant(&row).await {
+            Err(StoreError::Taken { .. }) => return Err(AdminError::Exists(format!("tenant {id}"))),
+            other => other?,
+        }
+        let tenant = self.tenant(&id, Some(bound));
+        self.tenants.change(|view| view.put_tenant(row.clone(), tenant));
+        let token = self.issue(&id, NewToken { label: "first".to_owned(), expires_in_s: None }).await?;
+        tracing::info!(tenant.id = %id, plugin.name = %plugin.name, plugin.digest = %plugin.digest, "tenant created");
+        Ok((self.view_of(&row).await?, token))
+    }
+
+    /// All tenants, by name.
+    pub async fn list_tenants(&self) -> Result<Vec<TenantView>, AdminError> {
+        let mut rows: Vec<TenantRow> = self.tenants.view().rows().cloned().collect();
+        rows.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut views = Vec::with_capacity(rows.len());
+        for row in rows {
+            views.push(self.view_of(&row).await?);
+        }
+        Ok(views)
+    }
+
+    /// One tenant.
+    pub async fn show_tenant(&self, name: &str) -> Result<TenantView, AdminError> {
+        let row = self.row(name)?;
+        self.view_of(&row).await
+    }
+
+    pub(super) fn row(&self, tenant: &str) -> Result<TenantRow, AdminError> {
+        let missing = || AdminError::NotFound(format!("tenant {tenant}"));
+        let id = TenantId::parse(tenant).map_err(|_| missing())?;
+        self.tenants.view().row(&id).cloned().ok_or_else(missing)
+    }
+
+    pub(super) async fn view_of(&self, row: &TenantRow) -> Result<TenantView, AdminError> {
+        let plugins = self.parts.store.plugins().await?;
+        let plugin = plugins.iter().find(|plugin| plugin.digest == row.binding.plugin);
+        let plugin = plugin.ok_or_else(|| AdminError::NotFound(format!("plugin {}", row.binding.plugin)))?;
+        let bound = self.tenants.view().tenant(&row.id).and_then(|tenant| tenant.bound.load_full());
+        Ok(TenantView {
+            tenant: row.id.clone(),
+            created: row.created.to_string(),
+            plugin: PluginView::of(plugin),
+            config: row.binding.config.clone(),
+            revision: row.binding.revision,
+            base_path: bound.as_ref().map(|bound| bound.plugin.manifest().base_path.clone()).unwrap_or_default(),
+            loaded: bound.is_some(),
+        })
+    }
+}
