@@ -68,6 +68,7 @@ impl Edge {
             return Refusal(ScimError::Overloaded).into_response();
         };
         let limit = self.wire.limits.request_timeout;
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         // On a task of its own, a request that is given up on does not leave a commit half decided, and a panic is an answer.
         // It keeps its place until it is really over.
         let work = async move {
@@ -76,10 +77,17 @@ impl Edge {
             response
         };
         let work = tokio::spawn(work.in_current_span());
+        // Nothing is half done when a read ends early.
+        let reads = is_read.then(|| work.abort_handle());
         match tokio::time::timeout(limit, work).await {
             Ok(Ok(response)) => response,
             Ok(Err(panic)) => Refusal(ScimError::Internal(Box::new(panic))).into_response(),
-            Err(_) => Refusal(ScimError::Timeout { limit_s: limit.as_secs() }).into_response(),
+            Err(_) => {
+                if let Some(reads) = reads {
+                    reads.abort();
+                }
+                Refusal(ScimError::Timeout { limit_s: limit.as_secs() }).into_response()
+            }
         }
     }
 

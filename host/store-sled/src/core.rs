@@ -1,10 +1,11 @@
 //! What readers and the committer share.
 
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use muster_store::StoreError;
+use tokio::sync::Semaphore;
 
 use crate::flight::{Flights, Seen};
 use crate::lists::Lists;
@@ -33,6 +34,26 @@ pub(crate) struct Core {
     /// Why nothing is written any more.
     broken: OnceLock<String>,
     syncs: AtomicU64,
+    long_reads: Arc<Semaphore>,
+}
+
+/// Long reads at a time; one more waits. They share their threads with whatever else the process does aside.
+pub(crate) const MAX_LONG_READS: usize = 16;
+
+/// Whoever waits for a long read holds it.
+#[derive(Debug)]
+struct Wanted(Arc<AtomicBool>);
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Core {
@@ -44,6 +65,7 @@ impl Core {
             max_scanned,
             broken: OnceLock::new(),
             syncs: AtomicU64::new(0),
+            long_reads: Arc::new(Semaphore::new(MAX_LONG_READS)),
         }
     }
 
@@ -57,14 +79,23 @@ impl Core {
         Ok(answer)
     }
 
-    /// As [`Core::read`], for reads that take longer than a thread that serves others should be kept.
+    /// As [`Core::read`], for reads that take longer than a thread that serves others should be kept. When nobody waits for it any more, it
+    /// ends by itself.
     pub(crate) async fn read_long<T: Send + 'static>(
         self: &Arc<Self>,
         reads: impl FnOnce(&Reader<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let core = Arc::clone(self);
-        let reading = tokio::task::spawn_blocking(move || core.read_visible(reads));
+        let place = self.long_reads.clone().acquire_owned().await;
+        let place = place.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+        let wanted = Wanted::default();
+        let (core, still_wanted) = (Arc::clone(self), wanted.0.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = core.read_visible_while(reads, Some(still_wanted));
+            drop(place);
+            read
+        });
         let (answer, seen) = reading.await.map_err(|error| StoreError::Unavailable(Box::new(error)))??;
+        drop(wanted);
         self.flights.settle(&seen).await?;
         Ok(answer)
     }
@@ -73,8 +104,16 @@ impl Core {
         &self,
         reads: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>,
     ) -> Result<(T, Seen), StoreError> {
+        self.read_visible_while(reads, None)
+    }
+
+    fn read_visible_while<T>(
+        &self,
+        reads: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>,
+        still_wanted: Option<Arc<AtomicBool>>,
+    ) -> Result<(T, Seen), StoreError> {
         let opened = self.opened()?;
-        let reader = Reader::new(&opened.db);
+        let reader = Reader::new(&opened.db, still_wanted);
         let answer = reads(&reader)?;
         Ok((answer, reader.into_seen()))
     }

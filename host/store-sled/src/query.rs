@@ -114,6 +114,7 @@ impl Search {
         let memberships = Memberships::new(reader, &self.space);
         let mut listing = Listing { total: 0, records: Vec::new() };
         for (looked_at, record) in (1..).zip(candidates) {
+            reader.check_wanted()?;
             if looked_at > self.limit {
                 return Err(StoreError::TooMany { limit: self.limit });
             }

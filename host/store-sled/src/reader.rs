@@ -1,6 +1,8 @@
 //! Reads that know what they have read.
 
 use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use muster_model::{Record, ResourceId, ResourceType};
 use muster_store::{Rows, StoreError};
@@ -15,11 +17,23 @@ use crate::keys::{Range, Space, last_id};
 pub(crate) struct Reader<'a> {
     tree: &'a Tree,
     seen: RefCell<Seen>,
+    still_wanted: Option<Arc<AtomicBool>>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(tree: &'a Tree) -> Self {
-        Self { tree, seen: RefCell::default() }
+    /// `still_wanted` becomes false when nobody waits for the answer any more.
+    pub(crate) fn new(tree: &'a Tree, still_wanted: Option<Arc<AtomicBool>>) -> Self {
+        Self { tree, seen: RefCell::default(), still_wanted }
+    }
+
+    /// To be asked by whatever looks at many records.
+    pub(crate) fn check_wanted(&self) -> Result<(), StoreError> {
+        match &self.still_wanted {
+            Some(wanted) if !wanted.load(Ordering::Relaxed) => {
+                Err(StoreError::Unavailable("nobody waits for the answer any more".into()))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub(crate) fn into_seen(self) -> Seen {

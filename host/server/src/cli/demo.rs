@@ -71,13 +71,13 @@ impl Demo {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let config = self.config();
         logging::start(&config.log)?;
+        let stop = asked_to_stop()?;
         let memory = self.data.join("demo.json");
         let mut remembered = remember(&self.data, &memory)?;
         let overrides = Overrides { admin_key: Some(Token::presented(&remembered.admin_key)), ..Overrides::default() };
         let app = App::build(&config, overrides).await?;
         let (scim, admin) = (format!("http://{}", app.scim_addr()?), format!("http://{}", app.admin_addr()?));
         let service = app.service.clone();
-        let stop = asked_to_stop()?;
         // Dropped when setting up has failed: then there is nothing to serve.
         let (set_up, set_up_failed) = oneshot::channel::<std::convert::Infallible>();
         let serving = app.run(async {

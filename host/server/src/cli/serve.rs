@@ -41,9 +41,10 @@ impl Serve {
         config.scim.listen = self.listen.unwrap_or(config.scim.listen);
         config.admin.listen = self.admin_listen.unwrap_or(config.admin.listen);
         logging::start(&config.log)?;
+        // Before anybody is told that it serves: a signal is never met without its handler.
+        let stop = asked_to_stop()?;
         let app = App::build(&config, Overrides::default()).await?;
         tracing::info!(scim = %app.scim_addr()?, admin = %app.admin_addr()?, data = %config.data.display(), "serving");
-        let stop = asked_to_stop()?;
         app.run(stop).await;
         Ok(())
     }

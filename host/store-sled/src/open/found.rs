@@ -36,49 +36,49 @@ impl AsFound {
     /// on disk when this returns.
     pub(super) fn keep(folder: &Path, is_short: bool) -> io::Result<Option<Self>> {
         let parent = folder.join(AS_FOUND);
+        // What a kill leaves behind.
+        delete_if_there(&parent.join(UNFINISHED))?;
         let latest = latest(&parent)?;
-        let kept = |number: u64, is_undecided| {
-            Ok(Some(Self { folder: folder.to_owned(), copy: parent.join(number.to_string()), is_undecided }))
-        };
-        if latest > 0 {
-            let copy = parent.join(latest.to_string());
-            match read_left(&copy)? {
-                // The start that made it was killed.
-                None if !is_short || digest(&folder.join(DATA))? == digest(&copy.join(DATA))? => {
-                    return kept(latest, true);
-                }
-                Some(left) if is_left(folder, &left)? => {
-                    if snapshots(folder)?.is_empty() {
-                        return kept(latest, false);
-                    }
-                }
-                None => {}
-                Some(_) if !is_short => return Ok(None),
-                Some(_) => {}
-            }
-        } else if !is_short {
+        let (data, copy) = (folder.join(DATA), parent.join(latest.to_string()));
+        let left = if latest > 0 { read_left(&copy)? } else { None };
+        let was_refused = left.as_ref().map_or(Ok(false), |left| is_left(&data, left))?;
+        // The start that made it was killed.
+        let is_undecided = latest > 0 && left.is_none();
+        if !is_short && !was_refused && !is_undecided {
             return Ok(None);
         }
-        make_copy(folder, &parent, &parent.join((latest + 1).to_string()))?;
-        tracing::warn!(folder = %folder.display(), "the database is not as it was left: its files are copied first");
-        kept(latest + 1, true)
+        let has_copy = if is_undecided {
+            !is_short || digest(&data)? == digest(&copy.join(DATA))?
+        } else {
+            was_refused && snapshots(folder)?.is_empty()
+        };
+        if has_copy {
+            return Ok(Some(Self { folder: folder.to_owned(), copy, is_undecided }));
+        }
+        let copy = parent.join((latest + 1).to_string());
+        make_copy(folder, &parent, &copy)?;
+        tracing::warn!(folder = %copy.display(), "the database is not as it was left: its files were copied first");
+        Ok(Some(Self { folder: folder.to_owned(), copy, is_undecided: true }))
     }
 
     pub(super) fn copy(&self) -> &Path {
         &self.copy
     }
 
-    /// The store has opened, and lacks nothing: sled itself had shortened the file. Or sled was not let near it. A copy of what an
-    /// earlier start has refused is the operator's to delete.
+    /// The store has opened, and lacks nothing: sled itself had shortened the file. Or sled was not let near it. A copy
+    /// of what an earlier start has refused is the operator's to delete.
     pub(super) fn discard(self) {
         if !self.is_undecided {
             return;
         }
-        if let Err(error) = delete_if_there(&self.copy) {
+        let parent = self.folder.join(AS_FOUND);
+        let unfinished = parent.join(UNFINISHED);
+        // Half a copy must not be taken for one.
+        if let Err(error) = fs::rename(&self.copy, &unfinished).and_then(|()| delete_if_there(&unfinished)) {
             tracing::warn!(folder = %self.copy.display(), error = %error, "a copy that is not needed cannot be deleted");
         }
         // Only if it is empty.
-        let _ = fs::remove_dir(self.folder.join(AS_FOUND));
+        let _ = fs::remove_dir(parent);
     }
 
     /// The store was refused. Snapshots that sled made of what it found would spoil a `db` that is restored alone; any
@@ -137,10 +137,9 @@ fn read_left(copy: &Path) -> io::Result<Option<String>> {
     }
 }
 
-fn is_left(folder: &Path, found: &str) -> io::Result<bool> {
-    let data = folder.join(DATA);
+fn is_left(data: &Path, found: &str) -> io::Result<bool> {
     // Mostly this is enough, and a digest takes seconds for each gigabyte.
-    Ok(found.starts_with(&format!("{:020} ", fs::metadata(&data)?.len())) && found == left(&data)?)
+    Ok(found.starts_with(&format!("{:020} ", fs::metadata(data)?.len())) && found == left(data)?)
 }
 
 fn left(data: &Path) -> io::Result<String> {
@@ -169,7 +168,6 @@ fn digest(file: &Path) -> io::Result<String> {
 
 fn make_copy(folder: &Path, parent: &Path, copy: &Path) -> io::Result<()> {
     let unfinished = parent.join(UNFINISHED);
-    delete_if_there(&unfinished)?;
     let outcome = copy_files(folder, &unfinished).and_then(|()| fs::rename(&unfinished, copy));
     if let Err(error) = outcome {
         // A disk that is full should not stay so because of this.

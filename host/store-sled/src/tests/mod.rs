@@ -2,6 +2,7 @@
 mod durability;
 mod found;
 mod guards;
+mod long_reads;
 
 use std::path::Path;
 use std::sync::Arc;
