@@ -140,3 +140,21 @@ fn a_store_without_its_keys_and_keys_without_their_store_are_not_served() {
 
     ServeProcess::start(&file, KEY).terminate();
 }
+
+#[test]
+fn a_data_folder_that_holds_something_else_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = config(folder.path(), "");
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::create_dir(data.join("lost+found")).unwrap();
+    ServeProcess::start(&file, KEY).terminate();
+
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("thesis.txt"), "chapter 1").unwrap();
+    let told = refused(&file, &[]);
+
+    assert!(told.contains("holds no deployment of Muster"), "{told}");
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 1, "nothing was written to it");
+}

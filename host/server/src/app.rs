@@ -172,7 +172,8 @@ impl App {
 fn must_be_ours(data: &Path) -> anyhow::Result<()> {
     let ours = ["keys", "store", "demo.json"].iter().any(|name| data.join(name).exists());
     let is_empty = match std::fs::read_dir(data) {
-        Ok(mut entries) => entries.next().is_none(),
+        // The root of a volume has this of its own.
+        Ok(entries) => entries.flatten().all(|entry| entry.file_name() == "lost+found"),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
         Err(error) => return Err(error).with_context(|| format!("the data folder {}", data.display())),
     };
