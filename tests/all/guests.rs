@@ -8,17 +8,19 @@ use muster_test_harness::{TestApp, USER, field, wasm};
 use serde_json::{Value, json};
 
 /// Every guest, and so a test for each: here, and in `swap.rs` for the two that are swapped under load.
-const CLAIMED: [&str; 17] = [
+const CLAIMED: [&str; 19] = [
     "allocates",
     "answers-huge",
     "answers-nonsense",
     "calls-secrets",
+    "declares",
     "imports-network",
     "logs",
     "long-base-path",
     "loops",
     "plans-slowly",
     "reads-clock-and-random",
+    "reads-password",
     "recurses",
     "rejects",
     "smallest",

@@ -5,16 +5,29 @@
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "the shortest way to write what is expected")]
 
 mod admin;
+mod agreement;
 mod architecture;
+mod bulk;
+mod concurrency;
 mod crash;
 mod demo;
+mod dialects;
+mod discovery_walk;
 mod entra;
+mod etags;
 mod guests;
+mod hostile;
 mod limits;
+mod me;
 mod okta;
+mod patching;
 mod poggio;
 mod quirks;
+mod references;
+mod schemas;
+mod search;
 mod secoda;
 mod serve;
+mod suites;
 mod swap;
 mod tenants;

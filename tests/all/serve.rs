@@ -10,7 +10,7 @@ const OURS: &str = "info,muster_http=trace,muster_service=trace,muster_store_sle
 
 const KEY: &str = "an-admin-key-for-this-test";
 
-fn config(folder: &std::path::Path, more: &str) -> std::path::PathBuf {
+pub(crate) fn config(folder: &std::path::Path, more: &str) -> std::path::PathBuf {
     let file = folder.join("muster.toml");
     let text = format!(
         "data = {:?}\n[scim]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[plugins]\npreload = {:?}\n{more}",

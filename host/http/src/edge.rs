@@ -9,18 +9,23 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
-use muster_model::RequestId;
-use muster_service::ScimError;
+use muster_model::{RequestId, ResourceId};
+use muster_protocol::dialect::Rule;
+use muster_service::{Answered, Notes, ScimError};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use tracing::Instrument;
 
 use crate::Wire;
-use crate::error::Refusal;
+use crate::error::{Refusal, Refused};
 use crate::tenant::one_header;
 
 /// Tells a client, and whoever it asks for help, which request this was.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// When a request came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrived(pub Instant);
 
 /// The edge of the SCIM surface.
 #[derive(Clone)]
@@ -38,13 +43,16 @@ impl Edge {
     }
 
     /// Answers one request, whatever it is.
-    pub(crate) async fn answer(self, request: Request) -> Response {
+    pub(crate) async fn answer(self, mut request: Request) -> Response {
         let id = self.ids.next();
         let began = Instant::now();
+        request.extensions_mut().insert(Arrived(began));
         let method = request.method().clone();
         let plain_json = wants_plain_json(request.headers());
         let span =
             tracing::info_span!("http", request.id = %id, http.method = %method, tenant.id = tracing::field::Empty);
+        let notes = Notes::default();
+        request.extensions_mut().insert(notes.clone());
         let mut response = self.limited(request, id.clone()).instrument(span.clone()).await;
 
         let status = response.status().as_u16();
@@ -53,6 +61,15 @@ impl Edge {
             .increment(1);
         metrics::histogram!("muster_request_duration_seconds").record(elapsed.as_secs_f64());
         span.in_scope(|| tracing::info!(http.status = status, duration_ms = elapsed.as_secs_f64() * 1e3, "answered"));
+        notes.answered(|| Answered {
+            request: id.clone(),
+            method: label(&method),
+            status,
+            refused: response
+                .extensions_mut()
+                .remove::<Refused>()
+                .map(|Refused(scim_type, detail)| (scim_type, detail)),
+        });
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&id.0) {
             headers.insert(REQUEST_ID, id);
@@ -68,7 +85,8 @@ impl Edge {
             return Refusal(ScimError::Overloaded).into_response();
         };
         let limit = self.wire.limits.request_timeout;
-        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let is_read =
+            matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().path().ends_with("/.search");
         // On a task of its own, a request that is given up on does not leave a commit half decided, and a panic is an answer.
         // It keeps its place until it is really over.
         let work = async move {
@@ -113,7 +131,12 @@ impl Edge {
         let authorization = one_header(request.headers(), &header::AUTHORIZATION);
         let found = self.wire.service.mount(&path, authorization);
         let (mount, rest) = found.ok_or_else(|| ScimError::NoSuchEndpoint { path: shown(&path) })?;
+        let forgiven = debris(uri, &path, authorization);
         let (rest, query) = flagged(rest, query);
+        if let Some(notes) = request.extensions().get::<Notes>() {
+            forgiven.for_each(|(rule, place)| notes.add_one(rule, place));
+            notes.at(endpoint(rest));
+        }
         let rest = if rest.is_empty() { "/" } else { rest };
         let target = if query.is_empty() { rest.to_owned() } else { format!("{rest}?{query}") };
         let mut parts = uri.clone().into_parts();
@@ -141,15 +164,57 @@ fn tidy<'q>(path: &str, query: Option<&'q str>) -> Result<(String, &'q str), Sci
     Ok((tidied, query.unwrap_or_default()))
 }
 
+/// Entra's feature flag, in lower case.
+const FLAG: &str = "aadoptscim062020";
+
 /// Entra's feature flag may stand between the base URL and the rest, as `{base}?aadOptscim062020/Users&filter=...`: then the path is in
 /// the query.
 fn flagged<'a>(rest: &'a str, query: &'a str) -> (&'a str, &'a str) {
-    const FLAG: &str = "aadOptscim062020/";
-    let Some(joined) = query.strip_prefix(FLAG).filter(|_| rest.is_empty()) else { return (rest, query) };
+    const JOINED: &str = "aadOptscim062020/";
+    let Some(joined) = query.strip_prefix(JOINED).filter(|_| rest.is_empty()) else { return (rest, query) };
     let path_end = joined.find(['?', '&']).unwrap_or(joined.len());
     let slash = query.len() - joined.len() - 1;
     (&query[slash..slash + 1 + path_end], joined.get(path_end + 1..).unwrap_or_default())
 }
+
+/// What was forgiven of the request's first line and credential (0.2 rule 7, 1.1, 2.1, 3.1), and where.
+fn debris(uri: &Uri, tidied: &str, authorization: Option<&str>) -> impl Iterator<Item = (Rule, &'static str)> + use<> {
+    let query = uri.query();
+    let hangs =
+        query.is_some_and(|query| query.is_empty() || query.starts_with(['?', '&']) || query.ends_with(['?', '&']));
+    let has_flag = query.is_some_and(|query| query.to_ascii_lowercase().contains(FLAG));
+    let rules = [
+        (uri.path() != tidied, Rule::SlashesFolded, "URL"),
+        (hangs, Rule::QueryDebris, "URL"),
+        (has_flag, Rule::FeatureFlag, "URL"),
+        (authorization.is_some_and(|header| !is_bearer(header)), Rule::TokenForm, "Authorization"),
+    ];
+    rules.into_iter().filter(|(is_needed, ..)| *is_needed).map(|(_, rule, place)| (rule, place))
+}
+
+/// `Bearer`, a blank, the token (RFC 6750 §2.1).
+fn is_bearer(header: &str) -> bool {
+    let token = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    token.is_some_and(|(_, token)| !token.is_empty() && !token.contains(char::is_whitespace))
+}
+
+/// A path as it is kept with a tenant's last requests: what the client made up is not.
+fn endpoint(rest: &str) -> String {
+    let mut shown = String::with_capacity(64);
+    for (place, segment) in rest.split('/').filter(|segment| !segment.is_empty()).take(SEGMENTS_KEPT).enumerate() {
+        let is_name = place == 0
+            && segment.len() <= NAME_KEPT_BYTES
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+        let is_ours = is_name || segment.eq_ignore_ascii_case(".search") || ResourceId::parse(segment).is_some();
+        shown.push('/');
+        shown.push_str(if is_ours { segment } else { "..." });
+    }
+    shown
+}
+
+/// How many parts of a path are kept, and how many bytes of its first.
+const SEGMENTS_KEPT: usize = 3;
+const NAME_KEPT_BYTES: usize = 64;
 
 /// A path as it may stand in an answer.
 fn shown(path: &str) -> String {
@@ -216,5 +281,34 @@ mod tests {
         assert_eq!(flagged("", "aadOptscim062020/Users?filter=x"), ("/Users", "filter=x"));
         assert_eq!(flagged("", "aadOptscim062020/Users"), ("/Users", ""));
         assert_eq!(flagged("/Users", "aadOptscim062020&filter=x"), ("/Users", "aadOptscim062020&filter=x"));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_path_is_ours() {
+        assert_eq!(
+            endpoint("/Users/01930000-0000-7000-8000-000000000001"),
+            "/Users/01930000-0000-7000-8000-000000000001"
+        );
+        assert_eq!(endpoint("/Users/ada@example.com"), "/Users/...");
+        assert_eq!(endpoint("/Users/.search"), "/Users/.search");
+        assert_eq!(endpoint("/.search"), "/.search");
+        assert_eq!(endpoint("/ada@example.com/a/b/c/d"), "/.../.../...");
+        assert_eq!(endpoint(""), "");
+    }
+
+    #[test]
+    fn what_hangs_on_a_request_is_told() {
+        let rules = |uri: &str, tidied: &str, authorization: &str| -> Vec<Rule> {
+            debris(&uri.parse().unwrap(), tidied, Some(authorization)).map(|(rule, _)| rule).collect()
+        };
+        assert_eq!(rules("/scim/Users?filter=x", "/scim/Users", "Bearer t"), []);
+        assert_eq!(rules("/scim//Users/", "/scim/Users", "bearer t"), [Rule::SlashesFolded]);
+        for uri in ["/scim/Users?", "/scim/Users?filter=x&", "/scim/Users?filter=x?", "/scim/Users?&filter=x"] {
+            assert_eq!(rules(uri, "/scim/Users", "Bearer t"), [Rule::QueryDebris], "{uri}");
+        }
+        assert_eq!(rules("/scim/Users?aadOptscim062020", "/scim/Users", "Bearer t"), [Rule::FeatureFlag]);
+        for header in ["t", "Bearer Bearer t", "Bearer  t", " Bearer t", "Bearer"] {
+            assert_eq!(rules("/scim/Users", "/scim/Users", header), [Rule::TokenForm], "{header}");
+        }
     }
 }

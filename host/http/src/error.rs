@@ -1,5 +1,6 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use muster_protocol::ScimType;
 use muster_service::{AdminError, ScimError};
 use serde_json::json;
 
@@ -19,16 +20,8 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self(error) = self;
         let wire = error.wire();
-        log(&error, wire.status);
-        let mut body = json!({
-            "schemas": [muster_protocol::ERROR],
-            "status": wire.status.as_str(),
-        });
-        if let Some(scim_type) = wire.scim_type {
-            body["scimType"] = json!(scim_type.as_str());
-        }
-        body["detail"] = json!(error.to_string());
-        let mut response = json_response(wire.status, &body);
+        error.log();
+        let mut response = json_response(wire.status, &error.body());
         let headers = response.headers_mut();
         if let Some(seconds) = wire.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -39,24 +32,14 @@ impl IntoResponse for Refusal {
         if wire.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        response.extensions_mut().insert(Refused(wire.scim_type, error.to_string()));
         response
     }
 }
 
-/// Causes are logged here, once, and never sent.
-fn log(error: &ScimError, status: StatusCode) {
-    if !status.is_server_error() {
-        return;
-    }
-    let mut causes = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        causes.push_str(": ");
-        causes.push_str(&next.to_string());
-        cause = next.source();
-    }
-    tracing::warn!(http.status = status.as_u16(), error = %format!("{error}{causes}"), "request failed");
-}
+/// What a client was refused with; it goes with the answer as far as `edge.rs`, which keeps it with the tenant's last requests.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused(pub Option<ScimType>, pub String);
 
 /// An [`AdminError`] as an answer (RFC 9457).
 #[derive(Debug)]

@@ -3,11 +3,11 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::request::Parts;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use muster_model::{ResourceType, Version};
+use muster_model::ResourceType;
+use muster_protocol::dialect::Rule;
 use muster_protocol::json;
-use muster_protocol::list::Page;
 use muster_protocol::project::Projection;
-use muster_service::{Caller, Expected, ScimError};
+use muster_service::{Bound, Caller, Expected, Notes, ScimError, Tags};
 use serde_json::Value;
 
 use crate::error::Refusal;
@@ -15,9 +15,7 @@ use crate::{HttpLimits, Wire};
 
 /// The kind of resource that the path names, if the tenant's plugin serves it.
 pub(crate) fn kind(caller: &Caller, endpoint: &str) -> Result<ResourceType, ScimError> {
-    let def = caller.bound().served.by_endpoint(endpoint);
-    let shown: String = endpoint.chars().filter(|c| !c.is_control()).take(64).collect();
-    def.map(|def| ResourceType::new(&def.name)).ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{shown}") })
+    caller.bound().kind(endpoint)
 }
 
 /// The one name in a path: its first segment, or what stands behind `/Schemas` and `/ResourceTypes`.
@@ -73,16 +71,29 @@ impl Query {
         self.pairs.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// `attributes` and `excludedAttributes` (RFC 7644 §3.9).
-    pub(crate) fn projection(&self, caller: &Caller, kind: &ResourceType) -> Result<Projection, ScimError> {
-        let def = caller.bound().accepted.get(kind.as_str());
-        let def = def.ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{kind}s") })?;
-        Ok(Projection::parse(def, self.get("attributes"), self.get("excludedAttributes"))?)
+    /// Tells what was forgiven of it.
+    fn note(&self, notes: &Notes) {
+        for (given, value) in &self.pairs {
+            let Some(name) = PARAMETERS.into_iter().find(|name| name.eq_ignore_ascii_case(given)) else { continue };
+            if name != given {
+                notes.add_one(Rule::ParameterCase, name);
+            }
+            if name.ends_with("ttributes") && value.contains('[') {
+                notes.add_one(Rule::ValuePathAsAttribute, name);
+            }
+        }
     }
 
-    /// `startIndex` and `count` (RFC 7644 §3.4.2.4).
-    pub(crate) fn page(&self) -> Result<Page, ScimError> {
-        Ok(Page::new(self.get("startIndex"), self.get("count"))?)
+    /// `attributes` and `excludedAttributes` (RFC 7644 §3.9).
+    pub(crate) fn projection(&self, caller: &Caller, kind: &ResourceType) -> Result<Projection, ScimError> {
+        self.projection_in(caller.bound(), kind)
+    }
+
+    /// The same, for who is no [`Caller`].
+    pub(crate) fn projection_in(&self, bound: &Bound, kind: &ResourceType) -> Result<Projection, ScimError> {
+        let def = bound.accepted.get(kind.as_str());
+        let def = def.ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{kind}s") })?;
+        Ok(Projection::parse(def, self.get("attributes"), self.get("excludedAttributes"))?)
     }
 }
 
@@ -90,37 +101,25 @@ impl FromRequestParts<Wire> for Query {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &Wire) -> Result<Self, Self::Rejection> {
-        Ok(Self::read(parts.uri.query().unwrap_or_default()))
+        let query = Self::read(parts.uri.query().unwrap_or_default());
+        if let Some(notes) = parts.extensions.get::<Notes>() {
+            query.note(notes);
+        }
+        Ok(query)
     }
 }
 
-/// `If-Match` (RFC 9110 §13.1.1). SCIM's versions are weak, and compared as such.
+/// `If-Match` and `If-None-Match` (RFC 9110 §13.1).
 #[derive(Debug)]
-pub(crate) struct IfMatch(pub Expected);
+pub(crate) struct Conditions(pub Expected);
 
-impl FromRequestParts<Wire> for IfMatch {
+impl FromRequestParts<Wire> for Conditions {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &Wire) -> Result<Self, Self::Rejection> {
-        Ok(Self(expected(&parts.headers)))
+        let tags = |name| Tags::read(parts.headers.get_all(name).iter().map(|line| line.to_str().ok()));
+        Ok(Self(Expected { if_match: tags(header::IF_MATCH), if_none_match: tags(header::IF_NONE_MATCH) }))
     }
-}
-
-fn expected(headers: &HeaderMap) -> Expected {
-    let mut versions = Vec::new();
-    let mut any = true;
-    for value in headers.get_all(header::IF_MATCH) {
-        any = false;
-        for tag in value.to_str().unwrap_or_default().split(',').map(str::trim) {
-            if tag == "*" {
-                return Expected::Any;
-            }
-            let bare = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
-            // What is no version of ours matches nothing.
-            versions.extend(bare.parse().ok().map(Version));
-        }
-    }
-    if any { Expected::Any } else { Expected::OneOf(versions) }
 }
 
 /// The body as JSON, by the strict reader; 413, 415 and 400 as RFC 7644 §3.12 has them.
@@ -133,6 +132,11 @@ impl FromRequest<Wire> for ScimJson {
     async fn from_request(request: Request, wire: &Wire) -> Result<Self, Refusal> {
         if !is_json(request.headers()) {
             return Err(Refusal(ScimError::UnsupportedMediaType));
+        }
+        if let Some(notes) = request.extensions().get::<Notes>()
+            && !is_scim_json(request.headers())
+        {
+            notes.add_one(Rule::ContentTypeOther, "Content-Type");
         }
         let bytes = read(request.into_body(), &wire.limits).await?;
         Ok(Self(json::parse(&bytes)?))
@@ -153,6 +157,16 @@ async fn read(body: Body, limits: &HttpLimits) -> Result<bytes::Bytes, ScimError
     }
 }
 
+/// The parameters of RFC 7644 §3.4.2 and RFC 9865.
+const PARAMETERS: [&str; 8] =
+    ["attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor"];
+
+/// Whether a body says that it is SCIM.
+fn is_scim_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/scim+json")
+}
+
 /// Any JSON will do, with whatever parameters; and so will nothing said (0.2, number 6).
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
@@ -170,19 +184,5 @@ mod tests {
         {
             assert_eq!(Query::read(query).get("filter"), Some("a eq \"b\""), "{query}");
         }
-    }
-
-    #[test]
-    fn if_match_reads_weak_and_strong_tags_and_lists() {
-        let with = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::IF_MATCH, value.parse().unwrap());
-            expected(&headers)
-        };
-        assert_eq!(expected(&HeaderMap::new()), Expected::Any);
-        assert_eq!(with("*"), Expected::Any);
-        assert_eq!(with("W/\"3\""), Expected::OneOf(vec![Version(3)]));
-        assert_eq!(with("\"3\", W/\"4\""), Expected::OneOf(vec![Version(3), Version(4)]));
-        assert_eq!(with("W/\"stale-version\""), Expected::OneOf(vec![]), "matches no version");
     }
 }

@@ -34,20 +34,22 @@ impl IntoResponse for Message {
     }
 }
 
-/// One resource, with what HTTP says of it: `ETag`, `Location`, 201 when it is new, 204 when there is nothing to show.
+/// One resource, with what HTTP says of it: `ETag`, `Location`, 201 when it is new, 204 when there is nothing to show, 304
+/// when the client has it.
 #[derive(Debug)]
 pub(crate) struct Shown(pub Reply);
 
 impl IntoResponse for Shown {
     fn into_response(self) -> Response {
         let Self(reply) = self;
-        let status = if reply.created { StatusCode::CREATED } else { StatusCode::OK };
         let mut response = match &reply.resource {
-            Some(resource) => json_response(status, resource),
+            Some(resource) if reply.created => json_response(StatusCode::CREATED, resource),
+            Some(resource) => json_response(StatusCode::OK, resource),
+            None if reply.not_modified => StatusCode::NOT_MODIFIED.into_response(),
             None => StatusCode::NO_CONTENT.into_response(),
         };
         let headers = response.headers_mut();
-        if let Ok(etag) = HeaderValue::from_str(&reply.version.etag()) {
+        if let Ok(etag) = HeaderValue::from_str(&reply.etag) {
             headers.insert(header::ETAG, etag);
         }
         // RFC 7644 §3.3 wants `Location` on a 201; on others it names the same resource.

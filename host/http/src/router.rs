@@ -10,7 +10,7 @@ use muster_service::ScimError;
 
 use crate::edge::Edge;
 use crate::error::{Problem, Refusal};
-use crate::tenant::Authenticated;
+use crate::tenant::{Authenticated, Reader};
 use crate::{Wire, admin, scim};
 
 /// Every route that identity providers meet, behind a tenant's base path.
@@ -21,10 +21,19 @@ pub fn scim_router(wire: Wire) -> Router {
         .route("/ResourceTypes/{name}", get(scim::discovery::resource_type).fallback(only_get))
         .route("/Schemas", get(scim::discovery::schemas).fallback(only_get))
         .route("/Schemas/{urn}", get(scim::discovery::schema).fallback(only_get))
-        .route("/Me", scim::unsupported::me())
-        .route("/Bulk", scim::unsupported::bulk())
-        .route("/.search", scim::unsupported::search())
-        .route("/{endpoint}/.search", scim::unsupported::search())
+        .route(
+            "/Me",
+            get(scim::me::get)
+                .post(scim::me::create)
+                .put(scim::me::replace)
+                .patch(scim::me::patch)
+                .delete(scim::me::delete)
+                .fallback(scim::me::not_allowed),
+        )
+        .route("/Bulk", post(scim::bulk::bulk).fallback(only_post))
+        .route("/", get(scim::list::list_all).fallback(only_list))
+        .route("/.search", post(scim::search::search_all).fallback(only_post))
+        .route("/{endpoint}/.search", post(scim::search::search).fallback(only_post))
         .route("/{endpoint}", get(scim::list::list).post(scim::create::create).fallback(only_collection))
         .route(
             "/{endpoint}/{id}",
@@ -79,9 +88,12 @@ fn operations(wire: &Wire) -> Router<Wire> {
         .route("/tenants/{tenant}/tokens/{token}", delete(admin::tokens::revoke))
         .route("/tenants/{tenant}/binding", put(admin::bindings::bind))
         .route("/tenants/{tenant}/binding/rollback", post(admin::bindings::rollback))
+        .route("/tenants/{tenant}/scim", get(admin::scim::show).put(admin::scim::set))
         .route("/tenants/{tenant}/accounts/{id}", get(admin::records::account))
         .route("/tenants/{tenant}/log", get(admin::records::log))
+        .route("/tenants/{tenant}/requests", get(admin::requests::list))
         .route("/tenants/{tenant}/tasks", get(admin::records::tasks))
+        .route("/profiles", get(admin::scim::profiles))
         .route("/plugins", get(admin::plugins::list).post(admin::plugins::push).layer(limit))
         .method_not_allowed_fallback(admin::not_allowed)
         .fallback(admin::no_such_endpoint)
@@ -97,8 +109,16 @@ async fn only_get_health(method: Method) -> Refusal {
     not_allowed(&method, "GET")
 }
 
-async fn only_get(_: Authenticated, method: Method) -> Refusal {
+async fn only_get(_: Reader, method: Method) -> Refusal {
     not_allowed(&method, "GET")
+}
+
+async fn only_list(_: Authenticated, method: Method) -> Refusal {
+    not_allowed(&method, "GET")
+}
+
+async fn only_post(_: Authenticated, method: Method) -> Refusal {
+    not_allowed(&method, "POST")
 }
 
 async fn only_collection(_: Authenticated, method: Method) -> Refusal {

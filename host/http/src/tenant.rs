@@ -2,31 +2,67 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use muster_model::RequestId;
-use muster_service::{Caller, Mount, ScimError};
+use muster_service::{Caller, Mount, Notes, Principal, ScimError, Subject};
 
 use crate::Wire;
 use crate::error::Refusal;
 
-/// An authenticated tenant. Authentication is this extractor, in the handler: no path, however it is written, gets past it.
+/// An authenticated tenant. Authentication is this extractor, in the handler: no path, however it is written, gets past it. A token of one
+/// user is refused by it, so that a handler that does not think of such tokens is closed to them.
 #[derive(Debug)]
 pub(crate) struct Authenticated(pub Caller);
+
+/// Whoever may read what the server can do: a tenant, or one of its users.
+#[derive(Debug)]
+pub(crate) struct Reader(pub Principal);
+
+/// The user that a token speaks for; a token of the tenant itself speaks for nobody (RFC 7644 §3.11).
+#[derive(Debug)]
+pub(crate) struct Myself(pub Subject);
 
 impl FromRequestParts<Wire> for Authenticated {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Refusal> {
-        let mount = parts.extensions.get::<Mount>().cloned();
-        let request = parts.extensions.get::<RequestId>().cloned();
-        // Both are put there by `edge.rs`; a request that did not come through it belongs to no tenant.
-        let (Some(mount), Some(request)) = (mount, request) else {
-            return Err(Refusal(ScimError::NoSuchEndpoint { path: parts.uri.path().to_owned() }));
-        };
-        let authorization = one_header(&parts.headers, &header::AUTHORIZATION);
-        let origin = origin(wire, parts);
-        let caller = wire.service.authenticate(authorization, &mount, request, &origin)?;
-        tracing::Span::current().record("tenant.id", tracing::field::display(&caller.tenant().id));
-        Ok(Self(caller))
+        match principal(parts, wire)? {
+            Principal::Tenant(caller) => Ok(Self(caller)),
+            Principal::User(_) => Err(Refusal(ScimError::Forbidden { detail: ONE_USER_ONLY })),
+        }
     }
+}
+
+impl FromRequestParts<Wire> for Reader {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Refusal> {
+        principal(parts, wire).map(Self)
+    }
+}
+
+impl FromRequestParts<Wire> for Myself {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Refusal> {
+        match principal(parts, wire)? {
+            Principal::User(subject) => Ok(Self(subject)),
+            Principal::Tenant(_) => Err(Refusal(ScimError::NotImplemented { what: "/Me" })),
+        }
+    }
+}
+
+const ONE_USER_ONLY: &str = "this token speaks for one user: it opens /Me and discovery only";
+
+fn principal(parts: &Parts, wire: &Wire) -> Result<Principal, Refusal> {
+    let mount = parts.extensions.get::<Mount>();
+    let request = parts.extensions.get::<RequestId>();
+    // Both are put there by `edge.rs`; a request that did not come through it belongs to no tenant.
+    let (Some(mount), Some(request)) = (mount, request) else {
+        return Err(Refusal(ScimError::NoSuchEndpoint { path: parts.uri.path().to_owned() }));
+    };
+    let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
+    let principal = wire.service.authenticate(mount, request.clone(), &origin(wire, parts), notes)?;
+    tracing::Span::current().record("tenant.id", tracing::field::display(&principal.tenant().id));
+    Ok(principal)
 }
 
 /// The value of a header that is there exactly once: of two credentials none counts.

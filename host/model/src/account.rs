@@ -15,6 +15,13 @@ pub struct Account {
     pub fields: Vec<Field>,
 }
 
+impl Account {
+    /// Of a resource that no plugin mapped: `active`, listed, without keys and fields.
+    pub fn unmapped() -> Self {
+        Self { state: "active".to_owned(), listed: true, keys: Vec::new(), fields: Vec::new() }
+    }
+}
+
 /// One key of an [`Account`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AccountKey {

@@ -20,5 +20,5 @@ pub use ids::{IdSource, OrderedIds, RequestId, ResourceId, ResourceType};
 pub use muster_protocol::time::Timestamp;
 pub use plugin::{PluginDigest, PluginRow};
 pub use record::{IndexEntry, Key, Record, Version};
-pub use tenant::{Binding, InvalidTenantId, TenantId, TenantRow};
+pub use tenant::{Binding, InvalidTenantId, ScimSettings, TenantId, TenantRow};
 pub use token::{Token, TokenHash, TokenId, TokenKey, TokenRow};

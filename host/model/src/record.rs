@@ -1,5 +1,6 @@
 use muster_protocol::Document;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{Account, PluginDigest, ResourceId, ResourceType, Timestamp};
 
@@ -22,14 +23,44 @@ impl Version {
     pub fn etag(self) -> String {
         format!("W/\"{}\"", self.0)
     }
+
+    /// The same of a user who is shown with these groups, in order of their ids: they are rows of other records, which this counts no
+    /// writes of (decision record 3). Without groups it is [`Version::etag`].
+    pub fn etag_with(self, groups: &[ResourceId]) -> String {
+        if groups.is_empty() {
+            return self.etag();
+        }
+        let mut hash = Sha256::new();
+        for group in groups {
+            hash.update(group.as_bytes());
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        format!("W/\"{}.{}\"", self.0, hex::encode(&digest[..GROUPS_HASH_BYTES]))
+    }
+
+    /// The version in an entity tag's inner text (`3`, `3.9f86d081884c7d65`), whatever the groups; `None` if no such tag was ever made.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let (version, groups) = tag.split_once('.').map_or((tag, None), |(version, groups)| (version, Some(groups)));
+        let number: u64 = version.parse().ok()?;
+        let is_hash = |hash: &str| hash.len() == 2 * GROUPS_HASH_BYTES && hash.bytes().all(is_lower_hex);
+        // `+3` and `03` parse as well.
+        (number.to_string() == version && groups.is_none_or(is_hash)).then_some(Self(number))
+    }
+}
+
+/// How much of the hash of a user's groups stands in a tag, in bytes: they are told apart, not protected.
+const GROUPS_HASH_BYTES: usize = 8;
+
+const fn is_lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
 /// A name under which a record is found and which no other record of the same kind in the tenant may have.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
-    /// The canonical SCIM path, in lower case: `username`, `emails.value`.
+    /// The canonical SCIM path, in lower case: `username`, `emails.value`. A key that only keeps a value unique has a mark behind it.
     pub attribute: String,
-    /// The value, folded (`muster_protocol::text::fold`).
+    /// The value: folded (`muster_protocol::text::fold`), as it is where a schema says that its case counts.
     pub folded: String,
 }
 
@@ -65,4 +96,31 @@ pub struct Record {
     pub keys: Vec<Key>,
     /// The values that it is found by: derived from the document by the service.
     pub index: Vec<IndexEntry>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_tells_the_version_with_and_without_groups() {
+        let groups = [[1; 16], [2; 16]].map(ResourceId::from_bytes);
+        let one = Version(7).etag_with(&groups[..1]);
+        let both = Version(7).etag_with(&groups);
+        let inner = |tag: &str| tag.trim_start_matches("W/").trim_matches('"').to_owned();
+
+        assert_eq!(Version(7).etag_with(&[]), "W/\"7\"");
+        assert_ne!(one, both);
+        for tag in [one, both, Version(7).etag()] {
+            assert_eq!(Version::of_tag(&inner(&tag)), Some(Version(7)), "{tag}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_a_tag_has_no_version() {
+        for tag in ["", "+7", "07", "-7", "7.", ".7", "7.abc", "7.9F86D081884C7D65", "7 ", "18446744073709551616", "x"]
+        {
+            assert_eq!(Version::of_tag(tag), None, "{tag:?}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use muster_protocol::schema::Declarations;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -51,6 +52,27 @@ impl<'de> Deserialize<'de> for TenantId {
     }
 }
 
+/// How a tenant's identity provider is met: what an operator sets beside the plugin, and what stays when the plugin is swapped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScimSettings {
+    /// The name of the profile that says which departures from the RFCs are forgiven.
+    pub profile: String,
+    /// Extensions and resource types of this tenant, beside those of the RFCs and of the plugin.
+    pub declarations: Declarations,
+}
+
+impl ScimSettings {
+    /// The profile of a tenant that nobody set one for: everything is forgiven.
+    pub const DEFAULT_PROFILE: &str = "default";
+}
+
+impl Default for ScimSettings {
+    fn default() -> Self {
+        Self { profile: Self::DEFAULT_PROFILE.to_owned(), declarations: Declarations::default() }
+    }
+}
+
 /// Which plugin decides for a tenant, and how it is configured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Binding {
@@ -58,7 +80,7 @@ pub struct Binding {
     pub plugin: PluginDigest,
     /// Its configuration: an object that its manifest's schema accepts.
     pub config: Value,
-    /// 1, 2, 3, ... per tenant.
+    /// 1, 2, 3, ... per tenant: counts every change of what decides for it, the [`ScimSettings`] included.
     pub revision: u64,
     /// When it was made.
     pub at: Timestamp,
@@ -76,4 +98,24 @@ pub struct TenantRow {
     /// The one before: what a rollback goes back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Binding>,
+    /// How its identity provider is met.
+    #[serde(default)]
+    pub scim: ScimSettings,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_of_before_there_were_settings_is_read_with_the_defaults() {
+        let binding = json!({ "plugin": "00".repeat(32), "config": {}, "revision": 1, "at": 0 });
+        let row = json!({ "id": "acme", "created": 0, "binding": binding });
+
+        let row: TenantRow = serde_json::from_value(row).unwrap();
+
+        assert_eq!(row.scim, ScimSettings { profile: "default".to_owned(), declarations: Declarations::default() });
+    }
 }

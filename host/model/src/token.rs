@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::{TenantId, Timestamp};
+use crate::{ResourceId, TenantId, Timestamp};
 
 /// A bearer token, as the IdP's administrator pastes it. `Debug` hides it; it is shown once, when it is issued.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,12 +49,24 @@ impl TokenKey {
 
     /// HMAC-SHA-256. A fast hash is right here: the token has 256 bits of entropy, so there is nothing to stretch.
     pub fn hash(&self, token: &Token) -> TokenHash {
+        TokenHash(self.mac(&[token.0.as_bytes()]))
+    }
+
+    /// Another key, for the one purpose that `label` names: whoever learns it learns neither this one nor that of another label.
+    pub fn derive(&self, label: &str) -> [u8; 32] {
+        // No token begins with this byte (no header can hold it): a derived key is never the hash of something presented.
+        self.mac(&[&[0], label.as_bytes()])
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         // HMAC pads a short key with zeros to the hash's block (RFC 2104 §2); done here, so that there is no error to handle.
         let mut block = [0; 64];
         block[..self.0.len()].copy_from_slice(&self.0);
         let mut mac = Hmac::<Sha256>::new(&block.into());
-        mac.update(token.0.as_bytes());
-        TokenHash(mac.finalize().into_bytes().into())
+        for part in parts {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -133,11 +145,33 @@ pub struct TokenRow {
     /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Timestamp>,
+    /// The one user that it speaks for: then it opens `/Me` and discovery, and nothing else. `None`: the tenant's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<ResourceId>,
+    /// Whether that user may also change or delete what `/Me` shows. Without a user it says nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub write: bool,
 }
 
 impl TokenRow {
     /// Whether it opens anything at this time.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_purpose_has_a_key_of_its_own_which_is_the_hash_of_no_token() {
+        let key = TokenKey::new([7; 32]);
+        let derived = key.derive("muster cursor 1");
+        assert_eq!(derived, key.derive("muster cursor 1"), "it is the same after a restart");
+        for other in [key.derive("muster cursor 2"), key.derive(""), TokenKey::new([8; 32]).derive("muster cursor 1")] {
+            assert_ne!(derived, other);
+        }
+        assert_ne!(derived, *key.hash(&Token::presented("muster cursor 1")).as_bytes());
     }
 }

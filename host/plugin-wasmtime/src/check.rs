@@ -72,6 +72,7 @@ pub(crate) fn check_interfaces(engine: &Engine, component: &Component) -> Result
 fn role(interface: &str) -> Option<Role> {
     Some(match interface {
         "about@0.1.0" => Role::About,
+        "schemas@0.1.0" => Role::Schemas,
         "mapping@0.1.0" => Role::Mapping,
         "lifecycle@0.1.0" => Role::Lifecycle,
         "adoption@0.1.0" => Role::Adoption,

@@ -7,7 +7,7 @@ pub(crate) const MAX_COMPONENT_BYTES: u64 = 32 << 20;
 
 /// Milliseconds of the processor that a call on the request path may take: `mapping`, `lifecycle`, `adoption`.
 pub(crate) const CALL_DEADLINE_MS: u64 = 10;
-/// Milliseconds of the processor that a call of `about` may take: when a plugin is loaded and bound, never on the request path.
+/// Milliseconds of the processor that a call of `about` or `schemas` may take: when a plugin is loaded and bound, never on the request path.
 pub(crate) const ABOUT_DEADLINE_MS: u64 = 1_000;
 
 /// How many times longer a call may take on the wall than on the processor, while other threads have the processor.
@@ -48,6 +48,8 @@ pub(crate) const KEEP_RESIDENT_TABLE_BYTES: usize = 16 << 10;
 pub(crate) const MAX_ANSWER_BYTES: usize = 256 << 10;
 /// Bytes of one string in an answer.
 pub(crate) const MAX_STRING_BYTES: usize = 64 << 10;
+/// Bytes of what a plugin declares, as JSON.
+pub(crate) const MAX_DECLARATIONS_BYTES: usize = 256 << 10;
 /// Keys of an account.
 pub(crate) const MAX_KEYS: usize = 16;
 /// Bytes of the value of a key.

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use jsonschema::Validator;
 use muster_model::Event;
 use muster_plugin::{AdoptionPolicy, EventSet, Kind, Manifest, ResourcePlan, Role, Roles};
+use muster_protocol::json;
 use muster_protocol::path::AttrPath;
-use muster_protocol::schema::{Registry, ResourceTypeDef};
+use muster_protocol::schema::{Declarations, Registry, ResourceTypeDef};
 use serde_json::Value;
 
 use crate::bindings::v1::exports::muster::plugin::about;
@@ -26,14 +27,26 @@ const RESERVED: [&str; 10] =
 /// A manifest that holds, with what its calls need.
 pub(crate) struct Checked {
     pub(crate) manifest: Manifest,
+    /// What its customers may send.
+    pub(crate) registry: Registry,
     /// Of the kinds that it serves, what crosses.
     pub(crate) slots: Vec<(Kind, Vec<Slot>)>,
     /// The schema of its configuration, compiled.
     pub(crate) schema: Option<Validator>,
 }
 
+/// What the role `schemas` answers, read; the error is the end of a sentence for whoever pushes the plugin.
+pub(crate) fn declarations(text: &str) -> Result<Declarations, String> {
+    let limit = limits::MAX_DECLARATIONS_BYTES;
+    if text.len() > limit {
+        return Err(format!("what it declares is longer than {limit} bytes"));
+    }
+    let value = json::parse(text.as_bytes()).map_err(|error| format!("what it declares: {error}"))?;
+    serde_path_to_error::deserialize(value).map_err(|error| format!("what it declares: {error}"))
+}
+
 /// The error is the end of a sentence for whoever pushes the plugin.
-pub(crate) fn check(described: about::Manifest, roles: Roles) -> Result<Checked, String> {
+pub(crate) fn check(described: about::Manifest, declarations: Declarations, roles: Roles) -> Result<Checked, String> {
     name(&described.name)?;
     version(&described.version)?;
     base_path(&described.base_path)?;
@@ -52,7 +65,7 @@ pub(crate) fn check(described: about::Manifest, roles: Roles) -> Result<Checked,
     }
     let (config_schema, schema) = config_schema(&described.config_schema)?;
 
-    let registry = Registry::core();
+    let registry = Registry::core().with(&declarations).map_err(|why| format!("what it declares: {why}"))?;
     let mut resources = Vec::new();
     let mut slots = Vec::new();
     for plan in &described.resources {
@@ -71,6 +84,7 @@ pub(crate) fn check(described: about::Manifest, roles: Roles) -> Result<Checked,
         version: described.version,
         base_path: described.base_path,
         resources,
+        declarations,
         states: described.states,
         adoption,
         config_schema,
@@ -78,7 +92,7 @@ pub(crate) fn check(described: about::Manifest, roles: Roles) -> Result<Checked,
         secrets: described.secrets,
         calls_per_instance: described.calls_per_instance,
     };
-    Ok(Checked { manifest, slots, schema })
+    Ok(Checked { manifest, registry, slots, schema })
 }
 
 fn name(name: &str) -> Result<(), String> {

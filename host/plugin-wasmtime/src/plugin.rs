@@ -8,12 +8,12 @@ use muster_plugin::{
     Call, Kind, LoadError, Manifest, PlanChange, PlannedTask, Plugin, PluginError, Problem, Role, Roles,
 };
 use muster_protocol::Document;
-use muster_protocol::schema::{Registry, ResourceTypeDef};
+use muster_protocol::schema::{Declarations, ResourceTypeDef};
 use serde_json::Value;
 use wasmtime::component::InstancePre;
 
 use crate::answer::Reader;
-use crate::bindings::v1::exports::muster::plugin::{about, lifecycle, mapping};
+use crate::bindings::v1::exports::muster::plugin::{about, lifecycle, mapping, schemas};
 use crate::bindings::v1::muster::plugin::types;
 use crate::instance::{CallState, Function, Ready};
 use crate::limits::{ABOUT_DEADLINE_MS, CALL_DEADLINE_MS, MAX_PROBLEMS, MAX_STRING_BYTES};
@@ -22,14 +22,12 @@ use crate::params::{self, Lent};
 use crate::slots::{Slot, flatten};
 
 const DESCRIBE: Function = Function { name: "about.describe", deadline_ms: ABOUT_DEADLINE_MS };
+const DECLARE: Function = Function { name: "schemas.declare", deadline_ms: ABOUT_DEADLINE_MS };
 const CHECK_CONFIG: Function = Function { name: "about.check-config", deadline_ms: ABOUT_DEADLINE_MS };
 const HOST_SETTINGS: Function = Function { name: "about.host-settings", deadline_ms: ABOUT_DEADLINE_MS };
 const TO_ACCOUNT: Function = Function { name: "mapping.to-account", deadline_ms: CALL_DEADLINE_MS };
 const PLAN: Function = Function { name: "lifecycle.plan", deadline_ms: CALL_DEADLINE_MS };
 const ON_SIGNAL: Function = Function { name: "lifecycle.on-signal", deadline_ms: CALL_DEADLINE_MS };
-
-/// The state of an account that no plugin mapped.
-const UNMAPPED_STATE: &str = "active";
 
 pub(crate) struct WasmtimePlugin {
     ready: Ready,
@@ -68,10 +66,11 @@ impl WasmtimePlugin {
             guest.call_describe(store).map(Ok)
         });
         let described = described.map_err(LoadError::Describe)??;
-        let Checked { manifest, slots, schema } = manifest::check(described, roles).map_err(LoadError::Manifest)?;
+        let declarations = declared(&ready, roles)?;
+        let Checked { manifest, registry, slots, schema } =
+            manifest::check(described, declarations, roles).map_err(LoadError::Manifest)?;
         ready.name = Arc::from(manifest.name.as_str());
 
-        let registry = Registry::core();
         let kinds = slots
             .into_iter()
             .filter_map(|(kind, slots)| Some((kind, slots, registry.get(kind.resource_type())?.clone())));
@@ -99,6 +98,20 @@ impl WasmtimePlugin {
             Err(rejection) => Err(rejected(function, rejection)),
         }
     }
+}
+
+/// What a plugin with the role `schemas` declares; the others declare nothing.
+fn declared(ready: &Ready, roles: Roles) -> Result<Declarations, LoadError> {
+    if !roles.has(Role::Schemas) {
+        return Ok(Declarations::default());
+    }
+    let indices = schemas::GuestIndices::new(&ready.pre).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
+    let answer = ready.run(DECLARE, None, |store, instance| match indices.load(&mut *store, instance) {
+        Ok(guest) => guest.call_declare(store).map(Ok),
+        Err(error) => Ok(Err(LoadError::Contract(format!("{error:#}")))),
+    });
+    let text = answer.map_err(LoadError::Describe)??;
+    manifest::declarations(&text).map_err(LoadError::Manifest)
 }
 
 fn rejected(function: Function, rejection: types::Rejection) -> PluginError {
@@ -166,7 +179,7 @@ impl Plugin for WasmtimePlugin {
         current: Option<&Account>,
     ) -> Result<Account, PluginError> {
         let Some(mapping) = &self.mapping else {
-            return Ok(current.cloned().unwrap_or_else(unmapped));
+            return Ok(current.cloned().unwrap_or_else(Account::unmapped));
         };
         let crossings = self.kind(kind).map(|(slots, _)| flatten(slots, document)).unwrap_or_default();
         let attributes = params::attributes(&crossings);
@@ -234,10 +247,6 @@ impl std::fmt::Debug for WasmtimePlugin {
             .field("digest", &self.ready.digest)
             .finish_non_exhaustive()
     }
-}
-
-fn unmapped() -> Account {
-    Account { state: UNMAPPED_STATE.to_owned(), listed: true, keys: Vec::new(), fields: Vec::new() }
 }
 
 /// Each with its place, and without the value that is wrong: it may be one that nobody else should read.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use common::{Caller, HOST, ID, bytes, guest, plugin};
 use muster_model::{Account, AccountKey, Event, Field, FieldValue};
 use muster_plugin::{Kind, LoadError, PlanChange, Plugin, PluginError, PluginHost, Problem, Role};
+use muster_protocol::schema::Declarations;
 use serde_json::{Value, json};
 
 fn text<'a>(account: &'a Account, name: &str) -> Option<&'a str> {
@@ -225,6 +226,21 @@ fn two_versions_answer_side_by_side() {
     assert_ne!(a.digest(), b.digest());
     assert_eq!(caller().user(&*a, json!({ "displayName": "Ada" })).unwrap().state, "a");
     assert_eq!(caller().user(&*b, json!({ "title": "Countess" })).unwrap().state, "b");
+}
+
+#[test]
+fn what_a_plugin_declares_is_in_its_manifest_and_its_own_attributes_cross() {
+    let declares = guest("declares");
+    assert!(declares.roles().has(Role::Schemas) && !guest("smallest").roles().has(Role::Schemas));
+    assert_eq!(guest("smallest").manifest().declarations, Declarations::default());
+    let declared = &declares.manifest().declarations;
+    assert_eq!((declared.extensions.len(), declared.resource_types[0].name.as_str()), (1, "Device"));
+
+    let own = json!({ "badge": "B-7", "desk": { "floor": 3 } });
+    let extension = "urn:example:params:scim:schemas:extension:acme:2.0:User";
+    let ada = caller().user(&*declares, json!({ "userName": "ada", extension: own })).unwrap();
+    assert_eq!(text(&ada, "badge"), Some("B-7"));
+    assert!(ada.fields.contains(&Field { name: "floor".into(), value: FieldValue::Integer(3) }));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use muster_model::Event;
 use muster_protocol::path::AttrPath;
+use muster_protocol::schema::Declarations;
 
 /// The kinds of resource that the contract knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,6 +75,8 @@ pub struct Manifest {
     pub base_path: String,
     /// The kinds that it serves.
     pub resources: Vec<ResourcePlan>,
+    /// What its customers may send beside RFC 7643: extensions and resource types of its own.
+    pub declarations: Declarations,
     /// The states that its accounts can have.
     pub states: Vec<String>,
     /// What happens to accounts made by hand.
@@ -109,6 +112,8 @@ pub struct Problem {
 pub enum Role {
     /// Always there.
     About,
+    /// Declares extensions and resource types.
+    Schemas,
     /// Makes accounts.
     Mapping,
     /// Plans tasks, takes signals.

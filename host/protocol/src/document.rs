@@ -20,9 +20,9 @@ impl Document {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    /// `active`, where absent means active (RFC 7643 §4.1.1 leaves it to the server).
+    /// `active`. Whoever is created has it ([`crate::normalise::active_by_default`]); from whom it was taken away is not let in.
     pub fn is_active(&self) -> bool {
-        self.0.get("active").and_then(Value::as_bool).unwrap_or(true)
+        self.0.get("active").and_then(Value::as_bool).unwrap_or(false)
     }
 }
 

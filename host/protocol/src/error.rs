@@ -1,4 +1,4 @@
-/// The `scimType` of an error (RFC 7644 table 9).
+/// The `scimType` of an error (RFC 7644 table 9, RFC 9865 table 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ScimType {
     /// The filter does not parse, or compares what cannot be compared.
@@ -21,6 +21,12 @@ pub enum ScimType {
     InvalidVers,
     /// The request carries sensitive data in its URI.
     Sensitive,
+    /// The cursor was not given by this server for this query (RFC 9865 §2.1).
+    InvalidCursor,
+    /// The cursor was given too long ago (RFC 9865 §2.1).
+    ExpiredCursor,
+    /// The count of a query by cursor is no count (RFC 9865 §2.1).
+    InvalidCount,
 }
 
 impl ScimType {
@@ -37,6 +43,9 @@ impl ScimType {
             Self::InvalidValue => "invalidValue",
             Self::InvalidVers => "invalidVers",
             Self::Sensitive => "sensitive",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }

@@ -6,6 +6,7 @@
 
 #![deny(missing_docs)]
 
+pub mod bulk;
 pub mod dialect;
 mod document;
 mod error;
@@ -17,8 +18,10 @@ pub mod patch;
 pub mod path;
 pub mod project;
 pub mod schema;
+pub mod sort;
 pub mod text;
 pub mod time;
+mod uri;
 
 pub use document::{Document, MemberRef};
 pub use error::{Invalid, ScimType};
@@ -33,5 +36,11 @@ pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterp
 pub const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 /// The schema of a list answer (RFC 7644 §3.4.2).
 pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+/// The schema of a bulk request (RFC 7644 §3.7).
+pub const BULK_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+/// The schema of its answer.
+pub const BULK_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
+/// The schema of the body of a `/.search` (RFC 7644 §3.4.3).
+pub const SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 /// The schema of a PATCH body (RFC 7644 §3.5.2).
 pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";

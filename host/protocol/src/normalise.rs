@@ -3,31 +3,30 @@
 //! The definition handed in is that of the whole registry, since a plugin may read what it does not retain; [`retain`] then cuts the
 //! document down to the tenant's.
 
+pub(crate) mod once;
 #[cfg(test)]
 mod tests;
 
 use serde_json::{Map, Value};
 
 use crate::{
-    Document, MemberRef,
-    dialect::{Profile, Rewrite, Rule},
+    Document, MemberRef, USER,
+    dialect::{Profile, Rewrite, Rule, Tolerance},
     error::Invalid,
     patch::{
         MemberEdit, given_and_family, set_formatted,
-        write::{Mode, Writer, immutable},
+        write::{Mode, Writer},
     },
-    schema::{Attribute, Mutability, ResourceTypeDef},
+    schema::{Attribute, ResourceTypeDef},
 };
 
 /// What a POST or PUT body says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normalised {
-    /// The canonical document.
+    /// The canonical document; a password is in it where the resource type has one, until [`retain`] leaves it out.
     pub document: Document,
     /// The members, if the body tells of them: `[]` is nobody; absent and `null` are `None`.
     pub members: Option<Vec<MemberRef>>,
-    /// Whether a password was sent (and dropped).
-    pub password: bool,
     /// The leniencies that were needed.
     pub rewrites: Vec<Rewrite>,
 }
@@ -35,8 +34,16 @@ pub struct Normalised {
 /// The document that a POST body describes.
 pub fn create(def: &ResourceTypeDef, profile: &Profile, body: Value) -> Result<Normalised, Invalid> {
     let writer = read(def, profile, body)?;
-    writer.check_whole()?;
+    writer.check_whole(None)?;
     Ok(finish(writer))
+}
+
+/// The server's default (RFC 7643 §2.2): a user of whom a POST or a PUT does not say so is active, and every answer tells it as a boolean (Q20)
+/// until somebody takes the attribute away.
+pub fn active_by_default(def: &ResourceTypeDef, document: &mut Document) {
+    if def.is_core(USER) {
+        document.0.entry("active").or_insert(Value::Bool(true));
+    }
 }
 
 /// The document that a PUT body describes, in place of `current`.
@@ -50,15 +57,10 @@ pub fn replace(
     body: Value,
 ) -> Result<Normalised, Invalid> {
     let mut writer = read(def, profile, body)?;
-    writer.check_whole()?;
-    if let (Some(_), Some(active)) = (def.schema.attribute("active"), current.get("active")) {
+    once::keep_immutable(def, &current.0, &mut writer.document)?;
+    writer.check_whole(None)?;
+    if let (true, Some(active)) = (def.is_core(USER), current.get("active")) {
         writer.document.entry("active").or_insert_with(|| active.clone());
-    }
-    for attribute in def.schema.attributes.iter().filter(|attribute| attribute.mutability == Mutability::Immutable) {
-        let Some(stored) = current.get(&attribute.name) else { continue };
-        if writer.document.entry(&attribute.name).or_insert_with(|| stored.clone()) != stored {
-            return Err(immutable(&attribute.name));
-        }
     }
     if echoes_formatted(current, &writer.document) {
         set_formatted(&mut writer.document);
@@ -67,11 +69,20 @@ pub fn replace(
     Ok(finish(writer))
 }
 
-/// The part of a document that a definition knows, in the order of its schema, without what is empty.
+/// What is stored of a document: the part that a definition knows, without a user's `password`, whoever asks for it.
 pub fn retain(narrowed: &ResourceTypeDef, document: &Document) -> Document {
+    let mut kept = canonical(narrowed, document);
+    if narrowed.name == "User" {
+        kept.0.remove("password");
+    }
+    kept
+}
+
+/// The part of a document that a definition knows, in the order of its schema, without what is empty.
+pub(crate) fn canonical(def: &ResourceTypeDef, document: &Document) -> Document {
     let mut kept = Map::new();
-    retain_into(&mut kept, narrowed.core_attributes(), &document.0);
-    for schema in &narrowed.extensions {
+    retain_into(&mut kept, def.core_attributes(), &document.0);
+    for schema in &def.extensions {
         let mut extension = Map::new();
         if let Some(Value::Object(stored)) = document.0.get(&schema.id) {
             retain_into(&mut extension, &schema.attributes, stored);
@@ -113,11 +124,29 @@ fn retain_value(attribute: &Attribute, value: &Value) -> Option<Value> {
 
 fn read<'a>(def: &'a ResourceTypeDef, profile: &'a Profile, body: Value) -> Result<Writer<'a>, Invalid> {
     let Value::Object(mut body) = body else { return Err(Invalid::syntax("the body must be an object")) };
+    let mut writer = Writer::new(def, profile);
     // `null` is what some serialisers make of members that were not loaded: it must not empty a group. `[]` does.
-    body.retain(|key, value| !(value.is_null() && key.eq_ignore_ascii_case("members")));
-    let mut writer = Writer::new(def, profile, Map::new());
+    body.retain(|key, value| {
+        let is_unloaded = value.is_null() && key.eq_ignore_ascii_case("members");
+        if is_unloaded {
+            writer.tolerance.note(Rule::NullDropped, "members");
+        }
+        !is_unloaded
+    });
+    note_schemas(def, &body, &mut writer.tolerance);
     writer.merge(Mode::Replace, Value::Object(body))?;
     Ok(writer)
+}
+
+/// RFC 7643 §3 wants `schemas` in every resource, and in it each extension that the resource has. Neither is needed to read one.
+fn note_schemas(def: &ResourceTypeDef, body: &Map<String, Value>, tolerance: &mut Tolerance<'_>) {
+    let listed =
+        body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).and_then(|(_, value)| value.as_array());
+    let Some(listed) = listed else { return tolerance.note(Rule::SchemasOmitted, "schemas") };
+    let is_listed = |urn: &str| listed.iter().filter_map(Value::as_str).any(|listed| listed.eq_ignore_ascii_case(urn));
+    for extension in body.keys().filter(|key| def.extension(key).is_some() && !is_listed(key)) {
+        tolerance.note(Rule::ExtensionUnlisted, extension);
+    }
 }
 
 fn finish(mut writer: Writer<'_>) -> Normalised {
@@ -126,7 +155,7 @@ fn finish(mut writer: Writer<'_>) -> Normalised {
         MemberEdit::Set(members) | MemberEdit::Add(members) => Some(members),
         MemberEdit::Remove(_) | MemberEdit::RemoveWhere(_) | MemberEdit::Clear => None,
     });
-    Normalised { document, members, password: writer.password, rewrites: writer.tolerance.rewrites }
+    Normalised { document, members, rewrites: writer.tolerance.rewrites }
 }
 
 /// Whether `name.formatted` is the stored one, although the names beside it are not.

@@ -1,19 +1,53 @@
 use std::sync::Arc;
 
-use muster_model::{Actor, RequestId, Timestamp, Token, TokenId};
+use muster_model::{Actor, RequestId, ResourceId, Timestamp, Token, TokenHash, TokenId};
 use muster_plugin::Call;
 
 use crate::binding::Bound;
 use crate::tenants::Tenant;
+use crate::trail::Notes;
 use crate::{ScimError, Service};
 
-/// Where a path enters: under a plugin's base path, or under `/t/{tenant}/scim/v2`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a request enters: under a plugin's base path, or under `/t/{tenant}/scim/v2`.
+#[derive(Debug, Clone)]
 pub struct Mount {
     /// The part of the path that is the base.
     pub prefix: String,
     /// The tenant that the path names, if it names one.
     pub tenant: Option<String>,
+    /// What was presented as a token, hashed once a request.
+    presented: Option<TokenHash>,
+}
+
+/// Who presents a token. What each may do is told by what it is: no use case but those of `me.rs` and discovery takes a [`Subject`].
+#[derive(Debug, Clone)]
+pub enum Principal {
+    /// The tenant's own identity provider.
+    Tenant(Caller),
+    /// One user of the tenant.
+    User(Subject),
+}
+
+/// One user of a tenant, who reaches himself only (RFC 7644 §3.11, decision record 5).
+#[derive(Debug, Clone)]
+pub struct Subject {
+    pub(crate) caller: Caller,
+    pub(crate) user: ResourceId,
+    pub(crate) write: bool,
+}
+
+impl Principal {
+    /// Whose token it is.
+    pub fn tenant(&self) -> &Tenant {
+        self.caller().tenant()
+    }
+
+    /// What discovery needs to know: the tenant, and how the client knows the server.
+    pub(crate) const fn caller(&self) -> &Caller {
+        match self {
+            Self::Tenant(caller) | Self::User(Subject { caller, .. }) => caller,
+        }
+    }
 }
 
 /// Who asks: an authenticated tenant, with the one version of its plugin that decides this request.
@@ -27,6 +61,8 @@ pub struct Caller {
     pub(crate) request: RequestId,
     pub(crate) now: Timestamp,
     pub(crate) base: String,
+    /// What is noted of the request for the tenant's trail.
+    pub(crate) notes: Notes,
 }
 
 impl Caller {
@@ -64,15 +100,16 @@ impl Service {
     /// Whoever presents a token enters under the base path of that token's own plugin, if the path stands under it: another tenant's plugin
     /// may have a base path that is longer, and must not take it away. This decides nothing but where the path is cut.
     pub fn mount<'p>(&self, path: &'p str, authorization: Option<&str>) -> Option<(Mount, &'p str)> {
+        let hash = |token| self.parts.token_key.hash(&Token::presented(token));
+        let presented = authorization.and_then(bare_token).map(hash);
         if let Some(named) = path.strip_prefix(NAMED_PREFIX) {
             let (tenant, _) = named.split_once('/')?;
             let rest = under(&named[tenant.len()..], NAMED_SUFFIX)?;
             let prefix = format!("{NAMED_PREFIX}{tenant}{NAMED_SUFFIX}");
-            return Some((Mount { prefix, tenant: Some(tenant.to_owned()) }, rest));
+            return Some((Mount { prefix, tenant: Some(tenant.to_owned()), presented }, rest));
         }
         let view = self.tenants.view();
-        let own = authorization.and_then(bare_token).and_then(|presented| {
-            let hash = self.parts.token_key.hash(&Token::presented(presented));
+        let own = presented.and_then(|hash| {
             let (_, tenant) = view.by_token(&hash, self.parts.clock.now())?;
             let base = tenant.bound.load().as_ref()?.plugin.manifest().base_path.clone();
             let rest = under(path, &base)?;
@@ -80,7 +117,7 @@ impl Service {
         });
         let known = || view.base_paths().iter().find_map(|base| Some((base.clone(), under(path, base)?)));
         let (prefix, rest) = own.or_else(known)?;
-        Some((Mount { prefix, tenant: None }, rest))
+        Some((Mount { prefix, tenant: None, presented }, rest))
     }
 
     /// Finds out who asks (`RFC 7644 §2`, and Q14 for the forms that a token arrives in).
@@ -88,29 +125,38 @@ impl Service {
     /// A path that names another tenant is refused like any wrong token: it says nothing about whether that tenant exists.
     pub fn authenticate(
         &self,
-        authorization: Option<&str>,
         mount: &Mount,
         request: RequestId,
         origin: &str,
-    ) -> Result<Caller, ScimError> {
+        notes: Notes,
+    ) -> Result<Principal, ScimError> {
         let now = self.parts.clock.now();
-        let presented = authorization.and_then(bare_token).ok_or(ScimError::Unauthorized)?;
-        let hash = self.parts.token_key.hash(&Token::presented(presented));
+        let hash = mount.presented.ok_or(ScimError::Unauthorized)?;
         let view = self.tenants.view();
         let (token, tenant) = view.by_token(&hash, now).ok_or(ScimError::Unauthorized)?;
         if mount.tenant.as_ref().is_some_and(|named| named != tenant.id.as_str()) {
             return Err(ScimError::Unauthorized);
         }
-        tenant.admit().map_err(|retry_after_s| ScimError::TooManyRequests {
-            per_second: self.parts.limits.requests_per_second,
-            retry_after_s: retry_after_s.max(1),
-        })?;
+        notes.enter(tenant, now);
+        self.admit(tenant)?;
         let bound = tenant.bound.load_full().ok_or(ScimError::PluginNotLoaded)?;
         if mount.tenant.is_none() && mount.prefix != bound.plugin.manifest().base_path {
             return Err(ScimError::NoSuchEndpoint { path: mount.prefix.clone() });
         }
         let base = format!("{origin}{}", mount.prefix);
-        Ok(Caller { tenant: tenant.clone(), bound, token: token.id.clone(), request, now, base })
+        let caller = Caller { tenant: tenant.clone(), bound, token: token.id.clone(), request, now, base, notes };
+        Ok(match token.user {
+            None => Principal::Tenant(caller),
+            Some(user) => Principal::User(Subject { caller, user, write: token.write }),
+        })
+    }
+
+    /// Counts one more request of a tenant: 429 if there is no room for it in this second.
+    pub(crate) fn admit(&self, tenant: &Tenant) -> Result<(), ScimError> {
+        tenant.admit().map_err(|retry_after_s| ScimError::TooManyRequests {
+            per_second: self.parts.limits.requests_per_second,
+            retry_after_s: retry_after_s.max(1),
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
-use muster_model::{Binding, Field, RequestId, ResourceType, TenantId, Timestamp};
-use muster_plugin::{Call, Kind, Plugin, PluginError, Problem};
+use muster_model::{Field, RequestId, ResourceType, TenantId, TenantRow, Timestamp};
+use muster_plugin::{Call, Kind, Manifest, Plugin, PluginError, Problem, ResourcePlan};
 use muster_protocol::dialect::Profile;
 use muster_protocol::path::AttrPath;
-use muster_protocol::schema::{Registry, ResourceTypeDef};
+use muster_protocol::schema::{Declarations, Registry, ResourceTypeDef};
 use serde_json::Value;
 
+use crate::mapped::unmarked;
 use crate::settings::HostSettings;
 use crate::{AdminError, ScimError};
 
@@ -25,18 +26,17 @@ pub struct Bound {
     pub profile: Profile,
     /// What may be sent: the whole of each kind.
     pub accepted: Registry,
-    /// What is kept and announced: narrowed to what the plugin retains.
+    /// What is kept: narrowed to what the plugin retains.
     pub served: Registry,
+    /// What is announced: what is kept, and the password, where the plugin is told it.
+    pub announced: Registry,
 }
 
 impl Bound {
-    /// Binds `plugin` to a tenant: checks the configuration and asks for the host's settings. Calls the plugin: not for the request path.
-    pub(crate) fn new(
-        tenant: &TenantId,
-        binding: &Binding,
-        plugin: Arc<dyn Plugin>,
-        now: Timestamp,
-    ) -> Result<Self, AdminError> {
+    /// Binds `plugin` to a tenant: checks the configuration, asks for the host's settings, and puts together what the tenant serves. Calls
+    /// the plugin: not for the request path.
+    pub(crate) fn new(row: &TenantRow, plugin: Arc<dyn Plugin>, now: Timestamp) -> Result<Self, AdminError> {
+        let TenantRow { id: tenant, binding, scim, .. } = row;
         let request = RequestId("binding".into());
         let config = Arc::new(binding.config.clone());
         let call = Call { tenant, request: &request, now, config: &config };
@@ -50,24 +50,18 @@ impl Bound {
         }
         let fields: Vec<Field> = plugin.host_settings(&call).map_err(AdminError::Plugin)?;
         let settings = HostSettings::read(&fields).map_err(AdminError::Invalid)?;
-
-        let served = |plan: &&muster_plugin::ResourcePlan| plan.kind != Kind::Group || settings.groups_served;
-        let plans: Vec<_> = plugin.manifest().resources.iter().filter(served).collect();
-        let narrowed = |retained: bool| {
-            let one = |plan: &&muster_plugin::ResourcePlan| {
-                let paths = if retained { plan.retained.clone() } else { Vec::new() };
-                (plan.kind.resource_type().to_owned(), paths)
-            };
-            let kinds: Vec<_> = plans.iter().map(one).collect();
-            Registry::core().narrowed(&kinds).map_err(AdminError::Invalid)
+        let (accepted, served) = registries(plugin.manifest(), &settings, &scim.declarations)?;
+        let with_password = |registry: Registry| {
+            if reads_password(plugin.manifest()) { registry.with_password() } else { registry }
         };
         Ok(Self {
             revision: binding.revision,
-            accepted: narrowed(false)?,
-            served: narrowed(true)?,
+            accepted: with_password(accepted),
+            announced: with_password(served.clone()),
+            served,
             config,
             settings,
-            profile: Profile::default(),
+            profile: profile(&scim.profile)?,
             plugin,
         })
     }
@@ -82,19 +76,34 @@ impl Bound {
         find(&self.served, resource_type)
     }
 
+    /// The kind of resource behind a path segment (`Users`); a 404 if this tenant does not serve it.
+    pub fn kind(&self, endpoint: &str) -> Result<ResourceType, ScimError> {
+        let shown: String = endpoint.chars().filter(|c| !c.is_control()).take(64).collect();
+        let def = self.served.by_endpoint(endpoint);
+        def.map(|def| ResourceType::new(&def.name))
+            .ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{shown}") })
+    }
+
     /// Whether this tenant has groups.
     pub(crate) fn has_groups(&self) -> bool {
         self.served.get(ResourceType::GROUP.as_str()).is_some()
     }
 
+    /// Whether a password that a client sends goes anywhere.
+    pub(crate) fn reads_password(&self) -> bool {
+        reads_password(self.plugin.manifest())
+    }
+
     /// A key's attribute as people write it: `userName` for `username`.
     pub(crate) fn canonical(&self, resource_type: &ResourceType, attribute: &str) -> String {
+        let attribute = unmarked(attribute);
         let resolve = || {
             let def = self.accepted.get(resource_type.as_str())?;
             let path = AttrPath::parse(attribute, &|urn| def.is_schema(urn)).ok()?;
             let resolved = def.resolve(&path)?;
             let name = &resolved.attribute?.name;
-            Some(resolved.sub.map_or_else(|| name.clone(), |sub| format!("{name}.{}", sub.name)))
+            let urn = resolved.extension.map_or_else(String::new, |schema| format!("{}:", schema.id));
+            Some(resolved.sub.map_or_else(|| format!("{urn}{name}"), |sub| format!("{urn}{name}.{}", sub.name)))
         };
         resolve().unwrap_or_else(|| attribute.to_owned())
     }
@@ -112,18 +121,53 @@ impl Bound {
     }
 }
 
+/// What may be sent, and what is kept of it.
+///
+/// What the plugin retains is its own choice; what an operator declared for this tenant is kept whatever the plugin retains, because the
+/// plugin does not know of it.
+fn registries(
+    manifest: &Manifest,
+    settings: &HostSettings,
+    own: &Declarations,
+) -> Result<(Registry, Registry), AdminError> {
+    let known = Registry::core().with(&manifest.declarations).map_err(AdminError::Invalid)?;
+    let is_served = |plan: &&ResourcePlan| plan.kind != Kind::Group || settings.groups_served;
+    let registry = |retained: fn(&ResourcePlan) -> Vec<AttrPath>| {
+        let plans = manifest.resources.iter().filter(is_served);
+        let kinds: Vec<_> = plans.map(|plan| (plan.kind.resource_type().to_owned(), retained(plan))).collect();
+        let narrowed = known.narrowed(&kinds).map_err(AdminError::Invalid)?;
+        narrowed.with(own).map_err(|why| AdminError::Invalid(format!("the declarations of the tenant: {why}")))
+    };
+    Ok((registry(|_| Vec::new())?, registry(|plan| plan.retained.clone())?))
+}
+
+/// Whether the plugin is told passwords: it names the attribute. Nobody else is, and nobody keeps them.
+fn reads_password(manifest: &Manifest) -> bool {
+    let is_password = |path: &AttrPath| path.sub.is_none() && path.name.eq_ignore_ascii_case("password");
+    manifest.resource(Kind::User).is_some_and(|plan| plan.attributes.iter().any(is_password))
+}
+
+/// The profile of this name, or a sentence that lists those that there are.
+fn profile(name: &str) -> Result<Profile, AdminError> {
+    Profile::named(name).copied().ok_or_else(|| {
+        let known: Vec<&str> = Profile::all().map(|profile| profile.name).collect();
+        let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+        AdminError::Invalid(format!("there is no profile {shown}; there are: {}", known.join(", ")))
+    })
+}
+
 fn find<'a>(registry: &'a Registry, resource_type: &ResourceType) -> Result<&'a Arc<ResourceTypeDef>, ScimError> {
     registry
         .get(resource_type.as_str())
         .ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{}s", resource_type.as_str()) })
 }
 
-/// The contract's kind for a resource type.
-pub(crate) fn kind(resource_type: &ResourceType) -> Result<Kind, ScimError> {
+/// The contract's kind for a resource type; `None` for a declared one, of which plugins are not asked.
+pub(crate) fn kind(resource_type: &ResourceType) -> Option<Kind> {
     match resource_type.as_str() {
-        "User" => Ok(Kind::User),
-        "Group" => Ok(Kind::Group),
-        other => Err(ScimError::NoSuchEndpoint { path: format!("/{other}s") }),
+        "User" => Some(Kind::User),
+        "Group" => Some(Kind::Group),
+        _ => None,
     }
 }
 
@@ -147,4 +191,90 @@ pub(crate) fn count_failure(tenant: &TenantId, plugin: &dyn Plugin, error: &Plug
         error = %error,
         "a plugin call failed; nothing was written"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_plugin::{AdoptionPolicy, EventSet};
+    use serde_json::json;
+
+    use super::*;
+
+    const OWN: &str = "urn:example:own:2.0:User";
+    const PLUGINS: &str = "urn:example:plugin:2.0:User";
+
+    fn extension(urn: &str) -> Declarations {
+        let schema = json!({ "id": urn, "attributes": [{ "name": "badge" }, { "name": "pin", "required": true }] });
+        serde_json::from_value(json!({ "extensions": [{ "resourceType": "User", "schema": schema }] })).unwrap()
+    }
+
+    /// A plugin of users that reads and retains these, and declares this.
+    fn manifest(reads: &[&str], retains: &[&str], declarations: Declarations) -> Manifest {
+        let path = |text: &&str| AttrPath::parse(text, &|urn| urn == PLUGINS).unwrap();
+        let plan = ResourcePlan {
+            kind: Kind::User,
+            attributes: reads.iter().map(path).collect(),
+            retained: retains.iter().map(path).collect(),
+            plans_on: EventSet::default(),
+        };
+        Manifest {
+            name: "test".into(),
+            version: "1.0.0".into(),
+            base_path: "/scim/v2".into(),
+            resources: vec![plan],
+            declarations,
+            states: vec!["active".into()],
+            adoption: AdoptionPolicy::Refuse,
+            config_schema: None,
+            origins: Vec::new(),
+            secrets: Vec::new(),
+            calls_per_instance: 1,
+        }
+    }
+
+    /// The attributes of an extension of users, as they are kept.
+    fn kept(manifest: &Manifest, own: &Declarations, urn: &str) -> Option<Vec<String>> {
+        let (accepted, served) = registries(manifest, &HostSettings::default(), own).unwrap();
+        assert!(accepted.get("User").unwrap().extension(urn).is_some(), "all of it may be sent");
+        let extension = served.get("User").unwrap().extension(urn)?;
+        Some(extension.attributes.iter().map(|attribute| attribute.name.clone()).collect())
+    }
+
+    #[test]
+    fn what_the_operator_declares_is_kept_whatever_the_plugin_retains() {
+        let own = extension(OWN);
+        let both = Some(vec!["badge".to_owned(), "pin".to_owned()]);
+        assert_eq!(kept(&manifest(&[], &["userName"], Declarations::default()), &own, OWN), both);
+        assert_eq!(kept(&manifest(&[], &[], Declarations::default()), &own, OWN), both);
+    }
+
+    #[test]
+    fn what_the_plugin_declares_is_kept_as_it_retains() {
+        let with = |retains: &[&str]| kept(&manifest(&[], retains, extension(PLUGINS)), &extension(OWN), PLUGINS);
+        let both = Some(vec!["badge".to_owned(), "pin".to_owned()]);
+        assert_eq!(with(&[]), both);
+        assert_eq!(with(&["userName", PLUGINS]), both);
+        assert_eq!(with(&["userName"]), Some(vec!["pin".to_owned()]), "without what is required nothing could be sent");
+    }
+
+    #[test]
+    fn what_the_plugin_declares_cannot_be_declared_again() {
+        let manifest = manifest(&[], &[], extension(PLUGINS));
+        let refused = registries(&manifest, &HostSettings::default(), &extension(PLUGINS)).unwrap_err().to_string();
+        assert!(refused.starts_with(&format!("the declarations of the tenant: {PLUGINS}: ")), "{refused}");
+    }
+
+    #[test]
+    fn passwords_are_for_those_who_name_them() {
+        assert!(reads_password(&manifest(&["userName", "Password"], &[], Declarations::default())));
+        assert!(!reads_password(&manifest(&["userName"], &[], Declarations::default())));
+    }
+
+    #[test]
+    fn a_profile_that_is_not_there_is_told_with_those_that_are() {
+        assert_eq!(profile("default").unwrap(), Profile::default());
+        let refused = profile("nobody").unwrap_err().to_string();
+        assert!(refused.starts_with("there is no profile nobody; there are: default, "), "{refused}");
+        assert!(refused.contains("strict-rfc"), "{refused}");
+    }
 }

@@ -24,7 +24,10 @@ impl Service {
         projection: &Projection,
     ) -> Result<Reply, ScimError> {
         let accepted = caller.bound.accepted(resource_type)?;
-        let sent = normalise::create(accepted, &caller.bound.profile, body)?;
+        let projection = &projection.with_sent(accepted, &body);
+        let mut sent = normalise::create(accepted, &caller.bound.profile, body)?;
+        normalise::active_by_default(accepted, &mut sent.document);
+        caller.note(&sent.rewrites);
         let mut retries = self.retries();
         let record = loop {
             if let Some(record) = retries.settle(self.insert(caller, resource_type, &sent).await)? {

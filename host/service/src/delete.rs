@@ -3,8 +3,8 @@ use muster_store::Write;
 
 use crate::authenticate::Caller;
 use crate::create::change_of;
+use crate::expected::Expected;
 use crate::mapped::plan;
-use crate::patch::Expected;
 use crate::retry::Attempt;
 use crate::{ScimError, Service};
 

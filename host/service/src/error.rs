@@ -2,6 +2,7 @@ use http::StatusCode;
 use muster_plugin::{LoadError, PluginError, Problem, Rejection};
 use muster_protocol::{Invalid, ScimType};
 use muster_store::StoreError;
+use serde_json::{Value, json};
 
 /// Everything a client can be told went wrong (RFC 7644 §3.12).
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,15 @@ pub enum ScimError {
     /// No credential, or one that opens nothing.
     #[error("The bearer token is missing or not valid")]
     Unauthorized,
+    /// The token is good, but not for this.
+    #[error("{detail}")]
+    Forbidden {
+        /// What it is good for.
+        detail: &'static str,
+    },
+    /// POST to `/Me`, where there is somebody already.
+    #[error("the user of this token exists already")]
+    SubjectExists,
     /// The endpoint is there, but not for this verb.
     #[error("{method} is not possible here; possible: {allow}")]
     MethodNotAllowed {
@@ -47,6 +57,21 @@ pub enum ScimError {
         /// How many are read.
         limit: usize,
     },
+    /// More operations than one bulk request may have (RFC 7644 §3.7.4).
+    #[error("the request has more than {limit} operations (maxOperations)")]
+    TooManyOperations {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// An operation in bulk that depends on another, which did not come to be (RFC 7644 §3.7.1).
+    #[error("{detail}")]
+    Unresolved {
+        /// What it does, and why that is not possible.
+        detail: String,
+    },
+    /// An operation in bulk whose turn came too late.
+    #[error("the time of the bulk request was over before this operation; it changed nothing, send it again")]
+    OutOfTime,
     /// The URI is longer than is read.
     #[error("the URI is longer than {limit} bytes")]
     UriTooLong {
@@ -80,7 +105,7 @@ pub enum ScimError {
     #[error("the plugin of this tenant is not loaded; nothing was changed, try again later")]
     PluginNotLoaded,
     /// More to search than the bound allows.
-    #[error("the filter would have to search more than {limit} resources; make it narrower")]
+    #[error("the query would have to search more than {limit} resources; make its filter narrower")]
     TooMany {
         /// The bound.
         limit: u64,
@@ -129,14 +154,16 @@ impl ScimError {
         let later = |status, seconds| Wire { retry_after_s: Some(seconds), ..plain(status) };
         match self {
             Self::Invalid(invalid) => typed(StatusCode::BAD_REQUEST, invalid.scim_type),
-            Self::Uniqueness { .. } => typed(StatusCode::CONFLICT, ScimType::Uniqueness),
+            Self::Uniqueness { .. } | Self::SubjectExists => typed(StatusCode::CONFLICT, ScimType::Uniqueness),
             Self::NotFound { .. } | Self::NoSuchEndpoint { .. } => plain(StatusCode::NOT_FOUND),
             Self::Unauthorized => plain(StatusCode::UNAUTHORIZED),
+            Self::Forbidden { .. } => plain(StatusCode::FORBIDDEN),
             Self::MethodNotAllowed { allow, .. } => {
                 Wire { allow: Some(allow), ..plain(StatusCode::METHOD_NOT_ALLOWED) }
             }
             Self::PreconditionFailed => plain(StatusCode::PRECONDITION_FAILED),
-            Self::PayloadTooLarge { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE),
+            Self::PayloadTooLarge { .. } | Self::TooManyOperations { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE),
+            Self::Unresolved { .. } => plain(StatusCode::CONFLICT),
             Self::UriTooLong { .. } => plain(StatusCode::URI_TOO_LONG),
             Self::UnsupportedMediaType => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::TooManyRequests { retry_after_s, .. } => later(StatusCode::TOO_MANY_REQUESTS, *retry_after_s),
@@ -154,9 +181,42 @@ impl ScimError {
             | Self::Contended
             | Self::Overloaded
             | Self::Timeout { .. }
+            | Self::OutOfTime
             | Self::Unavailable(_) => later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_S),
             Self::Internal(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+}
+
+impl ScimError {
+    /// The body of the answer (RFC 7644 §3.12), alone or within that of a bulk request.
+    pub fn body(&self) -> Value {
+        let wire = self.wire();
+        let mut body = json!({
+            "schemas": [muster_protocol::ERROR],
+            "status": wire.status.as_str(),
+        });
+        if let Some(scim_type) = wire.scim_type {
+            body["scimType"] = json!(scim_type.as_str());
+        }
+        body["detail"] = json!(self.to_string());
+        body
+    }
+
+    /// Causes are logged here, once, and never sent.
+    pub fn log(&self) {
+        let status = self.wire().status;
+        if !status.is_server_error() {
+            return;
+        }
+        let mut causes = String::new();
+        let mut cause = std::error::Error::source(self);
+        while let Some(next) = cause {
+            causes.push_str(": ");
+            causes.push_str(&next.to_string());
+            cause = next.source();
+        }
+        tracing::warn!(http.status = status.as_u16(), error = %format!("{self}{causes}"), "request failed");
     }
 }
 
@@ -185,6 +245,9 @@ pub enum AdminError {
     /// The name is taken.
     #[error("there is a {0} already")]
     Exists(String),
+    /// What would be taken away is still used.
+    #[error("{0}")]
+    InUse(String),
     /// The binding is not at the revision that the request expects.
     #[error("the binding is at revision {actual}, not at {expected}")]
     Revision {
@@ -233,7 +296,7 @@ impl AdminError {
             )
             | Self::Config(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::Exists(_) | Self::Revision { .. } => StatusCode::CONFLICT,
+            Self::Exists(_) | Self::InUse(_) | Self::Revision { .. } => StatusCode::CONFLICT,
             Self::Plugin(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Load(LoadError::Host(_)) | Self::Unavailable(_) | Self::Entropy(_) => StatusCode::SERVICE_UNAVAILABLE,
         }

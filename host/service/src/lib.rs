@@ -6,20 +6,27 @@
 mod admin;
 mod authenticate;
 mod binding;
+mod bulk;
 mod create;
+mod cursor;
 mod delete;
 mod discovery;
 mod error;
+mod expected;
 mod get;
 mod list;
 mod mapped;
+mod me;
 mod members;
 mod patch;
+mod render;
 mod replace;
 mod reply;
 mod retry;
+mod search;
 mod settings;
 mod tenants;
+mod trail;
 
 use std::sync::Arc;
 
@@ -27,15 +34,18 @@ use muster_model::{Clock, IdSource, TokenKey};
 use muster_plugin::PluginHost;
 use muster_store::Store;
 
-pub use admin::{AccountView, IssuedToken, NewTenant, NewToken, PluginView, TenantView, TokenView};
-pub use authenticate::{Caller, Mount};
+pub use admin::{
+    AccountView, IssuedToken, NewScimSettings, NewTenant, NewToken, PluginView, ScimSettingsView, TenantView, TokenView,
+};
+pub use authenticate::{Caller, Mount, Principal, Subject};
 pub use binding::Bound;
+pub use cursor::MAX_CURSOR_BYTES;
 pub use error::{AdminError, ScimError, Wire};
-pub use list::ListRequest;
-pub use patch::Expected;
+pub use expected::{Expected, Tags};
 pub use reply::Reply;
 pub use settings::{HostSettings, UnknownMembers, WithoutMembers};
 pub use tenants::Tenant;
+pub use trail::{Answered, MAX_REQUESTS_KEPT, Notes};
 
 /// Limits of the service, each with its unit.
 #[derive(Debug, Clone)]
@@ -48,11 +58,22 @@ pub struct ServiceLimits {
     pub tasks_per_request: usize,
     /// How often a use case is run again because another write came between (a write is retried at once; it never waits).
     pub attempts: u32,
+    /// Bytes of a request's body, as the wire reads them; `bulk.maxPayloadSize` announces it.
+    pub body_bytes: usize,
+    /// How long a client may take from one page to the next by cursor, in seconds; `pagination.cursorTimeout` announces it.
+    pub cursor_timeout_s: u64,
 }
 
 impl Default for ServiceLimits {
     fn default() -> Self {
-        Self { requests_per_second: 20_000, plugin_ms_per_request: 1_000, tasks_per_request: 10_000, attempts: 32 }
+        Self {
+            requests_per_second: 20_000,
+            plugin_ms_per_request: 1_000,
+            tasks_per_request: 10_000,
+            attempts: 32,
+            body_bytes: 1 << 20,
+            cursor_timeout_s: 3_600,
+        }
     }
 }
 

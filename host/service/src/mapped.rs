@@ -1,13 +1,15 @@
 //! From a document to what is stored of it: the plugin's account, and the names under which it is found.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use muster_model::{Account, Event, IndexEntry, Key, NewTask, Record, ResourceId, ResourceType};
-use muster_plugin::{PlanChange, PluginError};
+use muster_plugin::{Kind, PlanChange, Plugin, PluginError};
 use muster_protocol::filter::canonical_path;
 use muster_protocol::path::AttrPath;
-use muster_protocol::schema::ResourceTypeDef;
+use muster_protocol::schema::{Resolved, ResourceTypeDef};
 use muster_protocol::{Document, normalise, text};
+use serde_json::Value;
 
 use crate::authenticate::Caller;
 use crate::binding::{count_failure, kind};
@@ -30,6 +32,8 @@ impl Mapped {
 }
 
 /// Asks the tenant's plugin what a resource becomes, and narrows the resource to what is retained.
+///
+/// A resource of a declared type is kept as it is, with an account that stays as it was made: the contract knows users and groups.
 pub(crate) fn map(
     caller: &Caller,
     resource_type: &ResourceType,
@@ -38,13 +42,29 @@ pub(crate) fn map(
     current: Option<&Account>,
 ) -> Result<Mapped, ScimError> {
     let plugin = caller.bound.plugin.as_ref();
-    let kind = kind(resource_type)?;
-    let account = called(caller, || plugin.to_account(&caller.call(), kind, id, full, current))?;
+    let account = match kind(resource_type) {
+        Some(kind) => {
+            let full = with_switch(resource_type, full);
+            called(caller, || plugin.to_account(&caller.call(), kind, id, &full, current))?
+        }
+        None => current.cloned().unwrap_or_else(Account::unmapped),
+    };
     let served = caller.bound.served(resource_type)?;
     let document = normalise::retain(served, full);
     let keys = keys(served, resource_type, &document, &account, &caller.bound.settings)?;
     let index = muster_store::index_of(served, &document);
     Ok(Mapped { document, account, keys, index })
+}
+
+/// The document as plugins see it: a user from whom `active` was taken away is told as one who is not active, so that a mapping for which
+/// absent means active lets nobody in.
+fn with_switch<'d>(resource_type: &ResourceType, full: &'d Document) -> Cow<'d, Document> {
+    if resource_type != &ResourceType::USER || full.get("active").is_some() {
+        return Cow::Borrowed(full);
+    }
+    let mut told = full.clone();
+    told.0.insert("active".to_owned(), false.into());
+    Cow::Owned(told)
 }
 
 /// A call of the tenant's plugin, measured, and counted if it fails.
@@ -67,10 +87,7 @@ pub(crate) fn plan(
     member: Option<ResourceId>,
 ) -> Result<Vec<NewTask>, ScimError> {
     let plugin = caller.bound.plugin.as_ref();
-    let kind = kind(resource_type)?;
-    if !plugin.manifest().resource(kind).is_some_and(|plan| plan.plans_on.has(event)) {
-        return Ok(Vec::new());
-    }
+    let Some(kind) = kind(resource_type).filter(|kind| wants(plugin, *kind, event)) else { return Ok(Vec::new()) };
     let change = PlanChange { event, kind, id, before, after, member, signal: None };
     let planned = called(caller, || plugin.plan(&caller.call(), &change))?;
     let task = |task: muster_plugin::PlannedTask| NewTask {
@@ -85,6 +102,11 @@ pub(crate) fn plan(
     Ok(planned.into_iter().map(task).collect())
 }
 
+/// Whether the manifest asks for such an event.
+fn wants(plugin: &dyn Plugin, kind: Kind, event: Event) -> bool {
+    plugin.manifest().resource(kind).is_some_and(|plan| plan.plans_on.has(event))
+}
+
 /// Asks what is to happen for each member that a group gains or loses. Between two calls other requests have their turn: a group can gain
 /// thousands of members at once, and each call may take its whole deadline.
 pub(crate) async fn plan_members(
@@ -94,11 +116,8 @@ pub(crate) async fn plan_members(
     sides: (Option<&Account>, Option<&Account>),
     members: impl Iterator<Item = (Event, ResourceId)>,
 ) -> Result<Vec<NewTask>, ScimError> {
-    let wants = |event| {
-        let plan = caller.bound.plugin.manifest().resource(kind(resource_type)?);
-        Ok::<_, ScimError>(plan.is_some_and(|plan| plan.plans_on.has(event)))
-    };
-    let (added, removed) = (wants(Event::MemberAdded)?, wants(Event::MemberRemoved)?);
+    let wants = |event| kind(resource_type).is_some_and(|kind| wants(caller.bound.plugin.as_ref(), kind, event));
+    let (added, removed) = (wants(Event::MemberAdded), wants(Event::MemberRemoved));
     let mut tasks = Vec::new();
     let mut worked = Duration::ZERO;
     for (event, member) in members {
@@ -134,7 +153,7 @@ pub(crate) fn update_event(before: &Document, after: &Document) -> Event {
     }
 }
 
-/// What must be unique: `userName` or `displayName`, and whatever the plugin's account is known by.
+/// What must be unique: `userName` or `displayName`, whatever the plugin's account is known by, and what the schemas say.
 fn keys(
     def: &ResourceTypeDef,
     resource_type: &ResourceType,
@@ -155,9 +174,116 @@ fn keys(
             keys.push(found);
         }
     }
+    let is_own = |unique: &Resolved<'_>| {
+        kind(resource_type) == Some(Kind::User)
+            && unique.attribute.is_some_and(|attribute| attribute.name == "userName")
+    };
+    let unique = def.unique_attributes().filter(|unique| !is_own(unique));
+    keys.extend(unique.filter_map(|unique| unique_key(def, unique, document)));
     Ok(keys)
 }
 
 fn key(attribute: &str, value: &str) -> Key {
     Key { attribute: attribute.to_owned(), folded: text::fold(value) }
+}
+
+/// What stands behind the path of a key that only keeps a value unique, and is not a name that a filter finds the record by. Which of the
+/// two it is tells how it compares: when a declaration changes that, old keys and new ones are not taken for one another.
+const FOLDED: &str = "#folded";
+const EXACT: &str = "#exact";
+
+/// The path of a key's attribute.
+pub(crate) fn unmarked(attribute: &str) -> &str {
+    attribute.strip_suffix(FOLDED).or_else(|| attribute.strip_suffix(EXACT)).unwrap_or(attribute)
+}
+
+/// The key of an attribute that its schema calls unique, if the document has it.
+fn unique_key(def: &ResourceTypeDef, unique: Resolved<'_>, document: &Document) -> Option<Key> {
+    let attribute = unique.attribute?;
+    let holder = match unique.extension {
+        Some(schema) => document.get(&schema.id)?.as_object()?,
+        None => &document.0,
+    };
+    let whole = holder.get(&attribute.name)?;
+    let value = match unique.sub {
+        Some(sub) => whole.get(&sub.name)?,
+        None => whole,
+    };
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    let path = canonical_path(
+        def,
+        &AttrPath {
+            urn: unique.extension.map(|schema| schema.id.clone()),
+            name: attribute.name.clone(),
+            sub: unique.sub.map(|sub| sub.name.clone()),
+        },
+    );
+    Some(if unique.sub.unwrap_or(attribute).case_exact {
+        Key { attribute: format!("{path}{EXACT}"), folded: text }
+    } else {
+        key(&format!("{path}{FOLDED}"), &text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_protocol::schema::Registry;
+    use serde_json::json;
+
+    use super::*;
+
+    fn registry() -> Registry {
+        let attributes = json!([
+            { "name": "badge", "caseExact": true, "uniqueness": "server" },
+            { "name": "alias", "uniqueness": "global" },
+            { "name": "desk", "type": "complex", "subAttributes": [{ "name": "number", "type": "integer", "uniqueness": "server" }] },
+            { "name": "team" },
+        ]);
+        let schema = |urn: &str| json!({ "id": urn, "attributes": attributes });
+        let declared = json!({
+            "extensions": [{ "resourceType": "User", "schema": schema("urn:example:2.0:User") }],
+            "resourceTypes": [{ "name": "Robot", "endpoint": "/Robots", "schema": schema("urn:example:2.0:Robot") }],
+        });
+        Registry::core().with(&serde_json::from_value(declared).unwrap()).unwrap()
+    }
+
+    fn of(kind: &str, document: Value) -> Vec<(String, String)> {
+        let Value::Object(map) = document else { unreachable!() };
+        let registry = registry();
+        let settings = HostSettings::default();
+        let (kind, document) = (ResourceType::new(kind), Document(map));
+        let keys = keys(registry.get(kind.as_str()).unwrap(), &kind, &document, &Account::unmapped(), &settings);
+        keys.unwrap().into_iter().map(|key| (key.attribute, key.folded)).collect()
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(attribute, value)| ((*attribute).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_schemas_call_unique_has_a_key_that_says_how_it_compares() {
+        let own = json!({ "badge": "B-7", "alias": "Countess", "desk": { "number": 7 }, "team": "Engines" });
+        let user = of("User", json!({ "userName": "Ada", "urn:example:2.0:User": own.clone() }));
+        let expected = [
+            ("username", "ada"),
+            ("urn:example:2.0:user:badge#exact", "B-7"),
+            ("urn:example:2.0:user:alias#folded", "countess"),
+            ("urn:example:2.0:user:desk.number#folded", "7"),
+        ];
+        assert_eq!(user, pairs(&expected));
+        let expected = [("badge#exact", "B-7"), ("alias#folded", "countess"), ("desk.number#folded", "7")];
+        assert_eq!(of("Robot", own), pairs(&expected));
+        assert_eq!(of("Robot", json!({ "team": "Engines" })), pairs(&[]));
+    }
+
+    #[test]
+    fn a_mark_is_not_part_of_the_path() {
+        for key in ["username", "username#exact", "username#folded"] {
+            assert_eq!(unmarked(key), "username");
+        }
+    }
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use muster_model::{ResourceId, ResourceType};
 use muster_protocol::MemberRef;
+use muster_protocol::dialect::Rule;
 use muster_protocol::filter::Filter;
 use muster_protocol::patch::MemberEdit;
-use muster_store::{Member, Write};
-use serde_json::json;
+use muster_protocol::path::AttrPath;
+use muster_store::{Called, Member, Write};
 
 use crate::authenticate::Caller;
+use crate::render::member_shown;
 use crate::retry::Attempt;
 use crate::settings::UnknownMembers;
 use crate::{ScimError, Service};
@@ -54,6 +56,7 @@ impl Service {
                 }
                 None => {
                     metrics::counter!("muster_unknown_members_total").increment(1);
+                    caller.notes().add_one(Rule::UnknownMemberIgnored, "members");
                     tracing::info!(tenant.id = %caller.tenant.id, request.id = %caller.request, "a member that does not exist was left out");
                 }
             }
@@ -122,14 +125,7 @@ impl Service {
                         }
                     }
                 }
-                MemberEdit::RemoveWhere(filter) => {
-                    let def = caller.bound.served(&ResourceType::GROUP)?;
-                    for (_, after) in rows.values_mut() {
-                        if after.as_ref().is_some_and(|member| selects(def, filter, member)) {
-                            *after = None;
-                        }
-                    }
-                }
+                MemberEdit::RemoveWhere(filter) => remove_where(caller, filter, &mut rows).await?,
             }
         }
         let mut changes = RowChanges { from_whole, ..RowChanges::default() };
@@ -193,10 +189,22 @@ fn empty(rows: &mut Rows) {
     }
 }
 
-/// Whether a value path's filter selects a member.
-fn selects(def: &muster_protocol::schema::ResourceTypeDef, filter: &Filter, member: &Member) -> bool {
-    let members = muster_protocol::path::AttrPath { urn: None, name: "members".into(), sub: None };
-    let element = json!({ "value": member.id.to_string(), "type": member.resource_type.as_str() });
-    let attribute = def.resolve(&members).and_then(|resolved| resolved.attribute);
-    attribute.is_some_and(|attribute| filter.matches_element(attribute, &element))
+/// Removes the members that a value path's filter selects, by what an answer shows of them.
+async fn remove_where(caller: &Caller, filter: &Filter, rows: &mut Rows) -> Result<(), ScimError> {
+    let members = AttrPath { urn: None, name: "members".to_owned(), sub: None };
+    let resolved = caller.bound.served(&ResourceType::GROUP)?.resolve(&members);
+    let Some(attribute) = resolved.and_then(|resolved| resolved.attribute) else { return Ok(()) };
+    let left = rows.values().filter_map(|(_, after)| after.clone());
+    let of: Vec<_> = left.map(|member| (member.resource_type, member.id)).collect();
+    let names = caller.tenant.directory.names(&of).await?;
+    for ((resource_type, id), name) in of.into_iter().zip(names) {
+        let name = name.and_then(|Called(name)| name);
+        let shown = member_shown(caller, &Member { id, resource_type }, name.as_deref());
+        if filter.matches_element(attribute, &shown)
+            && let Some((_, after)) = rows.get_mut(&id)
+        {
+            *after = None;
+        }
+    }
+    Ok(())
 }

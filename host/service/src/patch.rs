@@ -1,4 +1,4 @@
-use muster_model::{Event, Record, ResourceId, ResourceType, Version};
+use muster_model::{Event, Record, ResourceId, ResourceType};
 use muster_protocol::Document;
 use muster_protocol::dialect::Rewrite;
 use muster_protocol::patch::{self, MemberEdit, PatchRequest};
@@ -8,37 +8,12 @@ use serde_json::Value;
 
 use crate::authenticate::Caller;
 use crate::create::change_of;
+use crate::expected::Expected;
 use crate::mapped::{map, plan, plan_members, update_event};
 use crate::members::RowChanges;
-use crate::reply::{Reply, location};
+use crate::reply::Reply;
 use crate::retry::Attempt;
 use crate::{ScimError, Service};
-
-/// Which versions a client is willing to change: its `If-Match` (RFC 7644 §3.14).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Expected {
-    /// Whatever it is.
-    #[default]
-    Any,
-    /// One of these.
-    OneOf(Vec<Version>),
-}
-
-impl Expected {
-    /// Whether there is a condition at all.
-    pub(crate) const fn is_conditional(&self) -> bool {
-        matches!(self, Self::OneOf(_))
-    }
-
-    /// 412 if this is not a version that the client expects.
-    pub(crate) fn check(&self, version: Version) -> Result<(), ScimError> {
-        match self {
-            Self::Any => Ok(()),
-            Self::OneOf(versions) if versions.contains(&version) => Ok(()),
-            Self::OneOf(_) => Err(ScimError::PreconditionFailed),
-        }
-    }
-}
 
 /// A group of more members than this is answered without a body, unless the client says which attributes it wants.
 const MEMBERS_IN_A_PATCH_REPLY: u64 = 100;
@@ -67,9 +42,10 @@ impl Service {
         expected: &Expected,
         projection: &Projection,
     ) -> Result<Reply, ScimError> {
-        caller.bound.accepted(resource_type)?;
+        let projection = &projection.with_sent(caller.bound.accepted(resource_type)?, &body);
         let id = ResourceId::parse(id).ok_or_else(|| caller.bound.not_found(resource_type, id))?;
         let request = patch::parse(body)?;
+        caller.note(&request.rewrites);
         let mut retries = self.retries();
         let record = loop {
             let attempt = self.patch_known(caller, resource_type, id, &request, expected).await;
@@ -81,8 +57,7 @@ impl Service {
             && !projection.is_explicit()
             && caller.tenant.directory.member_count(id).await? > MEMBERS_IN_A_PATCH_REPLY
         {
-            let location = location(caller, resource_type, &id.to_string());
-            return Ok(Reply { resource: None, version: record.version, location, created: false });
+            return Ok(Reply::without_body(caller, &record));
         }
         self.reply(caller, &record, projection).await
     }
@@ -99,6 +74,7 @@ impl Service {
         let accepted = caller.bound.accepted(resource_type)?;
         let current = self.current(caller, resource_type, id, expected).await?;
         let patched = patch::apply(accepted, &caller.bound.profile, &current.document, request)?;
+        caller.note(&patched.rewrites);
         let only_members = !patched.members.is_empty() && patched.document == current.document;
         let document = (!only_members).then_some(patched.document);
         let update = Update { document, members: patched.members, rewrites: patched.rewrites, expected };
@@ -154,7 +130,7 @@ impl Service {
         change.members_removed.clone_from(&rows.removed);
         change.rewrites = update.rewrites;
         // Rows that were decided one by one do not care for the group's version: two requests that add different members both win.
-        let must_be_current = rows.from_whole || update.expected.is_conditional();
+        let must_be_current = rows.from_whole || update.expected.names_versions();
         let own = match &next {
             Some(next) => Write::Replace { record: Box::new(next.clone()), expected: current.version },
             None => Write::Touch {

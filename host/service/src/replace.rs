@@ -5,7 +5,8 @@ use muster_protocol::project::Projection;
 use serde_json::Value;
 
 use crate::authenticate::Caller;
-use crate::patch::{Expected, Update};
+use crate::expected::Expected;
+use crate::patch::Update;
 use crate::reply::Reply;
 use crate::retry::Attempt;
 use crate::settings::WithoutMembers;
@@ -24,7 +25,7 @@ impl Service {
         expected: &Expected,
         projection: &Projection,
     ) -> Result<Reply, ScimError> {
-        caller.bound.accepted(resource_type)?;
+        let projection = &projection.with_sent(caller.bound.accepted(resource_type)?, &body);
         let known = match ResourceId::parse(id) {
             Some(id) => caller.tenant.directory.get(resource_type, id).await?.map(|_| id),
             None => None,
@@ -53,7 +54,9 @@ impl Service {
     ) -> Result<Record, Attempt> {
         let accepted = caller.bound.accepted(resource_type)?;
         let current = self.current(caller, resource_type, id, expected).await?;
-        let sent = normalise::replace(accepted, &caller.bound.profile, &current.document, body)?;
+        let mut sent = normalise::replace(accepted, &caller.bound.profile, &current.document, body)?;
+        normalise::active_by_default(accepted, &mut sent.document);
+        caller.note(&sent.rewrites);
         let members = match (sent.members, caller.bound.settings.without_members) {
             (Some(members), _) => vec![MemberEdit::Set(members)],
             (None, WithoutMembers::Empty) if resource_type == &ResourceType::GROUP => vec![MemberEdit::Clear],
@@ -75,7 +78,7 @@ impl Service {
         projection: &Projection,
     ) -> Result<Reply, ScimError> {
         let creates = caller.bound.settings.users_put_creates && resource_type == &ResourceType::USER;
-        if !creates || expected.is_conditional() {
+        if !creates || expected.wants_one() {
             return Err(caller.bound.not_found(resource_type, id));
         }
         match self.create(caller, resource_type, body, projection).await {

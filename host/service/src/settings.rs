@@ -11,6 +11,8 @@ pub struct HostSettings {
     pub users_put_creates: bool,
     /// Whether there are groups at all.
     pub groups_served: bool,
+    /// Whether `/Bulk` is served and announced.
+    pub bulk_served: bool,
     /// What becomes of members that do not exist.
     pub unknown_members: UnknownMembers,
     /// Whether two groups may have the same name.
@@ -44,6 +46,7 @@ impl Default for HostSettings {
             group_not_found: None,
             users_put_creates: false,
             groups_served: true,
+            bulk_served: true,
             unknown_members: UnknownMembers::Ignore,
             duplicate_group_names: false,
             without_members: WithoutMembers::Keep,
@@ -61,6 +64,7 @@ impl HostSettings {
                 "groups.not-found-detail" => settings.group_not_found = Some(text(name, value)?.to_owned()),
                 "users.put-creates" => settings.users_put_creates = boolean(name, value)?,
                 "groups.served" => settings.groups_served = boolean(name, value)?,
+                "bulk.served" => settings.bulk_served = boolean(name, value)?,
                 "groups.duplicate-names" => settings.duplicate_group_names = boolean(name, value)?,
                 "groups.unknown-members" => {
                     settings.unknown_members = match text(name, value)? {
@@ -121,6 +125,7 @@ mod tests {
             field("groups.not-found-detail", FieldValue::Text("Group not found".into())),
             field("users.put-creates", FieldValue::Boolean(true)),
             field("groups.served", FieldValue::Boolean(false)),
+            field("bulk.served", FieldValue::Boolean(false)),
             field("groups.unknown-members", FieldValue::Text("refuse".into())),
             field("groups.duplicate-names", FieldValue::Boolean(true)),
             field("groups.put-without-members", FieldValue::Text("empty".into())),
@@ -134,6 +139,7 @@ mod tests {
                 group_not_found: Some("Group not found".into()),
                 users_put_creates: true,
                 groups_served: false,
+                bulk_served: false,
                 unknown_members: UnknownMembers::Refuse,
                 duplicate_group_names: true,
                 without_members: WithoutMembers::Empty,

@@ -8,6 +8,7 @@ use muster_model::{TenantId, TenantRow, Timestamp, TokenHash, TokenRow};
 use muster_store::Directory;
 
 use crate::binding::Bound;
+use crate::trail::Trail;
 
 /// One tenant as requests meet it.
 pub struct Tenant {
@@ -17,6 +18,8 @@ pub struct Tenant {
     pub(crate) directory: Arc<dyn Directory>,
     /// Its plugin; `None` if that could not be loaded. A request takes it once, so that it is decided by one version.
     pub(crate) bound: ArcSwapOption<Bound>,
+    /// Its last requests.
+    pub(crate) trail: Trail,
     limiter: DefaultDirectRateLimiter,
 }
 
@@ -30,7 +33,7 @@ impl Tenant {
     pub(crate) fn new(id: TenantId, directory: Arc<dyn Directory>, per_second: u32, bound: Option<Bound>) -> Self {
         let quota = Quota::per_second(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN));
         let bound = ArcSwapOption::from(bound.map(Arc::new));
-        Self { id, directory, bound, limiter: DefaultDirectRateLimiter::direct(quota) }
+        Self { id, directory, bound, trail: Trail::default(), limiter: DefaultDirectRateLimiter::direct(quota) }
     }
 
     /// `Err`: in how many seconds there is room for one more request.

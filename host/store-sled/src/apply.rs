@@ -1,7 +1,7 @@
 //! What each write means, row by row. Every precondition of the port is checked here, and nowhere else.
 
 use muster_model::{ResourceId, ResourceType, TenantRow, Timestamp, Version};
-use muster_store::{Member, StoreError};
+use muster_store::{COVERED, Member, StoreError};
 
 use crate::codec::{self, Names, Value};
 use crate::keys::Space;
@@ -105,14 +105,14 @@ impl Step<'_, '_> {
 
     fn replace(&mut self, record: &PreparedRecord, expected: Version) -> Result<(), StoreError> {
         let (key, old) = self.current(&record.kind, record.id, Some(expected))?;
-        self.release(&record.kind, record.id, &codec::record_names(&old)?);
+        self.release(&record.kind, record.id, &codec::record_names(&old)?)?;
         self.claim(record)?;
         self.staging.put_value(key, &record.bytes)
     }
 
     fn remove(&mut self, kind: &ResourceType, id: ResourceId, expected: Option<Version>) -> Result<(), StoreError> {
         let (key, old) = self.current(kind, id, expected)?;
-        self.release(kind, id, &codec::record_names(&old)?);
+        self.release(kind, id, &codec::record_names(&old)?)?;
         self.staging.delete_value(key)?;
         self.staging.count(self.space.record_count(kind), -1)?;
         self.staging.turn(self.space.records(kind), id, false);
@@ -192,18 +192,27 @@ impl Step<'_, '_> {
             self.staging.put(key, id.as_bytes());
         }
         for entry in &names.index {
-            self.staging.put(self.space.index(kind, &entry.attribute, &entry.value, *id), &[]);
+            if entry.attribute == COVERED {
+                self.staging.count(self.space.covered(kind, &entry.value), 1)?;
+            } else {
+                self.staging.put(self.space.index(kind, &entry.attribute, &entry.value, *id), &[]);
+            }
         }
         Ok(())
     }
 
-    fn release(&mut self, kind: &ResourceType, id: ResourceId, names: &Names) {
+    fn release(&mut self, kind: &ResourceType, id: ResourceId, names: &Names) -> Result<(), StoreError> {
         for name in &names.keys {
             self.staging.delete(self.space.unique(kind, &name.attribute, &name.folded));
         }
         for entry in &names.index {
-            self.staging.delete(self.space.index(kind, &entry.attribute, &entry.value, id));
+            if entry.attribute == COVERED {
+                self.staging.count(self.space.covered(kind, &entry.value), -1)?;
+            } else {
+                self.staging.delete(self.space.index(kind, &entry.attribute, &entry.value, id));
+            }
         }
+        Ok(())
     }
 
     /// The touched records as they are at the end of the commit; not those that it removed as well.

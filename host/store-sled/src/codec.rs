@@ -18,7 +18,8 @@ use muster_model::{
     Account, IndexEntry, Key, NewTask, PluginDigest, Record, ResourceId, ResourceType, Task, Timestamp, Version,
 };
 use muster_protocol::Document;
-use muster_store::StoreError;
+use muster_protocol::project::display_name;
+use muster_store::{Called, Member, StoreError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sled::IVec;
@@ -130,6 +131,20 @@ pub(crate) struct Names {
 struct NamesRef<'a> {
     keys: &'a [Key],
     index: &'a [IndexEntry],
+    /// What people call the resource, so that members are shown without reading their documents.
+    called: Option<String>,
+}
+
+/// What [`NamesRef`] says last; records that were written before it did so do not have it.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default, deserialize_with = "said")]
+    called: Option<Option<String>>,
+}
+
+/// Tells a name that is `null` from one that is not there.
+fn said<'de, D: serde::Deserializer<'de>>(called: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(called).map(Some)
 }
 
 #[derive(Serialize)]
@@ -149,7 +164,8 @@ struct Body {
 }
 
 pub(crate) fn encode_record(record: &Record) -> Result<Vec<u8>, StoreError> {
-    let names = encode(&NamesRef { keys: &record.keys, index: &record.index })?;
+    let called = display_name(&record.document);
+    let names = encode(&NamesRef { keys: &record.keys, index: &record.index, called })?;
     let body = encode(&BodyRef {
         created: record.created,
         document: &record.document,
@@ -176,6 +192,16 @@ pub(crate) fn record_version(bytes: &[u8]) -> Result<Version, StoreError> {
 /// The names of a record, without reading its document.
 pub(crate) fn record_names(bytes: &[u8]) -> Result<Names, StoreError> {
     split(bytes).and_then(|parts| decode(parts.names, "a record"))
+}
+
+/// What people call the resource. The document is only read if the names do not say it.
+pub(crate) fn record_called(bytes: &[u8]) -> Result<Called, StoreError> {
+    let parts = split(bytes)?;
+    let called = match decode::<Named>(parts.names, "a record")?.called {
+        Some(called) => called,
+        None => display_name(&decode::<Body>(parts.body, "a record")?.document),
+    };
+    Ok(Called(called))
 }
 
 /// The same record with another version and time.
@@ -229,6 +255,13 @@ pub(crate) fn decode_task(seq: u64, bytes: &[u8]) -> Result<Task, StoreError> {
     };
     let (change, at, task) = parts().ok_or_else(|| damaged("a task"))?;
     Ok(Task { seq, change, at, task: decode(task, "a task")? })
+}
+
+/// A row of a group: who is a member is in the key, of which kind in the value.
+pub(crate) fn member(key: &[u8], row: &[u8]) -> Result<Member, StoreError> {
+    let kind = std::str::from_utf8(row).map_err(|_| damaged("a member"))?;
+    let id = keys::last_id(key).ok_or_else(|| damaged("a member"))?;
+    Ok(Member { id, resource_type: ResourceType::new(kind) })
 }
 
 pub(crate) fn number(bytes: Option<IVec>) -> Result<u64, StoreError> {
@@ -297,6 +330,23 @@ mod tests {
             Ok(if *reads.borrow() <= 3 { old.get(key) } else { new.get(key) }.cloned())
         });
         assert!(*loaded.unwrap().unwrap() == vec![2; 20_000]);
+    }
+
+    #[test]
+    fn a_record_from_before_names_were_kept_is_called_by_its_document() {
+        let mut record = muster_store::contract::help::user(1, "ada");
+        record.document.0.insert("displayName".into(), "ada".into());
+        let now = encode_record(&record).unwrap();
+        assert_eq!(record_called(&now).unwrap(), Called(Some("ada".to_owned())));
+
+        let Split { names, body, .. } = split(&now).unwrap();
+        let mut before: serde_json::Value = serde_json::from_slice(names).unwrap();
+        before.as_object_mut().unwrap().remove("called").unwrap();
+        let names = serde_json::to_vec(&before).unwrap();
+        let length = u32::try_from(names.len()).unwrap();
+        let before = [&now[..HEAD_BYTES - 4], &length.to_be_bytes(), &names, body].concat();
+        assert_eq!(record_called(&before).unwrap(), Called(Some("ada".to_owned())));
+        assert_eq!(decode_record(&record.resource_type, record.id, &before).unwrap(), record);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use muster_model::{Key, LogEntry, Record, ResourceId, ResourceType, Task};
-use muster_store::{Commit, Committed, Directory, Listing, Member, OutboxReader, Query, StoreError};
+use muster_store::{Called, Commit, Committed, Directory, Listing, Member, OutboxReader, Query, StoreError};
 
 use crate::codec;
 use crate::committer::Committer;
@@ -17,6 +17,9 @@ use crate::reader::Reader;
 /// How often a key may change hands while its holder is looked up. Each time takes a whole commit, between two reads of
 /// microseconds.
 const MAX_TURNS: usize = 16;
+
+/// How many names are read on the thread that asks for them: a millisecond or two.
+const MAX_NAMES_AT_ONCE: usize = 1000;
 
 #[derive(Debug)]
 pub(crate) struct SledDirectory {
@@ -50,7 +53,9 @@ impl Directory for SledDirectory {
             Some(after) => members.after(&self.space.member(group, after)),
             None => members,
         };
-        self.core.read(|reader| reader.page(range, limit)?.iter().map(|(key, row)| member(key, row)).collect()).await
+        self.core
+            .read(|reader| reader.page(range, limit)?.iter().map(|(key, row)| codec::member(key, row)).collect())
+            .await
     }
 
     async fn member_count(&self, group: ResourceId) -> Result<u64, StoreError> {
@@ -65,6 +70,14 @@ impl Directory for SledDirectory {
 
     async fn groups_of(&self, member: ResourceId) -> Result<Vec<ResourceId>, StoreError> {
         self.core.read(|reader| reader.ids(self.space.groups(member), usize::MAX)).await
+    }
+
+    async fn names(&self, of: &[(ResourceType, ResourceId)]) -> Result<Vec<Option<Called>>, StoreError> {
+        if of.len() <= MAX_NAMES_AT_ONCE {
+            return self.core.read(|reader| reader.names(&self.space, of)).await;
+        }
+        let (space, of) = (self.space.clone(), of.to_vec());
+        self.core.read_long(move |reader| reader.names(&space, &of)).await
     }
 
     async fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
@@ -109,10 +122,4 @@ impl SledDirectory {
         }
         Err(codec::damaged("a key"))
     }
-}
-
-fn member(key: &[u8], row: &[u8]) -> Result<Member, StoreError> {
-    let kind = std::str::from_utf8(row).map_err(|_| codec::damaged("a member"))?;
-    let id = last_id(key).ok_or_else(|| codec::damaged("a member"))?;
-    Ok(Member { id, resource_type: ResourceType::new(kind) })
 }

@@ -9,6 +9,7 @@
 //! | `r` | type, id | the record ([`crate::codec`]) |
 //! | `k` | type, attribute, folded value | the id of the one that holds the key |
 //! | `i` | type, attribute, value, id | nothing: one row for each record that has the value |
+//! | `u` | type, attribute | how many records know that the attribute is unique ([`muster_store::COVERED`]) |
 //! | `R` | type | how many records there are |
 //! | `m` | group, member | the member's type |
 //! | `g` | member, group | nothing: the same row read the other way |
@@ -32,8 +33,19 @@ use muster_model::{PluginDigest, ResourceId, ResourceType, TenantId, TokenId};
 use sha2::{Digest, Sha256};
 
 /// Longer texts stand in keys as their sha-256. An inner page of the tree holds 256 keys, and must stay below the size
-/// at which sled writes it to a file that it never syncs (see [`crate::codec::MAX_PART_BYTES`]).
+/// at which sled writes it to a file that it never syncs (see [`crate::codec::MAX_PART_BYTES`]): so no key is longer
+/// than [`MAX_KEY_BYTES`], whatever a tenant, a kind and an attribute are called.
 const MAX_TEXT_BYTES: usize = 256;
+
+/// As [`MAX_TEXT_BYTES`], for the names of kinds. `User` and `Group` are far below it.
+const MAX_KIND_BYTES: usize = 32;
+
+/// As [`MAX_TEXT_BYTES`], for the paths of attributes. All of RFC 7643 are below it.
+const MAX_ATTRIBUTE_BYTES: usize = 80;
+
+/// The longest key: an index entry's. 256 of them are 114 KiB.
+#[cfg(test)]
+const MAX_KEY_BYTES: usize = 64 + 1 + (2 + MAX_KIND_BYTES) + (2 + MAX_ATTRIBUTE_BYTES) + (2 + MAX_TEXT_BYTES) + 16;
 
 /// Whose rows: one tenant's, or the deployment's.
 #[derive(Debug, Clone)]
@@ -66,27 +78,33 @@ impl Space {
     }
 
     pub(crate) fn record(&self, kind: &ResourceType, id: ResourceId) -> Vec<u8> {
-        self.key(b'r').text(kind.as_str()).id(id).0
+        self.key(b'r').name(kind.as_str(), MAX_KIND_BYTES).id(id).0
     }
 
     pub(crate) fn records(&self, kind: &ResourceType) -> Range {
-        Range::below(self.key(b'r').text(kind.as_str()).0)
+        Range::below(self.key(b'r').name(kind.as_str(), MAX_KIND_BYTES).0)
     }
 
     pub(crate) fn unique(&self, kind: &ResourceType, attribute: &str, folded: &str) -> Vec<u8> {
-        self.key(b'k').text(kind.as_str()).text(attribute).text(folded).0
+        self.key(b'k').name(kind.as_str(), MAX_KIND_BYTES).name(attribute, MAX_ATTRIBUTE_BYTES).text(folded).0
     }
 
     pub(crate) fn index(&self, kind: &ResourceType, attribute: &str, value: &str, id: ResourceId) -> Vec<u8> {
-        self.key(b'i').text(kind.as_str()).text(attribute).text(value).id(id).0
+        self.key(b'i').name(kind.as_str(), MAX_KIND_BYTES).name(attribute, MAX_ATTRIBUTE_BYTES).text(value).id(id).0
     }
 
     pub(crate) fn indexed(&self, kind: &ResourceType, attribute: &str, value: &str) -> Range {
-        Range::below(self.key(b'i').text(kind.as_str()).text(attribute).text(value).0)
+        Range::below(
+            self.key(b'i').name(kind.as_str(), MAX_KIND_BYTES).name(attribute, MAX_ATTRIBUTE_BYTES).text(value).0,
+        )
+    }
+
+    pub(crate) fn covered(&self, kind: &ResourceType, attribute: &str) -> Vec<u8> {
+        self.key(b'u').name(kind.as_str(), MAX_KIND_BYTES).name(attribute, MAX_ATTRIBUTE_BYTES).0
     }
 
     pub(crate) fn record_count(&self, kind: &ResourceType) -> Vec<u8> {
-        self.key(b'R').text(kind.as_str()).0
+        self.key(b'R').name(kind.as_str(), MAX_KIND_BYTES).0
     }
 
     pub(crate) fn member(&self, group: ResourceId, member: ResourceId) -> Vec<u8> {
@@ -189,9 +207,14 @@ pub(crate) fn last_number(key: &[u8]) -> Option<u64> {
 struct Key(Vec<u8>);
 
 impl Key {
-    fn text(mut self, text: &str) -> Self {
+    fn text(self, text: &str) -> Self {
+        self.name(text, MAX_TEXT_BYTES)
+    }
+
+    /// A text, or its sha-256 if it is longer than `limit` bytes.
+    fn name(mut self, text: &str, limit: usize) -> Self {
         match u16::try_from(text.len()) {
-            Ok(length) if text.len() <= MAX_TEXT_BYTES => {
+            Ok(length) if text.len() <= limit => {
                 self.0.extend_from_slice(&length.to_be_bytes());
                 self.bytes(text.as_bytes())
             }
@@ -273,6 +296,41 @@ mod tests {
         assert!(!holds(&acme.changes(u64::MAX), &acme.change(u64::MAX)));
         assert!(holds(&acme.changes(0).through(&acme.change(7)), &acme.change(7)));
         assert!(!holds(&acme.changes(0).through(&acme.change(7)), &acme.change(8)));
+    }
+
+    #[test]
+    fn no_name_makes_a_key_too_long_and_none_is_taken_for_another() {
+        let id = ResourceId::from_bytes([7; 16]);
+        let long = space(&"t".repeat(63));
+        let urn = |length: usize| format!("urn:example:{}:2.0:device:serial.number", "x".repeat(length));
+        let kind = |length: usize| ResourceType::new(&"K".repeat(length));
+        for length in [1, 31, 32, 33, 79, 80, 81, 255, 256, 257, 5000] {
+            let key = long.index(&kind(length), &urn(length), &"v".repeat(length), id);
+            assert!(key.len() <= MAX_KEY_BYTES, "{length}: {}", key.len());
+            let other = long.index(&kind(length), &urn(length + 1), &"v".repeat(length), id);
+            assert_ne!(key, other);
+            assert_ne!(key, long.index(&kind(length + 1), &urn(length), &"v".repeat(length), id));
+        }
+        const { assert!(256 * MAX_KEY_BYTES < 128 * 1024) };
+        // A point or a colon in a path separates nothing here.
+        let unique = |attribute: &str, value: &str| long.unique(&kind(4), attribute, value);
+        assert_ne!(unique("urn:a:b.c", "d"), unique("urn:a:b", "c.d"));
+    }
+
+    #[test]
+    fn the_paths_of_the_standard_stand_in_keys_as_they_are() {
+        for def in &muster_protocol::schema::Registry::core().types {
+            assert!(def.name.len() <= MAX_KIND_BYTES);
+            let own = def.core_attributes().map(|attribute| (String::new(), attribute));
+            let extensions = def
+                .extensions
+                .iter()
+                .flat_map(|schema| schema.attributes.iter().map(|attribute| (format!("{}:", schema.id), attribute)));
+            for (prefix, attribute) in own.chain(extensions) {
+                let sub = attribute.sub_attributes.iter().map(|sub| sub.name.len() + 1).max().unwrap_or(0);
+                assert!(prefix.len() + attribute.name.len() + sub <= MAX_ATTRIBUTE_BYTES, "{prefix}{}", attribute.name);
+            }
+        }
     }
 
     #[test]

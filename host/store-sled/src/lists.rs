@@ -41,6 +41,25 @@ enum State {
     Read(Vec<ResourceId>),
 }
 
+/// Where a part of a list begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Start {
+    /// After so many ids.
+    Skip(u64),
+    /// Behind this id, whether or not it is there.
+    After(ResourceId),
+}
+
+/// A part of a list.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// How many ids the whole list has.
+    pub(crate) total: u64,
+    pub(crate) ids: Vec<ResourceId>,
+    /// Whether there are ids behind these.
+    pub(crate) follow: bool,
+}
+
 impl Lists {
     pub(crate) fn get(&self, list: &Range) -> Arc<List> {
         if let Some(list) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&list.start) {
@@ -66,16 +85,25 @@ impl Lists {
 }
 
 impl List {
-    /// How many ids there are, and a page of them; `None` if the list must be read first.
-    pub(crate) fn page(&self, offset: u64, limit: u64) -> Option<(u64, Vec<ResourceId>)> {
+    /// A part of the ids; `None` if the list must be read first.
+    pub(crate) fn part(&self, start: Start, limit: u64) -> Option<Part> {
         let clamp = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         match &*self.state() {
             State::Unread | State::Reading(_) => None,
-            State::Read(ids) => {
-                let page = ids.iter().skip(clamp(offset)).take(clamp(limit)).copied().collect();
-                Some((ids.len() as u64, page))
+            State::Read(all) => {
+                let start = match start {
+                    Start::Skip(number) => clamp(number),
+                    Start::After(id) => all.partition_point(|one| *one <= id),
+                };
+                let rest = all.get(start..).unwrap_or_default();
+                let ids: Vec<ResourceId> = rest.iter().take(clamp(limit)).copied().collect();
+                Some(Part { total: all.len() as u64, follow: ids.len() < rest.len(), ids })
             }
         }
+    }
+
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(*self.state(), State::Read(_))
     }
 
     /// To be called before the tree is read. Dropping what it returns without [`Reading::done`] forgets the attempt.

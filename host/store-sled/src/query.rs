@@ -1,58 +1,94 @@
-//! Lists: by a look-up where the filter allows it, otherwise by a bounded search.
+//! Lists: pages of all records by the ids in memory, filtered ones by a look-up where the filter allows it, otherwise by
+//! a bounded search.
 
-use std::collections::BTreeSet;
+mod search;
+mod window;
+
 use std::sync::Arc;
 
-use muster_model::{Record, ResourceId};
-use muster_protocol::filter::Filter;
-use muster_store::{Listing, Lookup, Query, RecordSubject, StoreError};
+use muster_model::{ResourceId, ResourceType};
+use muster_store::{From, Listing, Position, Query, StoreError};
 
 use crate::codec;
 use crate::core::Core;
 use crate::keys::{Space, last_id};
-use crate::reader::{Memberships, Reader};
+use crate::lists::{Part, Start};
+use crate::query::search::Search;
 
 pub(crate) async fn list(core: &Arc<Core>, space: &Space, query: &Query) -> Result<Listing, StoreError> {
-    let Some(filter) = &query.filter else { return list_all(core, space, query).await };
-    let lookup = Lookup::of(&query.def, filter);
-    let search = Search { space: space.clone(), query: query.clone(), filter: filter.clone(), limit: core.max_scanned };
-    match lookup {
-        // A name leads to one record or a few: not worth another thread.
-        Some(lookup @ (Lookup::Id(_) | Lookup::Value { .. })) => {
-            core.read(|reader| search.judge(reader, &lookup)).await
-        }
-        Some(lookup) => core.read_long(move |reader| search.judge(reader, &lookup)).await,
-        None => core.read_long(move |reader| search.scan(reader)).await,
+    if query.filter.is_none() && query.sort.is_none() {
+        return list_all(core, space, query).await;
     }
+    let mut search = Search::new(space, query, core.max_scanned);
+    core.read(|reader| search.check_ways(reader)).await?;
+    if search.is_short() {
+        core.read(|reader| search.run(reader)).await
+    } else {
+        core.read_long(move |reader| search.run(reader)).await
+    }
+}
+
+/// The names of a query's kinds, in their order.
+fn kinds(query: &Query) -> Vec<ResourceType> {
+    query.kinds.iter().map(|def| ResourceType::new(&def.name)).collect()
 }
 
 async fn list_all(core: &Arc<Core>, space: &Space, query: &Query) -> Result<Listing, StoreError> {
+    let kinds = kinds(query);
     if query.limit == 0 {
-        let key = space.record_count(&query.resource_type);
-        let total = core.read(|reader| codec::number(reader.get(key)?)).await?;
-        return Ok(Listing { total, records: Vec::new() });
+        let count = |kind: &ResourceType| space.record_count(kind);
+        let total = core.read(|reader| kinds.iter().map(|kind| codec::number(reader.get(count(kind))?)).sum());
+        return Ok(Listing { total: total.await?, records: Vec::new(), next: None });
     }
-    let (total, ids) = page(core, space, query).await?;
+    let (mut total, mut left) = (0, query.limit);
+    let mut page: Vec<(&ResourceType, ResourceId)> = Vec::new();
+    let mut follow = false;
+    let mut passed = 0;
+    for (place, kind) in kinds.iter().enumerate() {
+        let start = match &query.from {
+            From::Offset(offset) => Start::Skip(offset.saturating_sub(passed)),
+            From::After(position) => match kinds.iter().position(|kind| *kind == position.resource_type) {
+                Some(reached) if reached < place => Start::Skip(0),
+                Some(reached) if reached == place => Start::After(position.id),
+                Some(_) | None => Start::Skip(u64::MAX),
+            },
+        };
+        let part = part(core, space, kind, start, left).await?;
+        follow |= part.follow;
+        total += part.total;
+        passed += part.total;
+        left -= part.ids.len() as u64;
+        page.extend(part.ids.into_iter().map(|id| (kind, id)));
+    }
+    let last = page.last().filter(|_| follow);
+    let next = last.map(|(kind, id)| Position { sort: None, resource_type: (*kind).clone(), id: *id });
     let records = core.read(|reader| {
-        let mut records = Vec::with_capacity(ids.len());
-        for id in ids {
+        let mut records = Vec::with_capacity(page.len());
+        for (kind, id) in page {
             // One that is being removed right now is left out.
-            records.extend(reader.record(space, &query.resource_type, id)?);
+            records.extend(reader.record(space, kind, id)?);
         }
         Ok(records)
     });
-    Ok(Listing { total, records: records.await? })
+    Ok(Listing { total, records: records.await?, next })
 }
 
-async fn page(core: &Arc<Core>, space: &Space, query: &Query) -> Result<(u64, Vec<ResourceId>), StoreError> {
-    let records = space.records(&query.resource_type);
+/// A part of the ids of one kind.
+async fn part(
+    core: &Arc<Core>,
+    space: &Space,
+    kind: &ResourceType,
+    start: Start,
+    limit: u64,
+) -> Result<Part, StoreError> {
+    let records = space.records(kind);
     let list = core.lists.get(&records);
     loop {
-        if let Some(page) = list.page(query.offset, query.limit) {
-            return Ok(page);
+        if let Some(part) = list.part(start, limit) {
+            return Ok(part);
         }
         let _alone = list.reading.lock().await;
-        if list.page(0, 0).is_none() {
+        if !list.is_read() {
             let reading = list.begin();
             let records = records.clone();
             let ids = core.read_long(move |reader| {
@@ -63,99 +99,5 @@ async fn page(core: &Arc<Core>, space: &Space, query: &Query) -> Result<(u64, Ve
             });
             reading.done(ids.await?);
         }
-    }
-}
-
-/// A filter at work.
-struct Search {
-    space: Space,
-    query: Query,
-    filter: Filter,
-    /// How many records it may look at.
-    limit: u64,
-}
-
-impl Search {
-    /// Looks at the records that the look-up finds.
-    fn judge(&self, reader: &Reader<'_>, lookup: &Lookup) -> Result<Listing, StoreError> {
-        let mut candidates = BTreeSet::new();
-        self.candidates(reader, lookup, &mut candidates)?;
-        let records = candidates.into_iter().map(|id| reader.record(&self.space, &self.query.resource_type, id));
-        self.select(reader, records)
-    }
-
-    /// Looks at all records.
-    fn scan(&self, reader: &Reader<'_>) -> Result<Listing, StoreError> {
-        let kind = &self.query.resource_type;
-        // Known beforehand: there is no point in looking at a part.
-        if codec::number(reader.get(self.space.record_count(kind))?)? > self.limit {
-            return Err(StoreError::TooMany { limit: self.limit });
-        }
-        let range = self.space.records(kind);
-        let records = reader.rows(&range).map(|row| {
-            let (key, row) = row?;
-            let id = last_id(&key).ok_or_else(|| codec::damaged("an id"))?;
-            let record = reader.loaded(&key, row)?;
-            record.map(|record| codec::decode_record(kind, id, &record)).transpose()
-        });
-        let listing = self.select(reader, records)?;
-        reader.saw(range);
-        Ok(listing)
-    }
-
-    /// Counts what matches and keeps the page. What an index says may be older or newer than the record: the record
-    /// decides.
-    fn select(
-        &self,
-        reader: &Reader<'_>,
-        candidates: impl Iterator<Item = Result<Option<Record>, StoreError>>,
-    ) -> Result<Listing, StoreError> {
-        let Query { def, offset, limit, .. } = &self.query;
-        let memberships = Memberships::new(reader, &self.space);
-        let mut listing = Listing { total: 0, records: Vec::new() };
-        for (looked_at, record) in (1..).zip(candidates) {
-            reader.check_wanted()?;
-            if looked_at > self.limit {
-                return Err(StoreError::TooMany { limit: self.limit });
-            }
-            let Some(record) = record? else { continue };
-            if self.filter.matches(def, &RecordSubject { record: &record, rows: &memberships }) {
-                listing.total += 1;
-                if listing.total > *offset && (listing.records.len() as u64) < *limit {
-                    listing.records.push(record);
-                }
-            }
-        }
-        memberships.finish()?;
-        Ok(listing)
-    }
-
-    fn candidates(
-        &self,
-        reader: &Reader<'_>,
-        lookup: &Lookup,
-        found: &mut BTreeSet<ResourceId>,
-    ) -> Result<(), StoreError> {
-        let kind = &self.query.resource_type;
-        // One more than may be looked at is enough to refuse.
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX).saturating_add(1);
-        match lookup {
-            Lookup::Id(id) => found.extend([*id]),
-            Lookup::Value { attribute, folded, value } => {
-                let holder = reader.get(self.space.unique(kind, attribute, folded))?;
-                found.extend(holder.as_deref().and_then(last_id));
-                if let Some(value) = value {
-                    found.extend(reader.ids(self.space.indexed(kind, attribute, value), limit)?);
-                }
-            }
-            Lookup::GroupsOf(member) => found.extend(reader.ids(self.space.groups(*member), limit)?),
-            Lookup::MembersOf(group) => found.extend(reader.ids(self.space.members(*group), limit)?),
-            Lookup::Any(any) => {
-                for one in any {
-                    self.candidates(reader, one, found)?;
-                }
-            }
-        }
-        if found.len() >= limit { Err(StoreError::TooMany { limit: self.limit }) } else { Ok(()) }
     }
 }

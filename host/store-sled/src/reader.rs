@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use muster_model::{Record, ResourceId, ResourceType};
-use muster_store::{Rows, StoreError};
+use muster_store::{Called, Member, Rows, StoreError};
 use sled::{IVec, Tree};
 
 use crate::codec::{self, Value};
@@ -105,6 +105,20 @@ impl<'a> Reader<'a> {
         value.map(|value| codec::decode_record(kind, id, &value)).transpose()
     }
 
+    /// What people call each of these.
+    pub(crate) fn names(
+        &self,
+        space: &Space,
+        of: &[(ResourceType, ResourceId)],
+    ) -> Result<Vec<Option<Called>>, StoreError> {
+        let name = |(kind, id): &(ResourceType, ResourceId)| {
+            self.check_wanted()?;
+            let record = self.value(space.record(kind, *id))?;
+            record.map(|record| codec::record_called(&record)).transpose()
+        };
+        of.iter().map(name).collect()
+    }
+
     /// The ids that the keys of a range end with, at most `limit`.
     pub(crate) fn ids(&self, range: Range, limit: usize) -> Result<Vec<ResourceId>, StoreError> {
         let rows = self.page(range, limit)?;
@@ -116,48 +130,93 @@ impl<'a> Reader<'a> {
 pub(crate) struct Memberships<'a> {
     reader: &'a Reader<'a>,
     space: &'a Space,
-    /// What went wrong, or whether anything was asked: a filter can only answer yes or no.
-    asked: RefCell<Result<bool, StoreError>>,
+    /// How many rows may be looked at, one after the other.
+    limit: u64,
+    asked: RefCell<Asked>,
+}
+
+/// What a filter has asked for so far.
+#[derive(Default)]
+struct Asked {
+    /// Whether anything was read.
+    rows: bool,
+    /// How many rows were looked at.
+    looked_at: u64,
+    /// The kinds of which names were read.
+    named: Vec<ResourceType>,
+    /// What went wrong: a filter can only answer yes or no.
+    failed: Option<StoreError>,
 }
 
 impl<'a> Memberships<'a> {
-    pub(crate) fn new(reader: &'a Reader<'a>, space: &'a Space) -> Self {
-        Self { reader, space, asked: RefCell::new(Ok(false)) }
+    pub(crate) fn new(reader: &'a Reader<'a>, space: &'a Space, limit: u64) -> Self {
+        Self { reader, space, limit, asked: RefCell::default() }
     }
 
-    /// To be called when all was asked: reports what was read, and fails if any of it failed.
+    /// To be called after each record: fails if anything that was asked for it failed.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.asked.borrow_mut().failed.take().map_or(Ok(()), Err)
+    }
+
+    /// To be called when all was asked: reports what was read.
     pub(crate) fn finish(self) -> Result<(), StoreError> {
+        self.check()?;
+        let Asked { rows, named, .. } = self.asked.into_inner();
         // Both directions of a row are written in one batch: one of them is enough.
-        if self.asked.into_inner()? {
+        if rows {
             self.reader.saw(self.space.memberships());
+        }
+        for kind in named {
+            self.reader.saw(self.space.records(&kind));
         }
         Ok(())
     }
 
-    fn answer(&self, answer: Result<bool, StoreError>) -> bool {
+    fn answer<T: Default>(&self, answer: Result<T, StoreError>) -> T {
         let mut asked = self.asked.borrow_mut();
-        match answer {
-            Ok(answer) => {
-                if let Ok(asked) = &mut *asked {
-                    *asked = true;
-                }
-                answer
-            }
-            Err(error) => {
-                *asked = Err(error);
-                false
-            }
-        }
+        asked.rows = true;
+        answer.unwrap_or_else(|error| {
+            asked.failed.get_or_insert(error);
+            T::default()
+        })
     }
 
     fn any(&self, range: &Range) -> bool {
         self.answer(self.reader.rows(range).next().transpose().map(|row| row.is_some()))
     }
+
+    /// Whether `holds` for one of the rows of a range.
+    fn any_row(&self, range: &Range, holds: impl FnMut(&[u8], &[u8]) -> Result<bool, StoreError>) -> bool {
+        let any = self.search(range, holds);
+        self.answer(any)
+    }
+
+    fn search(
+        &self,
+        range: &Range,
+        mut holds: impl FnMut(&[u8], &[u8]) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        for row in self.reader.rows(range) {
+            let (key, row) = row?;
+            self.reader.check_wanted()?;
+            self.count()?;
+            if holds(&key, &row)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn count(&self) -> Result<(), StoreError> {
+        let mut asked = self.asked.borrow_mut();
+        asked.looked_at += 1;
+        if asked.looked_at > self.limit { Err(StoreError::TooMany { limit: self.limit }) } else { Ok(()) }
+    }
 }
 
 impl Rows for Memberships<'_> {
     fn is_member(&self, group: ResourceId, member: ResourceId) -> bool {
-        self.answer(self.reader.peek(&self.space.member(group, member)).map(|row| row.is_some()))
+        self.member(group, member).is_some()
     }
 
     fn has_members(&self, group: ResourceId) -> bool {
@@ -166,6 +225,33 @@ impl Rows for Memberships<'_> {
 
     fn has_groups(&self, member: ResourceId) -> bool {
         self.any(&self.space.groups(member))
+    }
+
+    fn member(&self, group: ResourceId, member: ResourceId) -> Option<Member> {
+        let key = self.space.member(group, member);
+        let row = self.reader.peek(&key).and_then(|row| row.map(|row| codec::member(&key, &row)).transpose());
+        self.answer(row)
+    }
+
+    fn any_member(&self, group: ResourceId, holds: &mut dyn FnMut(&Member) -> bool) -> bool {
+        self.any_row(&self.space.members(group), |key, row| Ok(holds(&codec::member(key, row)?)))
+    }
+
+    fn any_group(&self, member: ResourceId, holds: &mut dyn FnMut(ResourceId) -> bool) -> bool {
+        let group = |key: &[u8]| last_id(key).ok_or_else(|| codec::damaged("an id"));
+        self.any_row(&self.space.groups(member), |key, _| Ok(holds(group(key)?)))
+    }
+
+    fn name(&self, resource_type: &ResourceType, id: ResourceId) -> Option<Called> {
+        let mut asked = self.asked.borrow_mut();
+        if !asked.named.contains(resource_type) {
+            asked.named.push(resource_type.clone());
+        }
+        drop(asked);
+        let key = self.space.record(resource_type, id);
+        let name = codec::load(&key, |key| self.reader.peek(key))
+            .and_then(|record| record.map(|record| codec::record_called(&record)).transpose());
+        self.answer(name)
     }
 }
 

@@ -13,6 +13,7 @@ mod commit;
 pub mod contract;
 mod error;
 mod index;
+mod locations;
 mod lookup;
 mod subject;
 
@@ -24,10 +25,13 @@ use muster_model::{
 };
 use muster_protocol::filter::Filter;
 use muster_protocol::schema::ResourceTypeDef;
+use muster_protocol::sort::{Sort, SortKey};
+use serde::{Deserialize, Serialize};
 
 pub use commit::{Commit, Committed, Write};
 pub use error::StoreError;
-pub use index::{INDEXED, index_of};
+pub use index::{COVERED, INDEXED, index_of};
+pub use locations::Locations;
 pub use lookup::Lookup;
 pub use subject::{RecordSubject, Rows};
 
@@ -81,8 +85,11 @@ pub trait Directory: Send + Sync {
     /// The record that holds a key.
     async fn find(&self, resource_type: &ResourceType, key: &Key) -> Result<Option<Record>, StoreError>;
 
-    /// The records that a filter matches, in order of their ids, which is the order of creation; a page of them, and
-    /// how many there are in all.
+    /// A page of the records that a filter matches, and how many there are in all. What a page costs does not depend on
+    /// where it begins, unless there is a filter or an order that no index knows.
+    ///
+    /// A record that matches all along, and keeps its place in the order, is on exactly one of the pages that follow
+    /// each other by position, whatever comes and goes between them.
     async fn list(&self, query: &Query) -> Result<Listing, StoreError>;
 
     /// A group's members in order of their ids, at most `limit`, beginning after `after`.
@@ -101,6 +108,9 @@ pub trait Directory: Send + Sync {
 
     /// The groups that a resource is a direct member of, in order of their ids.
     async fn groups_of(&self, member: ResourceId) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// What people call each of these resources; `None` where there is no such record.
+    async fn names(&self, of: &[(ResourceType, ResourceId)]) -> Result<Vec<Option<Called>>, StoreError>;
 
     /// The log after `after` (0: from its beginning), at most `limit` entries.
     async fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError>;
@@ -125,26 +135,57 @@ pub struct Member {
     pub resource_type: ResourceType,
 }
 
-/// Which records to list.
+/// What people call a resource that is there (`muster_protocol::project::display_name`); it may have no name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called(pub Option<String>);
+
+/// Which records to list, in which order, and which part of them.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// The kind, as the tenant has it: filters are understood by its schema.
-    pub def: Arc<ResourceTypeDef>,
-    /// The same kind by name.
-    pub resource_type: ResourceType,
-    /// Which of them; `None`: all. It has passed [`Filter::check`].
+    /// The kinds, as the tenant has them: filters are understood by their schemas. One, or several in the order in which
+    /// they are listed; each once.
+    pub kinds: Vec<Arc<ResourceTypeDef>>,
+    /// Which of their records; `None`: all. It has passed [`Filter::check`].
     pub filter: Option<Filter>,
-    /// How many matches to leave out at the beginning.
-    pub offset: u64,
+    /// By what they are ordered before all else; `None`: by nothing. What is equal by it goes in the order of the kinds,
+    /// and within a kind by id, which is the order of creation.
+    pub sort: Option<Sort>,
+    /// Where the page begins.
+    pub from: From,
     /// How many to return at most.
     pub limit: u64,
+    /// Where the client finds resources: filters can ask for it.
+    pub locations: Locations,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// After so many matches.
+    Offset(u64),
+    /// Behind this position of the same query, whatever came or went since it was told.
+    After(Position),
+}
+
+/// A place in the order of a [`Query`]: what a cursor is made of. The record that told it need not be there any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Where the sorting puts it; `None` if the query has none.
+    pub sort: Option<SortKey>,
+    /// The kind. If the query does not list it, it stands behind all that it lists.
+    pub resource_type: ResourceType,
+    /// The id.
+    pub id: ResourceId,
 }
 
 /// What a [`Query`] found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listing {
-    /// How many match in all.
+    /// How many match in all, before the page and after it.
     pub total: u64,
     /// The page that was asked for.
     pub records: Vec<Record>,
+    /// Where the next page begins, if there is one: the position of the last record. `None` also if nothing was to be
+    /// returned.
+    pub next: Option<Position>,
 }

@@ -1,10 +1,10 @@
 use muster_model::ResourceId;
 use muster_protocol::filter::{Filter, Literal, Op, canonical_path};
 use muster_protocol::path::AttrPath;
-use muster_protocol::schema::ResourceTypeDef;
+use muster_protocol::schema::{AttributeType, Resolved, ResourceTypeDef, Uniqueness};
 use muster_protocol::text::fold;
 
-use crate::index::{INDEXED, is_case_exact};
+use crate::index::{INDEXED, is_case_exact, is_indexed, is_name, is_text, leaf, unique_entry};
 
 /// How to come by every record that a filter can match, without looking at the others.
 ///
@@ -27,6 +27,14 @@ pub enum Lookup {
         /// service makes a key of every user, and for an attribute that the plugin does not retain, which is in no
         /// document.
         value: Option<String>,
+    },
+    /// Those with the index entry `attribute` = `value`: it must be unique, but which attributes must be is told at any time, and
+    /// earlier records have no entry. If not every record of the kind is [`crate::COVERED`], every one must be looked at.
+    Unique {
+        /// The canonical path in lower case, with a mark behind it where case counts.
+        attribute: String,
+        /// The value as index entries have it.
+        value: String,
     },
     /// The groups of this member.
     GroupsOf(ResourceId),
@@ -78,14 +86,37 @@ impl Lookup {
                 let folded = fold(&text);
                 let value = match def.resolve(path) {
                     None => None,
-                    Some(_) if name == "username" => None,
-                    Some(resolved) if INDEXED.contains(&name) && is_case_exact(resolved) => Some(text.into_owned()),
-                    Some(_) if INDEXED.contains(&name) => Some(folded.clone()),
-                    Some(_) => return None,
+                    Some(resolved) if is_name(def, resolved) => None,
+                    Some(resolved) if !INDEXED.contains(&name) || !is_text(resolved) => {
+                        return Self::of_unique(resolved, attribute, literal);
+                    }
+                    Some(resolved) if is_case_exact(resolved) => Some(text.into_owned()),
+                    Some(_) => Some(folded.clone()),
                 };
                 Some(Self::Value { attribute, folded, value })
             }
         }
+    }
+
+    fn of_unique(resolved: Resolved<'_>, attribute: String, literal: &Literal) -> Option<Self> {
+        let leaf = leaf(resolved)?;
+        if leaf.uniqueness == Uniqueness::None || !is_indexed(resolved) {
+            return None;
+        }
+        let value = match leaf.kind {
+            // `7` and `7.0` are the same number, and only one of them is how it is written.
+            AttributeType::Integer => match literal {
+                Literal::Number(number) => number.as_i64()?,
+                Literal::Text(text) => text.trim().parse().ok()?,
+                Literal::Boolean(_) | Literal::Null => return None,
+            }
+            .to_string(),
+            _ if leaf.case_exact => literal.as_text()?.into_owned(),
+            _ => fold(&literal.as_text()?),
+        };
+        // A plugin may have given a record a key of this attribute that its document does not have.
+        let key = Self::Value { attribute: attribute.clone(), folded: fold(&literal.as_text()?), value: None };
+        Some(Self::Any(vec![key, Self::Unique { attribute: unique_entry(attribute, leaf), value }]))
     }
 
     /// How many records it may find, roughly.
@@ -93,6 +124,7 @@ impl Lookup {
         match self {
             Self::Id(_) => 1,
             Self::Value { .. } => 2,
+            Self::Unique { .. } => 3,
             Self::GroupsOf(_) => 100,
             Self::MembersOf(_) => 10_000,
             Self::Any(any) => any.iter().map(Self::cost).sum(),
@@ -102,7 +134,10 @@ impl Lookup {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use muster_protocol::schema::Registry;
+    use serde_json::json;
 
     use super::*;
 
@@ -145,6 +180,59 @@ mod tests {
         let work = Filter::And(vec![eq("type", "work"), eq("value", "Ada@x")]);
         let element = Filter::Element { path: path("emails"), filter: Box::new(work) };
         assert_eq!(of("User", &element), Some(value("emails.value", "ada@x", "ada@x")));
+    }
+
+    #[test]
+    fn what_a_schema_calls_unique_is_looked_up_by_the_rules_of_its_attribute() {
+        let unique = |name: &str, kind: &str, case_exact: bool| {
+            json!({
+                "name": name, "type": kind, "multiValued": false, "description": "", "required": false,
+                "caseExact": case_exact, "mutability": "readWrite", "returned": "default", "uniqueness": "server",
+            })
+        };
+        let attributes = [
+            unique("serial", "string", true),
+            unique("tag", "string", false),
+            unique("slot", "integer", false),
+            unique("userName", "string", false),
+            unique("displayName", "integer", false),
+        ];
+        let schema = json!({ "id": "urn:x:Device", "name": "", "description": "", "attributes": attributes });
+        let def = ResourceTypeDef {
+            name: "Device".into(),
+            schema: Arc::new(serde_json::from_value(schema).unwrap()),
+            ..ResourceTypeDef::clone(Registry::core().get("Group").unwrap())
+        };
+        let found = |filter: &Filter| Lookup::of(&def, filter);
+        let by = |attribute: &str, folded: &str, entry: &str, value: &str| {
+            Some(Lookup::Any(vec![
+                key(attribute, folded),
+                Lookup::Unique { attribute: entry.into(), value: value.into() },
+            ]))
+        };
+        let number = |text: &str| Filter::Compare {
+            path: path("slot"),
+            op: Op::Eq,
+            literal: Literal::Number(serde_json::from_str(text).unwrap()),
+        };
+
+        assert_eq!(found(&eq("Serial", "SN-1")), by("serial", "sn-1", "serial#exact", "SN-1"));
+        assert_eq!(found(&eq("tag", "Tag")), by("tag", "tag", "tag", "tag"));
+        assert_eq!(found(&number("7")), by("slot", "7", "slot", "7"));
+        assert_eq!(found(&eq("slot", " 7")), by("slot", " 7", "slot", "7"));
+        assert_eq!(found(&number("7.0")), None, "it is the same number, written in another way");
+        assert_eq!(
+            found(&eq("userName", "Ada")),
+            by("username", "ada", "username", "ada"),
+            "it is a key of users only"
+        );
+        assert_eq!(found(&eq("displayName", "7")), by("displayname", "7", "displayname", "7"), "here it is no text");
+        assert_eq!(found(&eq("externalId", "Ext")), Some(value("externalid", "ext", "Ext")));
+        let either = Filter::Or(vec![eq("tag", "a"), eq("externalId", "b")]);
+        assert_eq!(
+            found(&either),
+            Some(Lookup::Any(vec![by("tag", "a", "tag", "a").unwrap(), value("externalid", "b", "b")]))
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
-use muster_model::{Record, ResourceId};
-use muster_protocol::Document;
-use muster_protocol::filter::Subject;
-use serde_json::Value;
+use muster_model::{Record, ResourceId, ResourceType};
+use muster_protocol::filter::{Asked, Subject};
+use muster_protocol::{Document, ENTERPRISE_USER};
+use serde_json::{Value, json};
+
+use crate::{Called, Locations, Member};
 
 /// Membership rows, as a filter asks for them. An adapter whose look-up fails keeps the error and fails the query with
 /// it.
@@ -14,6 +16,18 @@ pub trait Rows {
 
     /// Whether a resource is a direct member of any group.
     fn has_groups(&self, member: ResourceId) -> bool;
+
+    /// One row of a group.
+    fn member(&self, group: ResourceId, member: ResourceId) -> Option<Member>;
+
+    /// Whether `holds` for one of the members of a group, which are given in order of their ids.
+    fn any_member(&self, group: ResourceId, holds: &mut dyn FnMut(&Member) -> bool) -> bool;
+
+    /// Whether `holds` for one of the groups of a resource, which are given in order of their ids.
+    fn any_group(&self, member: ResourceId, holds: &mut dyn FnMut(ResourceId) -> bool) -> bool;
+
+    /// What people call a resource, as [`crate::Directory::names`] has it.
+    fn name(&self, resource_type: &ResourceType, id: ResourceId) -> Option<Called>;
 }
 
 /// A stored record as a filter sees it.
@@ -24,6 +38,8 @@ pub struct RecordSubject<'a> {
     pub record: &'a Record,
     /// Where its memberships are looked up.
     pub rows: &'a dyn Rows,
+    /// Where it is found by the client that asks.
+    pub locations: &'a Locations,
 }
 
 impl Subject for RecordSubject<'_> {
@@ -33,12 +49,13 @@ impl Subject for RecordSubject<'_> {
 
     fn common(&self, path: &str) -> Option<Value> {
         let text = match path {
+            "meta.version" if self.record.resource_type == ResourceType::USER => return Some(self.versions()),
             "id" => self.record.id.to_string(),
             "meta.resourceType" => self.record.resource_type.to_string(),
             "meta.created" => self.record.created.to_string(),
             "meta.lastModified" => self.record.modified.to_string(),
             "meta.version" => self.record.version.etag(),
-            // `meta.location` depends on where the client came in; the store does not know it.
+            "meta.location" => self.locations.of(&self.record.resource_type, &self.record.id.to_string()),
             _ => return None,
         };
         Some(Value::String(text))
@@ -63,5 +80,74 @@ impl Subject for RecordSubject<'_> {
             "groups" => self.rows.has_groups(self.record.id),
             _ => false,
         }
+    }
+
+    fn any_shown(&self, attribute: &str, asked: &Asked<'_>, holds: &mut dyn FnMut(&Value) -> bool) -> bool {
+        let own = self.record.id;
+        // What is no id is the id of no row.
+        let only = asked.id.map(ResourceId::parse);
+        match (attribute, only) {
+            ("members", None) => self.rows.any_member(own, &mut |member| holds(&self.member_shown(member, asked))),
+            ("members", Some(Some(id))) => {
+                self.rows.member(own, id).is_some_and(|member| holds(&self.member_shown(&member, asked)))
+            }
+            ("groups", None) => self.rows.any_group(own, &mut |group| holds(&self.group_shown(group, asked))),
+            ("groups", Some(Some(id))) => self.rows.is_member(id, own) && holds(&self.group_shown(id, asked)),
+            ("manager", _) => self.manager_shown().is_some_and(|manager| holds(&manager)),
+            _ => false,
+        }
+    }
+}
+
+/// As the answers of the service show them.
+impl RecordSubject<'_> {
+    fn member_shown(&self, member: &Member, asked: &Asked<'_>) -> Value {
+        let mut shown = self.linked(&member.resource_type, member.id, asked);
+        shown["type"] = json!(member.resource_type);
+        shown
+    }
+
+    fn group_shown(&self, group: ResourceId, asked: &Asked<'_>) -> Value {
+        let mut shown = self.linked(&ResourceType::GROUP, group, asked);
+        shown["type"] = json!("direct");
+        shown
+    }
+
+    fn linked(&self, resource_type: &ResourceType, id: ResourceId, asked: &Asked<'_>) -> Value {
+        let mut shown = json!({ "value": id });
+        if asked.wants("$ref") {
+            shown["$ref"] = json!(self.locations.of(resource_type, &id.to_string()));
+        }
+        if asked.wants("display")
+            && let Some(Called(Some(name))) = self.rows.name(resource_type, id)
+        {
+            shown["display"] = json!(name);
+        }
+        shown
+    }
+
+    /// The stored one, and what the server knows of that user, if it is one of ours.
+    fn manager_shown(&self) -> Option<Value> {
+        let mut shown = self.record.document.get(ENTERPRISE_USER)?.get("manager")?.clone();
+        let id = shown.get("value").and_then(Value::as_str).and_then(ResourceId::parse);
+        if let Some(id) = id
+            && let Some(Called(name)) = self.rows.name(&ResourceType::USER, id)
+        {
+            shown["$ref"] = json!(self.locations.of(&ResourceType::USER, &id.to_string()));
+            if let Some(name) = name {
+                shown["displayName"] = json!(name);
+            }
+        }
+        Some(shown)
+    }
+
+    /// The version as it is told with the groups of a user, and as it is told without them.
+    fn versions(&self) -> Value {
+        let mut groups = Vec::new();
+        self.rows.any_group(self.record.id, &mut |group| {
+            groups.push(group);
+            false
+        });
+        json!([self.record.version.etag_with(&groups), self.record.version.etag()])
     }
 }

@@ -1,6 +1,8 @@
-//! What people type: `cargo xtask demo`, `cargo xtask test`, `cargo xtask build`, `cargo xtask lint`. Each sets up what it needs.
+//! What people type: `cargo xtask demo`, `cargo xtask test`, `cargo xtask build`, `cargo xtask bench`, `cargo xtask fuzz`, `cargo xtask lint`. Each sets up what it needs.
 
+mod fuzz;
 mod run;
+mod suites;
 mod wasm;
 
 use std::os::unix::process::CommandExt;
@@ -15,6 +17,8 @@ const HELP: &str = "\
 cargo xtask demo [-- ARGS]   builds everything and starts `muster demo ARGS`
 cargo xtask test [-- ARGS]   builds everything and runs every test (ARGS go to cargo nextest run)
 cargo xtask build [--release] builds the binary `muster` and all plugins, and says where they are
+cargo xtask bench [-- ARGS]  measures the protocol's functions (ARGS go to criterion)
+cargo xtask fuzz [TARGET] [--seconds N]  feeds the protocol what nobody thought of, 60 s a target
 cargo xtask lint             rustfmt and clippy, as CI has them";
 
 fn main() -> ExitCode {
@@ -38,12 +42,14 @@ fn work() -> anyhow::Result<ExitCode> {
         ("test", []) => test(&passed_on()),
         ("build", []) => build(false).map(|()| ExitCode::SUCCESS),
         ("build", ["--release"]) => build(true).map(|()| ExitCode::SUCCESS),
+        ("bench", []) => bench(&passed_on()),
+        ("fuzz", args) => fuzz::fuzz(args),
         ("lint", []) => lint(),
         ("" | "help" | "--help" | "-h", _) | (_, ["--help" | "-h"]) => {
             say(HELP);
             Ok(ExitCode::SUCCESS)
         }
-        ("demo" | "test", _) => bail!("what is meant for the program itself stands behind `--`\n\n{HELP}"),
+        ("demo" | "test" | "bench", _) => bail!("what is meant for the program itself stands behind `--`\n\n{HELP}"),
         _ => bail!("`{}` is not known\n\n{HELP}", [&[task.as_str()], own.as_slice()].concat().join(" ")),
     }
 }
@@ -96,6 +102,7 @@ fn demo(args: &[String]) -> anyhow::Result<ExitCode> {
 
 fn test(args: &[String]) -> anyhow::Result<ExitCode> {
     set_up_nextest()?;
+    suites::set_up()?;
     wasm::set_up()?;
     let folder = target()?.join("debug");
     say("building the plugins and the guests");
@@ -110,6 +117,11 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
     }
     say("running every test");
     run(cargo(&["nextest", "run", "--workspace"])?.args(args))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bench(args: &[String]) -> anyhow::Result<ExitCode> {
+    run(cargo(&["bench", "--package", "muster-bench", "--"])?.args(args))?;
     Ok(ExitCode::SUCCESS)
 }
 

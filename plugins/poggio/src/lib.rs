@@ -12,7 +12,9 @@
 mod lifecycle;
 mod map;
 
-use muster_plugin_sdk::{Account, Adoption, Change, Context, Event, Input, Manifest, Plugin, Reject, Resource, Task};
+use muster_plugin_sdk::{
+    Account, Adoption, Change, Config, Context, Event, Input, Manifest, Plugin, Reject, Resource, Setting, Task,
+};
 
 const ATTRIBUTES: &[&str] = &["userName", "displayName", "name.formatted", "active"];
 
@@ -31,6 +33,11 @@ impl Plugin for Poggio {
         .states(&["active", "disabled"])
         .adoption(Adoption::Link)
         .config_schema(include_str!("../config.schema.json"));
+
+    /// The guide knows no bulk requests.
+    fn host_settings(_: &Config) -> Vec<Setting> {
+        vec![Setting::new("bulk.served", false)]
+    }
 
     fn map(input: &Input, ctx: &Context) -> Result<Account, Reject> {
         map::account(input, ctx.config())

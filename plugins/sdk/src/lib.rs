@@ -41,6 +41,47 @@
 //! # Ok::<(), Reject>(())
 //! ```
 //!
+//! A plugin whose customers send more than RFC 7643 has says so, and reads it by the same paths:
+//!
+//! ```
+//! # use muster_plugin_sdk::{Account, Context, Input, Manifest, Plugin, Reject, Resource, testing};
+//! const BADGE: &str = "urn:example:params:scim:schemas:extension:acme:2.0:User:badge";
+//!
+//! struct Badges;
+//!
+//! impl Plugin for Badges {
+//!     const MANIFEST: Manifest =
+//!         Manifest::new("badges", "0.1.0").user(Resource::reads(&["userName", BADGE])).declares(r#"{
+//!             "extensions": [{
+//!                 "resourceType": "User",
+//!                 "required": false,
+//!                 "schema": {
+//!                     "id": "urn:example:params:scim:schemas:extension:acme:2.0:User",
+//!                     "name": "Acme User",
+//!                     "description": "What Acme knows of people",
+//!                     "attributes": [{
+//!                         "name": "badge", "type": "string", "multiValued": false, "description": "Opens doors.", "required": false,
+//!                         "caseExact": true, "mutability": "readWrite", "returned": "default", "uniqueness": "server"
+//!                     }]
+//!                 }
+//!             }]
+//!         }"#);
+//!
+//!     fn map(input: &Input, _: &Context) -> Result<Account, Reject> {
+//!         Ok(Account::new("active").field("badge", input.text(BADGE)))
+//!     }
+//! }
+//!
+//! muster_plugin_sdk::export!(Badges: mapper, schemas);
+//! # fn main() {
+//! let ada = testing::user::<Badges>(&serde_json::json!({
+//!     "userName": "ada@example.com",
+//!     "urn:example:params:scim:schemas:extension:acme:2.0:User": { "badge": "B-7" },
+//! }));
+//! assert_eq!(ada.text(BADGE), Some("B-7"));
+//! # }
+//! ```
+//!
 //! What each call may do and how much, is told in the contract: `wit/v1/plugin.wit`.
 
 #![deny(missing_docs)]
@@ -122,21 +163,42 @@ pub trait Plugin {
 /// | `export!(T: mapper)` | `about`, `mapping`                                       | `log`, `config`                    |
 /// | `export!(T)`         | `about`, `mapping`, `lifecycle`                          | `log`, `config`                    |
 /// | `export!(T: full)`   | `about`, `mapping`, `lifecycle`, `adoption`, `delivery`  | and `state`, `secrets` where used  |
+///
+/// `export!(T: mapper, schemas)`, `export!(T, schemas)` and `export!(T: full, schemas)` export `schemas` besides, for a manifest with
+/// [`Manifest::declares`]. A manifest and a form that do not fit one another do not compile.
 #[macro_export]
 macro_rules! export {
     ($plugin:ident) => {
-        $crate::export!(@ $plugin: about export_about, mapping export_mapping, lifecycle export_lifecycle);
+        $crate::export!(@ $plugin false: about export_about, mapping export_mapping, lifecycle export_lifecycle);
+    };
+    ($plugin:ident, schemas) => {
+        $crate::export!(
+            @ $plugin true: about export_about, schemas export_schemas, mapping export_mapping, lifecycle export_lifecycle
+        );
     };
     ($plugin:ident: mapper) => {
-        $crate::export!(@ $plugin: about export_about, mapping export_mapping);
+        $crate::export!(@ $plugin false: about export_about, mapping export_mapping);
+    };
+    ($plugin:ident: mapper, schemas) => {
+        $crate::export!(@ $plugin true: about export_about, schemas export_schemas, mapping export_mapping);
     };
     ($plugin:ident: full) => {
         $crate::export!(
-            @ $plugin: about export_about, mapping export_mapping, lifecycle export_lifecycle,
+            @ $plugin false: about export_about, mapping export_mapping, lifecycle export_lifecycle,
             adoption export_adoption, delivery export_delivery
         );
     };
-    (@ $plugin:ident: $($role:ident $export:ident),+) => {
+    ($plugin:ident: full, schemas) => {
+        $crate::export!(
+            @ $plugin true: about export_about, schemas export_schemas, mapping export_mapping, lifecycle export_lifecycle,
+            adoption export_adoption, delivery export_delivery
+        );
+    };
+    (@ $plugin:ident $declaring:literal: $($role:ident $export:ident),+) => {
+        const _: () = assert!(
+            <$plugin as $crate::Plugin>::MANIFEST.is_declaring() == $declaring,
+            "export!(..., schemas) goes with Manifest::declares(...), and neither without the other"
+        );
         #[cfg(not(target_family = "wasm"))]
         const _: fn(&$crate::Input, &$crate::Context) -> Result<$crate::Account, $crate::Reject> =
             <$plugin as $crate::Plugin>::map;

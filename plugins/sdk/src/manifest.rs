@@ -16,6 +16,7 @@ pub struct Manifest {
     pub(crate) states: &'static [&'static str],
     pub(crate) adoption: Adoption,
     pub(crate) config_schema: &'static str,
+    pub(crate) declarations: &'static str,
     pub(crate) origins: &'static [&'static str],
     pub(crate) secrets: &'static [&'static str],
 }
@@ -46,6 +47,7 @@ impl Manifest {
             states: &["active", "disabled"],
             adoption: Adoption::Refuse,
             config_schema: "",
+            declarations: "",
             origins: &[],
             secrets: &[],
         }
@@ -91,6 +93,20 @@ impl Manifest {
     pub const fn config_schema(mut self, schema: &'static str) -> Self {
         self.config_schema = schema;
         self
+    }
+
+    /// What its customers may send beside RFC 7643: extensions and resource types of its own, as the contract's interface `schemas` writes
+    /// them. `include_str!("schemas.json")` is a good place; exported by the forms of [`export!`](crate::export) that end with `schemas`.
+    #[must_use]
+    pub const fn declares(mut self, declarations: &'static str) -> Self {
+        self.declarations = declarations;
+        self
+    }
+
+    /// Whether it declares anything: the exports must then say so, and only then.
+    #[doc(hidden)]
+    pub const fn is_declaring(&self) -> bool {
+        !self.declarations.is_empty()
     }
 
     /// The https origins that [`Plugin::perform`](crate::Plugin::perform) calls.

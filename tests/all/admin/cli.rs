@@ -227,6 +227,28 @@ async fn token_issue_list_and_revoke_rotate_a_token() {
 }
 
 #[tokio::test]
+async fn token_issue_for_one_user_says_what_it_is_good_for() {
+    let app = TestApp::start().await;
+    let ada = app.tenant("acme").await.user("ada").await;
+
+    let reads = on(&app, &["token", "issue", "acme", "--user", &ada]).await.text();
+    let writes = on(&app, &["token", "issue", "acme", "--user", &ada, "--write", "--json"]).await.json();
+
+    assert!(reads.contains(&format!("user     {ada}   (/Me: reads)\n")), "{reads}");
+    let me = app.client("/scim/v2", writes["token"].as_str().unwrap());
+    let title = json!([{ "op": "replace", "path": "title", "value": "Countess" }]);
+    assert_eq!(me.operations("/Me", title).await.expect(200)["id"], *ada);
+    let listed = on(&app, &["token", "list", "acme"]).await.text();
+    for what in ["reads", "reads and writes"] {
+        assert!(listed.contains(&format!("live   user {ada} (/Me: {what})   \n")), "{listed}");
+    }
+    let unknown = on(&app, &["token", "issue", "acme", "--user", "7b2e"]).await.failed();
+    assert_eq!(unknown, "there is no user 7b2e of tenant acme (404 Not Found)");
+    let nobody = on(&app, &["token", "issue", "acme", "--write"]).await;
+    assert_eq!(nobody.code, 2, "{nobody:?}");
+}
+
+#[tokio::test]
 async fn plugin_push_and_list_say_what_is_kept() {
     let app = TestApp::start().await;
     let file = component("standard");
@@ -289,4 +311,44 @@ async fn server_and_key_may_stand_in_the_environment() {
     assert_eq!(keyless.code, 2, "a mistake in the command, before anything was asked");
     assert!(keyless.err.contains("--admin-key"), "{keyless:?}");
     assert!(!help.contains(ADMIN_KEY), "the key is not shown: {help}");
+}
+
+#[tokio::test]
+async fn tenant_scim_shows_and_sets_how_the_identity_provider_is_met() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let urn = "urn:example:2.0:User";
+    let file = app.data().join("declarations.json");
+    let schema = json!({ "id": urn, "attributes": [{ "name": "badge" }] });
+    let room = json!({ "id": "urn:example:2.0:Room", "attributes": [{ "name": "displayName" }] });
+    let declared = json!({
+        "extensions": [{ "resourceType": "User", "schema": schema }],
+        "resourceTypes": [{ "name": "Room", "endpoint": "/Rooms", "schema": room }],
+    });
+    std::fs::write(&file, declared.to_string()).unwrap();
+    let file = file.display().to_string();
+
+    let before = on(&app, &["tenant", "scim", "acme"]).await.text();
+    let set = on(&app, &["tenant", "scim", "acme", "--profile", "entra", "--file", &file]).await.text();
+    let shown = on(&app, &["tenant", "scim", "acme", "--json"]).await.json();
+    let stale =
+        on(&app, &["tenant", "scim", "acme", "--profile", "default", "--expected-revision", "1"]).await.failed();
+    let unknown = on(&app, &["tenant", "scim", "acme", "--profile", "nobody"]).await.failed();
+    let nowhere = on(&app, &["tenant", "scim", "acme", "--file", "/nowhere.json"]).await.failed();
+
+    assert_eq!(before, "tenant     acme   revision 1\nprofile    default\n");
+    let lines = [
+        "tenant     acme   revision 2",
+        "profile    entra",
+        "extension  urn:example:2.0:User of User",
+        "type       Room at /Rooms, urn:example:2.0:Room",
+    ];
+    assert_eq!(set.lines().collect::<Vec<_>>(), lines);
+    assert_eq!(shown, app.admin_get("/tenants/acme/scim").await.expect(200));
+    assert_eq!(stale, "the binding is at revision 2, not at 1 (409 Conflict)");
+    assert!(unknown.starts_with("there is no profile nobody; there are: default, "), "{unknown}");
+    assert!(nowhere.starts_with("--file /nowhere.json: "), "{nowhere}");
+    acme.get("/Rooms").await.expect(200);
+    let ada = acme.post("/Users", json!({ "userName": "ada", urn: { "badge": "B-7" } })).await.expect(201);
+    assert_eq!(ada[urn], json!({ "badge": "B-7" }));
 }

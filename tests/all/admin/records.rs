@@ -40,14 +40,17 @@ async fn the_log_tells_who_changed_what_from_what_to_what_and_by_which_plugin() 
         "resource_type": "User",
         "id": id,
         "after": side("Ada"),
-        "rewrites": [{ "rule": "boolean-as-text", "path": "active" }],
+        "rewrites": [{
+            "rule": "boolean-as-text", "path": "active", "says": "Entra by default: active \"True\", text read as boolean",
+        }],
     });
     assert_eq!(log[0], created);
     assert_eq!(log.len(), 2);
     let (event, at) = (&log[1]["event"], &log[1]["at"]);
     assert_eq!((event, at), (&json!("updated"), &json!(1_793_714_585_000_i64)));
     assert_eq!((&log[1]["before"], &log[1]["after"]), (&side("Ada"), &side("Ada Byron")));
-    assert_eq!(log[1]["rewrites"], json!([{ "rule": "op-case", "path": "Operations.op" }]));
+    let says = "Entra by default: Operations.op \"Replace\", a word of the protocol in another case";
+    assert_eq!(log[1]["rewrites"], json!([{ "rule": "op-case", "path": "Operations.op", "says": says }]));
 }
 
 #[tokio::test]
@@ -108,7 +111,7 @@ async fn an_account_shows_both_its_sides() {
         "id": ada,
         "resource_type": "User",
         "plugin": plugin,
-        "resource": { "userName": "ada" },
+        "resource": { "userName": "ada", "active": true },
         "account": { "state": "active", "listed": true, "fields": [text("user_name", "ada")] },
     });
     assert_eq!(user, expected);

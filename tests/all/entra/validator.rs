@@ -90,7 +90,7 @@ async fn the_validator_is_refused_when_it_removes_what_a_user_or_group_must_have
     for (path, required) in [(&user, "userName"), (&group, "displayName")] {
         let before = acme.get(path).await.expect(200);
         let removed = acme.operations(path, json!([{ "op": "remove", "path": required }])).await.expect(400);
-        let detail = format!("{required} is required and cannot be removed");
+        let detail = format!("Operations[0]: {required} is required and cannot be removed");
         assert_eq!(removed, error(400, Some("mutability"), &detail));
         let emptied = json!([{ "op": "replace", "path": required, "value": "" }]);
         let emptied = acme.operations(path, emptied).await.expect(400);

@@ -112,6 +112,8 @@ async fn a_page_has_100_resources_unless_asked_and_1000_at_most() {
         assert_eq!((&page["totalResults"], &page["itemsPerPage"]), (&json!(1001), &json!(count)), "{query}");
         assert_eq!(page["Resources"].as_array().unwrap().len(), count, "{query}");
     }
+    let most = acme.get("/Users?cursor&count=5000&attributes=userName").await.expect(200);
+    assert_eq!((&most["itemsPerPage"], most["nextCursor"].is_string()), (&json!(1000), true));
     let last = acme.get("/Users?startIndex=1001&count=1000").await.expect(200);
     assert_eq!((&last["startIndex"], &last["itemsPerPage"]), (&json!(1001), &json!(1)));
     let beyond = acme.get("/Users?startIndex=99999999999999999999").await.expect(200);

@@ -198,5 +198,6 @@ async fn ok_08_a_linked_group_keeps_its_id_through_a_push() {
 }
 
 fn member(acme: &Okta, id: &str) -> Value {
-    json!({ "value": id, "$ref": format!("{}/Users/{id}", acme.tenant.base), "type": "User" })
+    let reference = format!("{}/Users/{id}", acme.tenant.base);
+    json!({ "value": id, "$ref": reference, "type": "User", "display": "Ada Byron" })
 }

@@ -16,11 +16,19 @@ async fn the_service_provider_config_says_what_the_server_does() {
         json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
             "patch": { "supported": true },
-            "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+            "bulk": { "supported": true, "maxOperations": 1000, "maxPayloadSize": 1 << 20 },
             "filter": { "supported": true, "maxResults": 1000 },
             "changePassword": { "supported": false },
-            "sort": { "supported": false },
+            "sort": { "supported": true },
             "etag": { "supported": true },
+            "pagination": {
+                "cursor": true,
+                "index": true,
+                "defaultPaginationMethod": "index",
+                "defaultPageSize": 100,
+                "maxPageSize": 1000,
+                "cursorTimeout": 3600,
+            },
             "authenticationSchemes": config["authenticationSchemes"],
             "meta": {
                 "resourceType": "ServiceProviderConfig",

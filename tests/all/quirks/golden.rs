@@ -159,7 +159,6 @@ async fn what_is_not_there_is_404_also_outside_of_every_tenant() {
         (&acme, "/Nothing", "there is nothing at /Nothing"),
         (&acme, "/Nothing/7b2e", "there is nothing at /Nothing"),
         (&acme, "/Users/7b2e/groups", "there is nothing at /Users/7b2e/groups"),
-        (&acme, "", "there is nothing at /"),
         (&outside, "/nowhere/Users", "there is nothing at /nowhere/Users"),
         (&outside, "/scim/v1/Users", "there is nothing at /scim/v1/Users"),
     ] {
@@ -298,11 +297,7 @@ async fn one_request_too_many_is_429_with_whole_seconds_to_wait() {
 #[tokio::test]
 async fn what_is_not_built_is_501_in_json() {
     let (_app, acme) = start().await;
-    for (path, what) in
-        [("/Me", "/Me"), ("/Bulk", "/Bulk"), ("/.search", "POST /.search"), ("/Users/.search", "POST /.search")]
-    {
-        let answer = acme.post(path, json!({})).await;
-        assert_eq!(answer.header("content-type"), "application/scim+json");
-        assert_eq!(answer.expect(501), error(501, None, &format!("{what} is not supported")));
-    }
+    let answer = acme.post("/Me", json!({})).await;
+    assert_eq!(answer.header("content-type"), "application/scim+json");
+    assert_eq!(answer.expect(501), error(501, None, "/Me is not supported"));
 }

@@ -20,7 +20,7 @@ async fn q01_active_as_a_string_disables_the_user_and_is_a_boolean_in_the_answer
         assert_eq!(app.account("acme", account).await["state"], "active");
     }
     let refused = acme.operations(&user, json!([{ "op": "Replace", "path": "active", "value": "maybe" }])).await;
-    assert_eq!(refused.expect(400), error(400, Some("invalidValue"), "active must be a boolean"));
+    assert_eq!(refused.expect(400), error(400, Some("invalidValue"), "Operations[0]: active must be a boolean"));
 }
 
 #[tokio::test]

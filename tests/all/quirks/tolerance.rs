@@ -127,7 +127,8 @@ async fn rule_4_read_only_attributes_of_a_write_are_ignored() {
     let put = json!({ "schemas": [GROUP], "displayName": "Engineering", "members": members });
     let put = acme.put(&format!("/Groups/{group}"), put).await.expect(200);
     let reference = format!("{}/Users/{}", acme.base, id(&made));
-    assert_eq!(put["members"], json!([{ "value": id(&made), "$ref": reference, "type": "User" }]));
+    let expected = json!({ "value": id(&made), "$ref": reference, "type": "User", "display": "Ada Byron" });
+    assert_eq!(put["members"], json!([expected]));
 }
 
 #[tokio::test]

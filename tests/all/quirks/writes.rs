@@ -161,8 +161,14 @@ async fn q19_what_was_dropped_is_told_in_the_log() {
     let rewrites = app.log("acme").await[0]["rewrites"].clone();
 
     let expected = json!([
-        { "rule": "boolean-as-text", "path": "active" },
-        { "rule": "unknown-attribute-dropped", "path": "favouriteColour" },
+        {
+            "rule": "boolean-as-text", "path": "active",
+            "says": "Entra by default: active \"True\", text read as boolean",
+        },
+        {
+            "rule": "unknown-attribute-dropped", "path": "favouriteColour",
+            "says": "Any client: favouriteColour, an attribute that no schema has ignored",
+        },
     ]);
     assert_eq!(rewrites, expected);
     let refused = acme.post("/Users", json!({ "schemas": [USER], "userName": "", "title": "x" })).await.expect(400);

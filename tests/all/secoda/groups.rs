@@ -49,7 +49,12 @@ async fn secoda_19_of_a_group_its_name_and_members_are_kept() {
         "schemas": [GROUP],
         "id": made["id"],
         "displayName": "Engines",
-        "members": [{ "value": ada["id"], "$ref": ada["meta"]["location"], "type": "User" }],
+        "members": [{
+            "value": ada["id"],
+            "$ref": ada["meta"]["location"],
+            "type": "User",
+            "display": "Ada Byron",
+        }],
         "meta": {
             "resourceType": "Group",
             "created": "2026-11-03T14:03:00.000Z",

@@ -45,7 +45,7 @@ async fn everything_survives_a_restart() {
     assert_eq!(everything(&app, &acme, &globex, &ada).await, before);
     assert_eq!(acme.members(&engines).await, [ada.as_str()]);
     let user = acme.get(&format!("/Users/{ada}")).await;
-    assert_eq!(user.header("etag"), "W/\"2\"");
+    assert!(user.header("etag").starts_with("W/\"2."), "the second version, in a group: {}", user.header("etag"));
     assert_eq!(user.expect(200)["groups"][0]["value"], json!(engines));
     for token in [&revoked, &short] {
         let client = app.client("/api/v2/scim", token["token"].as_str().unwrap());

@@ -113,6 +113,12 @@ impl ServeProcess {
         TenantClient::new(http, made["scim_base"].as_str().unwrap(), made["token"].as_str().unwrap())
     }
 
+    /// What the admin API answers to a PUT.
+    pub async fn admin_put(&self, path: &str, body: Value) -> crate::Answer {
+        let request = reqwest::Client::new().put(format!("{}/admin/v1{path}", self.admin)).bearer_auth(&self.key);
+        crate::Answer::of(request.body(body.to_string())).await
+    }
+
     /// A tenant that was created before.
     pub fn tenant(&self, base_path: &str, token: &str) -> TenantClient {
         TenantClient::new(reqwest::Client::new(), &format!("{}{base_path}", self.scim), token)

@@ -4,6 +4,8 @@ pub(crate) mod bindings;
 pub(crate) mod health;
 pub(crate) mod plugins;
 pub(crate) mod records;
+pub(crate) mod requests;
+pub(crate) mod scim;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
 
@@ -62,7 +64,7 @@ impl<T: DeserializeOwned> FromRequestParts<Wire> for Query<T> {
     }
 }
 
-/// A JSON body of a known shape; what does not fit is named.
+/// A JSON body of a known shape; what does not fit is named, with its place.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub T);
 
@@ -77,7 +79,7 @@ impl<T: DeserializeOwned> FromRequest<Wire> for Body<T> {
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
         let refuse = |error: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, error.to_string());
         let value = muster_protocol::json::parse(bytes).map_err(|error| refuse(&error))?;
-        serde_json::from_value(value).map(Self).map_err(|error| refuse(&error))
+        serde_path_to_error::deserialize(value).map(Self).map_err(|error| refuse(&error))
     }
 }
 

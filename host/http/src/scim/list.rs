@@ -1,5 +1,5 @@
 use axum::extract::State;
-use muster_service::ListRequest;
+use muster_protocol::list::ListRequest;
 
 use crate::Wire;
 use crate::error::Refusal;
@@ -7,7 +7,7 @@ use crate::extract::{Endpoint, Query, kind};
 use crate::reply::Message;
 use crate::tenant::Authenticated;
 
-/// A page of resources, filtered (RFC 7644 §3.4.2). Nothing found is 200 with an empty list (Q11).
+/// A page of resources, filtered and sorted (RFC 7644 §3.4.2). Nothing found is 200 with an empty list (Q11).
 pub(crate) async fn list(
     State(wire): State<Wire>,
     Authenticated(caller): Authenticated,
@@ -15,7 +15,16 @@ pub(crate) async fn list(
     query: Query,
 ) -> Result<Message, Refusal> {
     let kind = kind(&caller, &endpoint)?;
-    let projection = query.projection(&caller, &kind)?;
-    let request = ListRequest { filter: query.get("filter"), page: query.page()?, projection };
+    let request = ListRequest::from_query(|name| query.get(name))?;
     Ok(Message(wire.service.list(&caller, &kind, &request).await?))
+}
+
+/// The same of all kinds of resource: the base URL itself (RFC 7644 §3.4.2.1).
+pub(crate) async fn list_all(
+    State(wire): State<Wire>,
+    Authenticated(caller): Authenticated,
+    query: Query,
+) -> Result<Message, Refusal> {
+    let request = ListRequest::from_query(|name| query.get(name))?;
+    Ok(Message(wire.service.list_all(&caller, &request).await?))
 }

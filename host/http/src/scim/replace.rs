@@ -2,7 +2,7 @@ use axum::extract::State;
 
 use crate::Wire;
 use crate::error::Refusal;
-use crate::extract::{EndpointAndId, IfMatch, Query, ScimJson, kind};
+use crate::extract::{Conditions, EndpointAndId, Query, ScimJson, kind};
 use crate::reply::Shown;
 use crate::tenant::Authenticated;
 
@@ -12,7 +12,7 @@ pub(crate) async fn replace(
     Authenticated(caller): Authenticated,
     EndpointAndId(endpoint, id): EndpointAndId,
     query: Query,
-    IfMatch(expected): IfMatch,
+    Conditions(expected): Conditions,
     ScimJson(body): ScimJson,
 ) -> Result<Shown, Refusal> {
     let kind = kind(&caller, &endpoint)?;

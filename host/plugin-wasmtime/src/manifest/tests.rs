@@ -32,12 +32,12 @@ fn refusal(change: impl FnOnce(&mut about::Manifest)) -> String {
     let mut manifest = good();
     change(&mut manifest);
     let roles = Roles::default().with(Role::About).with(Role::Mapping);
-    check(manifest, roles).err().unwrap_or_else(|| "accepted".to_owned())
+    check(manifest, Declarations::default(), roles).err().unwrap_or_else(|| "accepted".to_owned())
 }
 
 #[test]
 fn a_good_manifest_is_read_whole() {
-    let checked = check(good(), Roles::default().with(Role::About)).unwrap();
+    let checked = check(good(), Declarations::default(), Roles::default().with(Role::About)).unwrap();
     assert_eq!(checked.manifest.name, "acme-1");
     assert_eq!(checked.slots[0].1.len(), 2);
     let user = checked.manifest.resource(Kind::User).unwrap();
@@ -124,4 +124,50 @@ fn who_wants_to_be_asked_has_to_answer() {
     let plans = refusal(|manifest| manifest.resources[0].plans_on = types::Events::CREATED);
     assert_eq!(plans, "User plans on events, and the plugin does not export lifecycle");
     assert_eq!(refusal(|manifest| manifest.calls_per_instance = 0), "calls-per-instance is 0");
+}
+
+/// A declared extension of users, as text, with this attribute.
+fn extension(attribute: &Value) -> String {
+    let schema = json!({ "id": "urn:example:acme:2.0:User", "name": "Acme", "attributes": [attribute] });
+    json!({ "extensions": [{ "resourceType": "User", "schema": schema }] }).to_string()
+}
+
+#[test]
+fn a_manifest_names_what_the_plugin_declares() {
+    let declared = declarations(&extension(&json!({ "name": "badge" }))).unwrap();
+    let path = "urn:example:acme:2.0:User:badge";
+    let manifest = about::Manifest { resources: vec![plan(types::Kind::User, &[path], &[path])], ..good() };
+    let roles = Roles::default().with(Role::About);
+
+    let checked = check(manifest.clone(), declared.clone(), roles).unwrap();
+
+    assert_eq!(checked.manifest.declarations, declared);
+    assert_eq!(checked.slots[0].1.len(), 1);
+    let refused = check(manifest, Declarations::default(), roles).err().unwrap();
+    assert_eq!(refused, format!("attributes of User has `{path}`, which is no attribute of User"));
+}
+
+#[test]
+fn what_a_plugin_declares_is_read_strictly_and_refused_with_its_place() {
+    let refused = |text: &str| declarations(text).unwrap_err();
+    assert_eq!(declarations("{}").unwrap(), Declarations::default());
+    assert!(refused("").starts_with("what it declares: "), "{}", refused(""));
+    assert!(refused(r#"{ "extensions": [], "extensions": [] }"#).starts_with("what it declares: "));
+    let colour = refused(r#"{ "colours": [] }"#);
+    assert!(colour.starts_with("what it declares: colours: unknown field `colours`"), "{colour}");
+    let kind = refused(&extension(&json!({ "name": "badge", "type": "text" })));
+    assert!(
+        kind.starts_with("what it declares: extensions[0].schema.attributes[0].type: unknown variant `text`"),
+        "{kind}"
+    );
+    let long = format!("{}{{}}", " ".repeat(limits::MAX_DECLARATIONS_BYTES - 2));
+    assert_eq!(declarations(&long).unwrap(), Declarations::default());
+    assert_eq!(refused(&format!(" {long}")), "what it declares is longer than 262144 bytes");
+}
+
+#[test]
+fn what_cannot_be_enforced_is_not_declared() {
+    let declared = declarations(&extension(&json!({ "name": "id" }))).unwrap();
+    let refused = check(good(), declared, Roles::default().with(Role::About)).err().unwrap();
+    assert!(refused.starts_with("what it declares: urn:example:acme:2.0:User: the attribute `id` "), "{refused}");
 }

@@ -1,5 +1,6 @@
 //! Values bent into their schema: the one place where a type is checked, for POST, PUT and PATCH alike.
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::{
@@ -8,9 +9,10 @@ use super::{
 };
 use crate::{
     error::Invalid,
-    schema::{Attribute, AttributeType, Mutability},
+    schema::{Attribute, AttributeType, Mutability, Uniqueness},
     text,
     time::Timestamp,
+    uri,
 };
 
 /// The text by which one resource is told from another.
@@ -80,11 +82,13 @@ impl Tolerance<'_> {
     }
 
     /// RFC 7643 §2.4: `primary` is true at most once. Of several in one list the first stays.
-    fn one_primary(&mut self, path: &str, list: &mut [Value]) -> Result<(), Invalid> {
+    fn one_primary(&mut self, path: &str, list: &mut Vec<Value>) -> Result<(), Invalid> {
         let Some(first) = list.iter().position(is_primary) else { return Ok(()) };
         if list.iter().skip(first + 1).any(is_primary) {
             self.apply(Rule::PrimaryRepeated, path)?;
             keep_primary(list, first);
+            // What was told from another by being primary may be like it now.
+            drop_repeats(list);
         }
         Ok(())
     }
@@ -106,7 +110,7 @@ impl Tolerance<'_> {
                 Ok(None)
             }
             value if attribute.kind == AttributeType::Complex => self.complex(path, attribute, value),
-            value => self.simple(path, attribute.kind, value).map(Some),
+            value => self.simple(path, attribute, value).map(Some),
         }
     }
 
@@ -160,30 +164,57 @@ impl Tolerance<'_> {
         Ok(Some(sub))
     }
 
-    fn simple(&mut self, path: &str, kind: AttributeType, value: Value) -> Result<Value, Invalid> {
-        match kind {
-            AttributeType::String | AttributeType::Reference => self.text(path, value).map(Value::String),
+    fn simple(&mut self, path: &str, attribute: &Attribute, value: Value) -> Result<Value, Invalid> {
+        match attribute.kind {
+            AttributeType::String => {
+                let text = self.text(path, attribute, value)?;
+                self.canonical_value(path, attribute, text).map(Value::String)
+            }
+            AttributeType::Reference => {
+                let text = self.text(path, attribute, value)?;
+                self.check_reference(path, attribute, &text)?;
+                Ok(Value::String(text))
+            }
             AttributeType::Boolean => self.boolean(path, &value).map(Value::Bool),
             AttributeType::Integer => self.number(path, value, serde_json::Number::is_i64, "an integer"),
             AttributeType::Decimal => self.number(path, value, |_| true, "a number"),
             AttributeType::DateTime => {
-                let text = self.text(path, value)?;
+                let text = self.text(path, attribute, value)?;
                 Timestamp::parse(&text).ok_or_else(|| wrong_type(path, "an RFC 3339 date and time"))?;
                 Ok(Value::String(text))
             }
             AttributeType::Binary => {
-                let text = self.text(path, value)?;
-                if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=\r\n".contains(&byte)) {
-                    Ok(Value::String(text))
-                } else {
-                    Err(wrong_type(path, "base64"))
-                }
+                let text = self.text(path, attribute, value)?;
+                if is_base64(&text) { Ok(Value::String(text)) } else { Err(wrong_type(path, "base64")) }
             }
             AttributeType::Complex => Err(wrong_type(path, "an object")),
         }
     }
 
-    fn text(&mut self, path: &str, value: Value) -> Result<String, Invalid> {
+    /// RFC 7643 §7: canonical values are suggestions, to which a server may restrict what it accepts. A value that differs from
+    /// one in case alone is that value, unless case counts.
+    fn canonical_value(&mut self, path: &str, attribute: &Attribute, text: String) -> Result<String, Invalid> {
+        let values = &attribute.canonical_values;
+        if values.is_empty() || values.contains(&text) {
+            return Ok(text);
+        }
+        if let Some(canonical) = values.iter().find(|value| !attribute.case_exact && text::same(value, &text)) {
+            self.note(Rule::CanonicalCase, path);
+            return Ok(canonical.clone());
+        }
+        self.apply(Rule::NotCanonical, path)?;
+        Ok(text)
+    }
+
+    /// RFC 7643 §2.3.7: a reference is a URI, absolute or relative, and leads to what `referenceTypes` names.
+    fn check_reference(&mut self, path: &str, attribute: &Attribute, text: &str) -> Result<(), Invalid> {
+        if !uri::is_reference(text) {
+            return self.apply(Rule::NotAUri, path);
+        }
+        if uri::leads_to(text, attribute) { Ok(()) } else { self.apply(Rule::ReferenceElsewhere, path) }
+    }
+
+    fn text(&mut self, path: &str, attribute: &Attribute, value: Value) -> Result<String, Invalid> {
         let text = match value {
             Value::String(text) => text,
             Value::Number(number) => {
@@ -192,7 +223,8 @@ impl Tolerance<'_> {
             }
             _ => return Err(wrong_type(path, "a string")),
         };
-        let limit = if IDENTIFIERS.contains(&path) {
+        // What is unique is a name, whatever the schema calls it.
+        let limit = if IDENTIFIERS.contains(&path) || attribute.uniqueness != Uniqueness::None {
             text::check_identifier(path, &text)?;
             MAX_IDENTIFIER_BYTES
         } else {
@@ -201,6 +233,9 @@ impl Tolerance<'_> {
         };
         if text.len() > limit {
             return Err(Invalid::value(format!("{path} is longer than {limit} bytes")));
+        }
+        if path == "roles.value" && text.starts_with('{') && serde_json::from_str::<IgnoredAny>(&text).is_ok() {
+            self.note(Rule::JsonAsText, path);
         }
         Ok(text)
     }
@@ -214,7 +249,10 @@ impl Tolerance<'_> {
             Value::Number(number) if number.as_i64() == Some(0) => (Rule::BooleanAsNumber, false),
             _ => return Err(wrong_type(path, "a boolean")),
         };
-        self.apply(rule, path)?;
+        match value {
+            Value::String(word) => self.apply_to_word(rule, path, word)?,
+            _ => self.apply(rule, path)?,
+        }
         Ok(boolean)
     }
 
@@ -235,6 +273,19 @@ impl Tolerance<'_> {
         };
         number.filter(fits).map(Value::Number).ok_or_else(|| wrong_type(path, expected))
     }
+}
+
+/// RFC 4648 §4 or §5, perhaps in lines, perhaps without the padding.
+fn is_base64(text: &str) -> bool {
+    let plain: Vec<u8> = text.bytes().filter(|byte| !b"\r\n".contains(byte)).collect();
+    let digits = plain.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte)).count();
+    let padding = plain.len() - digits;
+    plain.iter().skip(digits).all(|byte| *byte == b'=')
+        && match digits % 4 {
+            0 => padding == 0,
+            1 => false,
+            rest => padding == 0 || padding == 4 - rest,
+        }
 }
 
 fn wrong_type(path: &str, expected: &str) -> Invalid {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::Invalid;
 
@@ -37,36 +37,4 @@ pub(crate) fn drop_repeats(list: &mut Vec<Value>) {
     let first: Vec<bool> = list.iter().map(|element| seen.insert(element)).collect();
     let mut first = first.into_iter();
     list.retain(|_| first.next().unwrap_or(true));
-}
-
-/// Adds an element unless it is there: the same `type` and `value` are the same element (RFC 7643 §2.4), whose other parts are
-/// then updated. A new primary element makes the others second choices. Answers where it is.
-pub(crate) fn add_element(list: &mut Vec<Value>, element: Value) -> usize {
-    let (value, kind) = (element.get("value"), element.get("type"));
-    let same = |other: &Value| value.is_some() && value == other.get("value") && kind == other.get("type");
-    let found = list.iter().position(|other| same(other) || includes(other, &element));
-    let index = found.unwrap_or_else(|| {
-        list.push(Value::Object(Map::new()));
-        list.len() - 1
-    });
-    let primary = is_primary(&element);
-    match (list.get_mut(index), element) {
-        (Some(Value::Object(slot)), Value::Object(parts)) => slot.extend(parts),
-        (Some(slot), element) => *slot = element,
-        (None, _) => {}
-    }
-    if primary {
-        keep_primary(list, index);
-    }
-    index
-}
-
-/// Whether every part of `wanted` is in `element`.
-pub(crate) fn includes(element: &Value, wanted: &Value) -> bool {
-    match (element, wanted) {
-        (Value::Object(element), Value::Object(wanted)) => {
-            wanted.iter().all(|(key, value)| element.get(key) == Some(value))
-        }
-        (element, wanted) => element == wanted,
-    }
 }

@@ -1,136 +1,23 @@
 //! What identity providers send that the RFCs do not foresee, one [`Rule`] a leniency.
 //!
 //! Every rule that was needed for a request is told as a [`Rewrite`], so that an administrator can see what their identity
-//! provider really sends. Start with [`Rule`]; `coerce` is where values are bent into their schema.
+//! provider really sends; a [`Profile`] says which of them a tenant forgives. Start with the table in `rules.rs`; `profiles.json`
+//! has a profile for each identity provider, and `coerce` is where values are bent into their schema.
 
 pub(crate) mod coerce;
 pub(crate) mod list;
+mod profiles;
+mod rules;
+#[cfg(test)]
+mod tests;
 
 pub use coerce::{MAX_IDENTIFIER_BYTES, MAX_TEXT_BYTES};
 pub use list::MAX_ELEMENTS;
+pub use profiles::{Profile, Rules};
+pub use rules::{About, Rule};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Invalid, ScimType};
-
-/// A leniency. `X as Y`: the schema wants X, the client sent Y.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// `"active":"False"` (0.2 rule 2, Q1; Entra by default)
-    BooleanAsText,
-    /// `"active":0` (0.2 rule 2)
-    BooleanAsNumber,
-    /// An integer in quotes.
-    NumberAsText,
-    /// `"employeeNumber":1815`
-    TextAsNumber,
-    /// `"manager":"51aa"` (2.7, Q8; Entra)
-    ManagerAsText,
-    /// `"members":["id1"]`, `"value":"id1"` (2.11)
-    MemberAsText,
-    /// `"roles":["editor"]`: the value of an element without the object around it.
-    ElementAsText,
-    /// One object where a list belongs.
-    ListAsSingle,
-    /// `"manager":[{"value":"51aa"}]` (2.7; Entra's documentation)
-    SingleAsList,
-    /// An attribute or sub-attribute that no schema has (0.2 rule 3, Q19).
-    UnknownAttributeDropped,
-    /// A URN in `schemas` that is none of ours (0.2 rule 3, Q19).
-    UnknownSchemaDropped,
-    /// `"title":null` (0.2 rule 5; RFC 7643 §2.5)
-    NullDropped,
-    /// `"title":""`: no value (2.11 `SCIM_Null_Update`, 1.12)
-    EmptyTextDropped,
-    /// `id`, `meta`, `groups`, `members[].display` in a write (0.2 rule 4, Q4, Q16)
-    ReadOnlyIgnored,
-    /// Core attributes inside an object under the URN of the core schema (Q19).
-    CoreUrnUnwrapped,
-    /// `urn:scim:schemas:extension:enterprise:2.0` (3.1; `OneLogin`)
-    LegacyEnterpriseUrn,
-    /// `urn:...:2.0:User.department`: a dot where the colon belongs (2.6; older Entra jobs)
-    LegacyDot,
-    /// `manager` without the URN of its extension (2.3, 2.7)
-    UrnOmitted,
-    /// `"Primary":true` (0.2 rule 1, 2.11)
-    AttributeNameCase,
-    /// `"op":"Replace"` (0.2 rule 1, Q2; Entra by default)
-    OpCase,
-    /// `"name.givenName":"Ada"` as a key (2.6, Q3; Entra with the flag)
-    DottedKey,
-    /// A value path that selected nothing made its element (Q7, Q9).
-    ElementCreated,
-    /// `remove` with a `value`: only what it names goes (Q5; Entra, authentik)
-    RemoveByValue,
-    /// More than one `primary` in one list: the first stays (RFC 7643 §2.4).
-    PrimaryRepeated,
-    /// `name.formatted` came back stale and was made anew (1.5; Okta)
-    FormattedRecomputed,
-}
-
-impl Rule {
-    /// The name under which the rule is counted and shown.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BooleanAsText => "boolean-as-text",
-            Self::BooleanAsNumber => "boolean-as-number",
-            Self::NumberAsText => "number-as-text",
-            Self::TextAsNumber => "text-as-number",
-            Self::ManagerAsText => "manager-as-text",
-            Self::MemberAsText => "member-as-text",
-            Self::ElementAsText => "element-as-text",
-            Self::ListAsSingle => "list-as-single",
-            Self::SingleAsList => "single-as-list",
-            Self::UnknownAttributeDropped => "unknown-attribute-dropped",
-            Self::UnknownSchemaDropped => "unknown-schema-dropped",
-            Self::NullDropped => "null-dropped",
-            Self::EmptyTextDropped => "empty-text-dropped",
-            Self::ReadOnlyIgnored => "read-only-ignored",
-            Self::CoreUrnUnwrapped => "core-urn-unwrapped",
-            Self::LegacyEnterpriseUrn => "legacy-enterprise-urn",
-            Self::LegacyDot => "legacy-dot",
-            Self::UrnOmitted => "urn-omitted",
-            Self::AttributeNameCase => "attribute-name-case",
-            Self::OpCase => "op-case",
-            Self::DottedKey => "dotted-key",
-            Self::ElementCreated => "element-created",
-            Self::RemoveByValue => "remove-by-value",
-            Self::PrimaryRepeated => "primary-repeated",
-            Self::FormattedRecomputed => "formatted-recomputed",
-        }
-    }
-
-    /// What a strict tenant answers instead; `None` where the RFCs themselves ask for the tolerance, or nothing is lost by it.
-    const fn refusal(self) -> Option<(ScimType, &'static str)> {
-        match self {
-            Self::UnknownAttributeDropped => Some((ScimType::InvalidSyntax, "is not an attribute of this resource")),
-            Self::UnknownSchemaDropped => {
-                Some((ScimType::InvalidSyntax, "names a schema that this resource does not have"))
-            }
-            Self::BooleanAsText | Self::BooleanAsNumber => Some((ScimType::InvalidValue, "must be a boolean")),
-            Self::NumberAsText => Some((ScimType::InvalidValue, "must be a number")),
-            Self::TextAsNumber => Some((ScimType::InvalidValue, "must be a string")),
-            Self::ManagerAsText | Self::MemberAsText | Self::ElementAsText | Self::SingleAsList => {
-                Some((ScimType::InvalidValue, "must be an object"))
-            }
-            Self::ListAsSingle => Some((ScimType::InvalidValue, "must be an array")),
-            Self::ElementCreated => Some((ScimType::NoTarget, "has no such element")),
-            Self::PrimaryRepeated => Some((ScimType::InvalidValue, "may have one primary element")),
-            Self::NullDropped
-            | Self::EmptyTextDropped
-            | Self::ReadOnlyIgnored
-            | Self::CoreUrnUnwrapped
-            | Self::LegacyEnterpriseUrn
-            | Self::LegacyDot
-            | Self::UrnOmitted
-            | Self::AttributeNameCase
-            | Self::OpCase
-            | Self::DottedKey
-            | Self::RemoveByValue
-            | Self::FormattedRecomputed => None,
-        }
-    }
-}
 
 /// One leniency that one request needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,25 +26,24 @@ pub struct Rewrite {
     pub rule: Rule,
     /// Where: the attribute, never its value.
     pub path: String,
+    /// The word that was sent, where there are only a few that it can be: `False`, `Replace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<String>,
 }
 
-/// How much of [`Rule`] a tenant tolerates. The default is all of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Profile {
-    /// Whether what the schema does not foresee is dropped or bent; otherwise it is refused.
-    pub lenient: bool,
-}
-
-impl Default for Profile {
-    fn default() -> Self {
-        Self { lenient: true }
+impl Rewrite {
+    /// The rule that was needed at this path.
+    pub fn new(rule: Rule, path: &str) -> Self {
+        Self { rule, path: shown(path), word: None }
     }
-}
 
-impl Profile {
-    /// Refuses what the default drops or bends, as far as the RFCs do not ask for the tolerance.
-    pub const fn strict() -> Self {
-        Self { lenient: false }
+    /// As a sentence: `Entra by default: active "False", text read as boolean`.
+    pub fn says(&self) -> String {
+        let About { who, says, .. } = self.rule.about();
+        match &self.word {
+            Some(word) => format!("{who}: {} \"{word}\", {says}", self.path),
+            None => format!("{who}: {}, {says}", self.path),
+        }
     }
 }
 
@@ -166,6 +52,10 @@ pub const MAX_REWRITES: usize = 100;
 
 /// The most characters that are told of a path: an unknown name can be of any length.
 const MAX_PATH: usize = 200;
+
+fn shown(path: &str) -> String {
+    path.chars().take(MAX_PATH).collect()
+}
 
 /// What was tolerated so far in one request.
 #[derive(Debug)]
@@ -179,24 +69,44 @@ impl<'a> Tolerance<'a> {
         Self { profile, rewrites: Vec::new() }
     }
 
-    /// Notes that `rule` is needed at `path`; in the strict profile that may be a refusal instead.
+    /// Notes that `rule` is needed at `path`; in a profile that does not tolerate it that is a refusal instead.
     pub(crate) fn apply(&mut self, rule: Rule, path: &str) -> Result<(), Invalid> {
-        match rule.refusal() {
-            Some((scim_type, sentence)) if !self.profile.lenient => {
-                Err(Invalid::new(scim_type, format!("{path} {sentence}")))
-            }
-            _ => {
-                self.note(rule, path);
-                Ok(())
-            }
+        if let Some((scim_type, sentence)) = self.refusal(rule) {
+            return Err(Invalid::new(scim_type, format!("{} {sentence}", shown(path))));
         }
+        self.note(rule, path);
+        Ok(())
+    }
+
+    /// As [`Self::apply`], in a filter: whatever is wrong with one is [`ScimType::InvalidFilter`].
+    pub(crate) fn apply_in_filter(&mut self, rule: Rule, path: &str) -> Result<(), Invalid> {
+        self.apply(rule, path).map_err(|invalid| Invalid { scim_type: ScimType::InvalidFilter, ..invalid })
+    }
+
+    /// As [`Self::apply`], with the word that was sent: one of a few that the rule is about, so that it tells nothing else.
+    pub(crate) fn apply_to_word(&mut self, rule: Rule, path: &str, word: &str) -> Result<(), Invalid> {
+        self.apply(rule, path)?;
+        if let Some(last) = self.rewrites.iter_mut().find(|it| it.rule == rule && it.word.is_none() && it.path == path)
+        {
+            last.word = Some(word.to_owned());
+        }
+        Ok(())
+    }
+
+    /// What is answered if this rule is needed and not tolerated.
+    pub(crate) fn refusal(&self, rule: Rule) -> Option<(ScimType, &'static str)> {
+        if self.profile.tolerates(rule) { None } else { rule.about().refusal }
     }
 
     /// Notes a rule that every profile tolerates; the same rule at the same place counts once.
     pub(crate) fn note(&mut self, rule: Rule, path: &str) {
-        let path: String = path.chars().take(MAX_PATH).collect();
-        let rewrite = Rewrite { rule, path };
-        if self.rewrites.len() < MAX_REWRITES && !self.rewrites.contains(&rewrite) {
+        self.tell(Rewrite::new(rule, path));
+    }
+
+    /// Notes what another reader needed.
+    pub(crate) fn tell(&mut self, rewrite: Rewrite) {
+        let is_told = self.rewrites.iter().any(|told| told.rule == rewrite.rule && told.path == rewrite.path);
+        if self.rewrites.len() < MAX_REWRITES && !is_told {
             self.rewrites.push(rewrite);
         }
     }

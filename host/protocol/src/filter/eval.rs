@@ -1,10 +1,11 @@
+use std::borrow::Cow;
 use std::slice;
 
 use serde_json::Value;
 
-use super::plan::{canonical_path, is_row_id, row_attribute};
+use super::plan::{MANAGER, canonical_path, is_row_id, linked, shown_attribute};
 use super::value::{Rule, is_present};
-use super::{Filter, Literal, Op, Subject};
+use super::{Asked, Filter, Literal, Op, Subject};
 use crate::path::AttrPath;
 use crate::schema::{Attribute, AttributeType, Resolved, ResourceTypeDef};
 use crate::text;
@@ -39,9 +40,12 @@ impl Filter {
             Self::Compare { path, op, literal } => {
                 let part = part(attribute, path, element);
                 let is_there = part.is_some_and(|(_, value)| value.is_some_and(is_present));
-                decide(*op, literal, is_there, |op| {
-                    part.is_some_and(|(part, value)| any_value(part, value.or(default_of(part)), op, literal))
-                })
+                decide(
+                    *op,
+                    literal,
+                    || is_there,
+                    |op| part.is_some_and(|(part, value)| any_value(part, value.or(default_of(part)), op, literal)),
+                )
             }
             Self::Present(path) => {
                 part(attribute, path, element).is_some_and(|(_, value)| value.is_some_and(is_present))
@@ -52,10 +56,10 @@ impl Filter {
 }
 
 /// What `op` means beyond one value: negation and `null`. `any` says whether one value is `op` to the literal.
-fn decide(op: Op, literal: &Literal, is_there: bool, any: impl FnOnce(Op) -> bool) -> bool {
+fn decide(op: Op, literal: &Literal, is_there: impl FnOnce() -> bool, any: impl FnOnce(Op) -> bool) -> bool {
     match (op, literal) {
-        (Op::Eq, Literal::Null) => !is_there,
-        (Op::Ne, Literal::Null) => is_there,
+        (Op::Eq, Literal::Null) => !is_there(),
+        (Op::Ne, Literal::Null) => is_there(),
         (Op::Ne, _) => !any(Op::Eq),
         (op, _) => any(op),
     }
@@ -63,27 +67,43 @@ fn decide(op: Op, literal: &Literal, is_there: bool, any: impl FnOnce(Op) -> boo
 
 fn compare(def: &ResourceTypeDef, subject: &dyn Subject, path: &AttrPath, op: Op, literal: &Literal) -> bool {
     let resolved = def.resolve(path);
-    if let Some(rows) = resolved.and_then(row_attribute) {
-        return row(subject, rows, path.sub.as_deref(), op, literal);
+    if let Some((name, _, leaf)) = resolved.and_then(shown_attribute) {
+        return compare_shown(subject, name, leaf, op, literal);
     }
     let is_key = || {
         op == Op::Eq
             && literal.as_text().is_some_and(|text| subject.holds_key(&canonical_path(def, path), &text::fold(&text)))
     };
-    decide(op, literal, present(def, subject, path), |op| {
-        resolved.is_some_and(|resolved| any_in_resource(def, subject, resolved, op, literal)) || is_key()
-    })
+    decide(
+        op,
+        literal,
+        || present(def, subject, path),
+        |op| resolved.is_some_and(|resolved| any_in_resource(def, subject, resolved, op, literal)) || is_key(),
+    )
 }
 
-/// Membership rows can be asked for an id and for nothing else: `null` asks whether there is any.
-fn row(subject: &dyn Subject, attribute: &str, sub: Option<&str>, op: Op, literal: &Literal) -> bool {
-    if op != Op::Eq || !is_row_id(sub) {
-        return false;
+/// A part of what is not in the document. A row is asked for by its id; for everything else one after the other is shown.
+fn compare_shown(subject: &dyn Subject, name: &str, leaf: &Attribute, op: Op, literal: &Literal) -> bool {
+    decide(
+        op,
+        literal,
+        || present_shown(subject, name, leaf),
+        |op| match literal.as_text() {
+            Some(id) if op == Op::Eq && is_row_id(&leaf.name) => subject.has_row(name, &id),
+            _ => {
+                let asked = Asked { id: None, parts: vec![&leaf.name] };
+                subject.any_shown(name, &asked, &mut |shown| any_value(leaf, shown.get(&leaf.name), op, literal))
+            }
+        },
+    )
+}
+
+fn present_shown(subject: &dyn Subject, name: &str, leaf: &Attribute) -> bool {
+    if is_row_id(&leaf.name) {
+        return subject.has_any_row(name);
     }
-    match literal.as_text() {
-        Some(id) => subject.has_row(attribute, &id),
-        None => !subject.has_any_row(attribute),
-    }
+    let asked = Asked { id: None, parts: vec![&leaf.name] };
+    subject.any_shown(name, &asked, &mut |shown| shown.get(&leaf.name).is_some_and(is_present))
 }
 
 fn any_in_resource(
@@ -100,10 +120,6 @@ fn any_in_resource(
             .sub
             .is_some_and(|sub| any_value(sub, subject.common(&format!("meta.{}", sub.name)).as_ref(), op, literal)),
         (None, "schemas") => schemas(def, subject).any(|urn| Rule::URN.holds(&Value::from(urn), op, literal)),
-        (None, "active") if attribute.kind == AttributeType::Boolean => {
-            // Absent means active, and is answered as such (see `Document::is_active`).
-            any_value(attribute, Some(&Value::Bool(subject.document().is_active())), op, literal)
-        }
         (extension, _) => {
             let stored = stored(subject, extension.map(|schema| schema.id.as_str()), attribute);
             match resolved.sub {
@@ -118,8 +134,8 @@ fn any_in_resource(
 
 fn present(def: &ResourceTypeDef, subject: &dyn Subject, path: &AttrPath) -> bool {
     let Some(resolved) = def.resolve(path) else { return false };
-    if let Some(rows) = row_attribute(resolved) {
-        return is_row_id(path.sub.as_deref()) && subject.has_any_row(rows);
+    if let Some((name, _, leaf)) = shown_attribute(resolved) {
+        return present_shown(subject, name, leaf);
     }
     let extension = resolved.extension.map(|schema| schema.id.as_str());
     let Some(attribute) = resolved.attribute else {
@@ -127,7 +143,6 @@ fn present(def: &ResourceTypeDef, subject: &dyn Subject, path: &AttrPath) -> boo
     };
     match (extension, attribute.name.as_str(), resolved.sub) {
         (None, "id" | "schemas", _) | (None, "meta", None) => true,
-        (None, "active", None) if attribute.kind == AttributeType::Boolean => true,
         (None, "meta", Some(sub)) => subject.common(&format!("meta.{}", sub.name)).is_some(),
         (_, _, None) => stored(subject, extension, attribute).is_some_and(is_present),
         (_, _, Some(sub)) => elements(stored(subject, extension, attribute))
@@ -138,24 +153,58 @@ fn present(def: &ResourceTypeDef, subject: &dyn Subject, path: &AttrPath) -> boo
 
 fn element(def: &ResourceTypeDef, subject: &dyn Subject, path: &AttrPath, filter: &Filter) -> bool {
     let Some(resolved) = def.resolve(path) else { return false };
-    if let Some(rows) = row_attribute(resolved) {
-        return path.sub.is_none() && any_row(subject, rows, filter);
-    }
     let (Some(attribute), None) = (resolved.attribute, resolved.sub) else { return false };
+    if let Some(name) = linked(resolved) {
+        return any_shown(subject, name, attribute, filter);
+    }
     let extension = resolved.extension.map(|schema| schema.id.as_str());
     elements(stored(subject, extension, attribute)).iter().any(|element| filter.matches_element(attribute, element))
 }
 
-/// `members[value eq "a" or value eq "b"]`: only what membership rows can answer; [`Filter::check`] refuses the rest.
-fn any_row(subject: &dyn Subject, rows: &str, filter: &Filter) -> bool {
+/// `members[value eq "a" or display sw "b"]`: by id where that is all that is asked for.
+fn any_shown(subject: &dyn Subject, name: &str, attribute: &Attribute, filter: &Filter) -> bool {
+    let is_id = |path: &AttrPath| name != MANAGER && is_plain(path) && is_row_id(&path.name);
     match filter {
-        Filter::Or(filters) => filters.iter().any(|filter| any_row(subject, rows, filter)),
-        Filter::Compare { path, op: Op::Eq, literal } if is_row_id(Some(&path.name)) => {
-            literal.as_text().is_some_and(|id| subject.has_row(rows, &id))
+        Filter::Or(filters) => filters.iter().any(|filter| any_shown(subject, name, attribute, filter)),
+        Filter::Compare { path, op: Op::Eq, literal } if is_id(path) => match literal.as_text() {
+            Some(id) => subject.has_row(name, &id),
+            // Every row has an id.
+            None => false,
+        },
+        Filter::Present(path) if is_id(path) => subject.has_any_row(name),
+        Filter::And(_) | Filter::Not(_) | Filter::Compare { .. } | Filter::Present(_) | Filter::Element { .. } => {
+            let mut parts = Vec::new();
+            filter.parts(&mut parts);
+            let id = if name == MANAGER { None } else { filter.row_id() };
+            let asked = Asked { id: id.as_deref(), parts };
+            subject.any_shown(name, &asked, &mut |shown| filter.matches_element(attribute, shown))
         }
-        Filter::Present(path) if is_row_id(Some(&path.name)) => subject.has_any_row(rows),
-        Filter::And(_) | Filter::Not(_) | Filter::Compare { .. } | Filter::Present(_) | Filter::Element { .. } => false,
     }
+}
+
+impl Filter {
+    /// Which sub-attributes a filter between brackets looks at.
+    fn parts<'a>(&'a self, parts: &mut Vec<&'a str>) {
+        match self {
+            Self::And(filters) | Self::Or(filters) => filters.iter().for_each(|filter| filter.parts(parts)),
+            Self::Not(filter) => filter.parts(parts),
+            Self::Compare { path, .. } | Self::Present(path) => parts.push(&path.name),
+            Self::Element { .. } => {}
+        }
+    }
+
+    /// The only row that can satisfy a filter between brackets, if it says which.
+    fn row_id(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::And(filters) => filters.iter().find_map(Self::row_id),
+            Self::Compare { path, op: Op::Eq, literal } if is_plain(path) && is_row_id(&path.name) => literal.as_text(),
+            Self::Or(_) | Self::Not(_) | Self::Compare { .. } | Self::Present(_) | Self::Element { .. } => None,
+        }
+    }
+}
+
+const fn is_plain(path: &AttrPath) -> bool {
+    path.urn.is_none() && path.sub.is_none()
 }
 
 /// The schemas of the resource, as its `schemas` tells them.

@@ -12,7 +12,7 @@ mod print;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod value;
 
 use serde_json::Value;
@@ -21,6 +21,7 @@ use crate::error::{Invalid, ScimType};
 use crate::path::AttrPath;
 
 pub use plan::canonical_path;
+pub(crate) use plan::shown_attribute;
 
 /// How long a filter may be.
 pub const MAX_FILTER_BYTES: usize = 8192;
@@ -126,6 +127,7 @@ pub trait Subject {
     fn document(&self) -> &crate::Document;
 
     /// An attribute that the server makes: `id`, `meta.resourceType`, `meta.created`, `meta.lastModified`, `meta.version`, `meta.location`.
+    /// Several values where it is told in several ways, the usual one first.
     fn common(&self, path: &str) -> Option<Value>;
 
     /// Whether the plugin gave the record the key `attribute` = `folded` (see [`crate::text::fold`]). `attribute` is the canonical
@@ -137,6 +139,25 @@ pub trait Subject {
 
     /// Whether there is any membership row.
     fn has_any_row(&self, attribute: &str) -> bool;
+
+    /// Whether `holds` for one of the elements of `members` or `groups`, or for `manager`, as an answer shows them.
+    fn any_shown(&self, attribute: &str, asked: &Asked<'_>, holds: &mut dyn FnMut(&Value) -> bool) -> bool;
+}
+
+/// What is asked of elements that must be made before they can be looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The only element that matters, by its `value`; `None`: all of them do.
+    pub id: Option<&'a str>,
+    /// The sub-attributes that are looked at, in any case; others need not be there.
+    pub parts: Vec<&'a str>,
+}
+
+impl Asked<'_> {
+    /// Whether this sub-attribute is looked at.
+    pub fn wants(&self, part: &str) -> bool {
+        self.parts.iter().any(|asked| asked.eq_ignore_ascii_case(part))
+    }
 }
 
 /// A filter that stops making sense at this byte, which the sentence counts as a character.

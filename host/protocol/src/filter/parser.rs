@@ -2,19 +2,25 @@ use serde_json::Number;
 
 use super::lexer::{Lexer, Token};
 use super::{Filter, Literal, MAX_FILTER_BYTES, MAX_FILTER_DEPTH, MAX_FILTER_TERMS, Op, invalid};
+use crate::dialect::{Profile, Rewrite, Rule, Tolerance};
 use crate::error::{Invalid, ScimType};
 use crate::path::{AttrPath, is_name};
 
 impl Filter {
-    /// Reads a filter; `is_schema` tells whether a URN, in any case, is a schema of the resource type.
+    /// Reads a filter, and answers what that needed; `is_schema` tells whether a URN, in any case, is a schema of the resource type.
     ///
-    /// Beyond the grammar of RFC 7644 §3.4.2.2 it reads what identity providers send: bare words as text, a comparison
-    /// after a value path (`emails[type eq "work"].value eq "x"`), `not` without parentheses, and keywords in any case.
-    pub fn parse(text: &str, is_schema: &dyn Fn(&str) -> bool) -> Result<Self, Invalid> {
-        let mut parser = Parser::new(text, 0, is_schema)?;
+    /// Beyond the grammar of RFC 7644 §3.4.2.2 it reads what identity providers send, as far as `profile` tolerates it: bare
+    /// words as text, a comparison after a value path (`emails[type eq "work"].value eq "x"`), `not` without parentheses.
+    pub fn parse(
+        text: &str,
+        is_schema: &dyn Fn(&str) -> bool,
+        profile: &Profile,
+    ) -> Result<(Self, Vec<Rewrite>), Invalid> {
+        let mut tolerance = Tolerance::new(profile);
+        let mut parser = Parser::new(text, 0, is_schema, &mut tolerance)?;
         let filter = parser.any_of()?;
         match parser.token {
-            Token::End => Ok(filter),
+            Token::End => Ok((filter, tolerance.rewrites)),
             _ => Err(parser.expected("'and', 'or' or the end of the filter")),
         }
     }
@@ -24,8 +30,9 @@ impl Filter {
         text: &str,
         bracket: usize,
         is_schema: &dyn Fn(&str) -> bool,
+        tolerance: &mut Tolerance<'_>,
     ) -> Result<(Self, usize), Invalid> {
-        let mut parser = Parser::new(text, bracket + 1, is_schema)?;
+        let mut parser = Parser::new(text, bracket + 1, is_schema, tolerance)?;
         parser.inside_element = true;
         let filter = parser.any_of()?;
         match parser.token {
@@ -36,32 +43,39 @@ impl Filter {
 }
 
 /// Recursive descent, one token ahead. What recurses passes [`Parser::deeper`] first.
-struct Parser<'a> {
+struct Parser<'a, 't> {
     text: &'a str,
     lexer: Lexer<'a>,
     token: Token<'a>,
     /// The byte at which `token` starts.
     at: usize,
     is_schema: &'a dyn Fn(&str) -> bool,
+    tolerance: &'a mut Tolerance<'t>,
     depth: usize,
     terms: usize,
     inside_element: bool,
 }
 
-impl<'a> Parser<'a> {
-    fn new(text: &'a str, start: usize, is_schema: &'a dyn Fn(&str) -> bool) -> Result<Self, Invalid> {
+impl<'a, 't> Parser<'a, 't> {
+    fn new(
+        text: &'a str,
+        start: usize,
+        is_schema: &'a dyn Fn(&str) -> bool,
+        tolerance: &'a mut Tolerance<'t>,
+    ) -> Result<Self, Invalid> {
         if text.len() - start > MAX_FILTER_BYTES {
             return Err(too_large(&format!("is longer than {MAX_FILTER_BYTES} bytes")));
         }
         let mut lexer = Lexer::new(text, start);
         let (token, at) = lexer.next()?;
-        Ok(Self { text, lexer, token, at, is_schema, depth: 0, terms: 0, inside_element: false })
+        Ok(Self { text, lexer, token, at, is_schema, tolerance, depth: 0, terms: 0, inside_element: false })
     }
 
     /// `or` binds loosest.
     fn any_of(&mut self) -> Result<Filter, Invalid> {
         let mut filters = vec![self.all_of()?];
         while self.take("or")? {
+            self.forgive(Rule::BeyondEqAnd, "or")?;
             filters.push(self.all_of()?);
         }
         Ok(single(filters).unwrap_or_else(Filter::Or))
@@ -77,8 +91,14 @@ impl<'a> Parser<'a> {
 
     fn operand(&mut self) -> Result<Filter, Invalid> {
         if self.take("not")? {
+            self.forgive(Rule::BeyondEqAnd, "not")?;
             // The parentheses that the grammar wants after `not` are no level of their own.
-            let negated = if self.token == Token::OpenGroup { self.group()? } else { self.deeper(Self::operand)? };
+            let negated = if self.token == Token::OpenGroup {
+                self.group()?
+            } else {
+                self.forgive(Rule::NotWithoutParentheses, "not")?;
+                self.deeper(Self::operand)?
+            };
             return Ok(Filter::Not(Box::new(negated)));
         }
         match self.token {
@@ -101,6 +121,9 @@ impl<'a> Parser<'a> {
     fn attribute(&mut self, word: &'a str) -> Result<Filter, Invalid> {
         let path = AttrPath::read(word, self.is_schema)
             .map_err(|rule| invalid(self.text, self.at, &format!("found an attribute path that {rule}")))?;
+        if path.urn.as_ref().is_some_and(|urn| word.as_bytes().get(urn.len()) == Some(&b'.')) {
+            self.forgive(Rule::LegacyDot, &path.to_string())?;
+        }
         self.advance()?;
         if self.token == Token::OpenElement { self.element(path) } else { self.comparison(path) }
     }
@@ -125,6 +148,7 @@ impl<'a> Parser<'a> {
             if !is_name(sub) {
                 return Err(self.expected("the name of a sub-attribute after '.'"));
             }
+            self.forgive(Rule::ValuePathContinued, &format!("{path}.{sub}"))?;
             self.advance()?;
             let after = self.comparison(AttrPath { urn: None, name: sub.to_owned(), sub: None })?;
             filter = match filter {
@@ -144,15 +168,28 @@ impl<'a> Parser<'a> {
             return Err(too_large(&format!("has more than {MAX_FILTER_TERMS} comparisons")));
         }
         if self.take("pr")? {
+            self.forgive(Rule::BeyondEqAnd, "pr")?;
             return Ok(Filter::Present(path));
         }
         let Token::Word(word) = self.token else { return Err(self.expected(OPERATOR)) };
         let Some(op) = Op::from_word(word) else { return Err(self.expected(OPERATOR)) };
+        if word != op.as_str() {
+            self.tolerance.apply_to_word(Rule::KeywordCase, "filter", word)?;
+        }
+        if op != Op::Eq {
+            self.forgive(Rule::BeyondEqAnd, op.as_str())?;
+        }
         self.advance()?;
 
         let literal = match std::mem::replace(&mut self.token, Token::End) {
             Token::Text(text) => Literal::Text(text),
-            Token::Word(word) => bare(word),
+            Token::Word(word) => {
+                let (literal, as_written) = bare(word);
+                if !as_written {
+                    self.forgive(Rule::BareValue, &path.to_string())?;
+                }
+                literal
+            }
             other => {
                 self.token = other;
                 return Err(self.expected("a value"));
@@ -179,11 +216,27 @@ impl<'a> Parser<'a> {
     }
 
     fn take(&mut self, keyword: &str) -> Result<bool, Invalid> {
-        let is_next = matches!(self.token, Token::Word(word) if word.eq_ignore_ascii_case(keyword));
-        if is_next {
-            self.advance()?;
+        let Token::Word(word) = self.token else { return Ok(false) };
+        if !word.eq_ignore_ascii_case(keyword) {
+            return Ok(false);
         }
-        Ok(is_next)
+        if word != keyword {
+            self.tolerance.apply_to_word(Rule::KeywordCase, "filter", word)?;
+        }
+        self.advance()?;
+        Ok(true)
+    }
+
+    /// Notes that the filter needs a rule here, or says where it breaks it.
+    fn forgive(&mut self, rule: Rule, path: &str) -> Result<(), Invalid> {
+        if let Some((_, sentence)) = self.tolerance.refusal(rule) {
+            return Err(invalid(self.text, self.at, sentence));
+        }
+        // What the grammar has is no leniency to tell of: only few profiles do not serve it.
+        if rule != Rule::BeyondEqAnd {
+            self.tolerance.note(rule, path);
+        }
+        Ok(())
     }
 
     fn expected(&self, what: &str) -> Invalid {
@@ -209,21 +262,24 @@ fn single(mut filters: Vec<Filter>) -> Result<Filter, Vec<Filter>> {
     }
 }
 
-/// A value without quotes: a keyword, a number, or text.
+/// A value without quotes: a keyword, a number, or text; and whether JSON writes it so.
 ///
 /// A number is one only if it prints as it was written. `007`, `1e5` or an id of thirty digits stay text, which loses
 /// nothing: the evaluator reads text as a number where the attribute is one.
-fn bare(word: &str) -> Literal {
-    if word.eq_ignore_ascii_case("true") {
-        Literal::Boolean(true)
-    } else if word.eq_ignore_ascii_case("false") {
-        Literal::Boolean(false)
-    } else if word.eq_ignore_ascii_case("null") {
-        Literal::Null
+fn bare(word: &str) -> (Literal, bool) {
+    let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
+    let as_written = |keyword: &str| word == keyword;
+    if is("true") {
+        (Literal::Boolean(true), as_written("true"))
+    } else if is("false") {
+        (Literal::Boolean(false), as_written("false"))
+    } else if is("null") {
+        (Literal::Null, as_written("null"))
     } else {
         match serde_json::from_str::<Number>(word) {
-            Ok(number) if number.to_string() == word => Literal::Number(number),
-            Ok(_) | Err(_) => Literal::Text(word.to_owned()),
+            Ok(number) if number.to_string() == word => (Literal::Number(number), true),
+            Ok(_) => (Literal::Text(word.to_owned()), true),
+            Err(_) => (Literal::Text(word.to_owned()), false),
         }
     }
 }
@@ -234,7 +290,7 @@ mod tests {
     use crate::USER;
 
     fn parse(text: &str) -> Result<Filter, Invalid> {
-        Filter::parse(text, &|urn| urn.eq_ignore_ascii_case(USER))
+        Filter::parse(text, &|urn| urn.eq_ignore_ascii_case(USER), &Profile::default()).map(|(filter, _)| filter)
     }
 
     fn canonical(text: &str) -> String {
@@ -391,6 +447,22 @@ mod tests {
         assert!(parse(&nested("(", ")", MAX_FILTER_DEPTH).replace("a pr", "a[b pr]")).is_err());
         refused(&"a[".repeat(4000));
         refused(&"a pr and (".repeat(800));
+    }
+
+    #[test]
+    fn what_is_hostile_is_refused_before_it_costs_anything() {
+        let began = std::time::Instant::now();
+        for piece in
+            ["(", "not(", "not ", "a pr and ", "a pr or ", "a[", "a[b pr].c pr and ", "\"\\", "a:", "a.", "eq ", "é"]
+        {
+            let endless = piece.repeat(100_000);
+            refused(&endless);
+            for fits in [MAX_FILTER_BYTES / piece.len(), MAX_FILTER_BYTES / piece.len() - 1] {
+                refused(&piece.repeat(fits));
+            }
+        }
+        // Thirty-six filters as long as they may be; a whole second only because other tests run beside this one.
+        assert!(began.elapsed() < std::time::Duration::from_secs(1), "{:?}", began.elapsed());
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use super::{Filter, Literal, Op};
+use crate::ENTERPRISE_USER;
 use crate::path::AttrPath;
 use crate::schema::{Attribute, AttributeType, Resolved, ResourceTypeDef};
 
@@ -61,28 +62,41 @@ pub(super) fn value_of(attribute: &Attribute) -> Option<&Attribute> {
     if attribute.kind == AttributeType::Complex { attribute.sub("value") } else { None }
 }
 
-/// `members` or `groups`: memberships are rows of the store, not part of a document.
-pub(super) fn row_attribute(resolved: Resolved<'_>) -> Option<&'static str> {
+/// [`linked`], for the manager in the enterprise extension.
+pub(super) const MANAGER: &str = "manager";
+
+/// `members` and `groups`, which are rows of the store, and `manager`, of which an answer shows more than the document has.
+pub(super) fn linked(resolved: Resolved<'_>) -> Option<&'static str> {
     match (resolved.extension, resolved.attribute?.name.as_str()) {
         (None, "members") => Some("members"),
         (None, "groups") => Some("groups"),
+        (Some(schema), "manager") if schema.id == ENTERPRISE_USER => Some(MANAGER),
         (Some(_) | None, _) => None,
     }
 }
 
-/// Whether this sub-attribute of `members` or `groups` is the id, the one thing that rows can be asked for.
-pub(super) fn is_row_id(sub: Option<&str>) -> bool {
-    sub.is_none_or(|sub| sub.eq_ignore_ascii_case("value"))
+/// An attribute by the name of [`linked`], and the part of it that is compared, where [`super::Subject::any_shown`] knows that and
+/// the document does not.
+pub(crate) fn shown_attribute(resolved: Resolved<'_>) -> Option<(&'static str, &Attribute, &Attribute)> {
+    let (name, attribute) = (linked(resolved)?, resolved.attribute?);
+    let leaf = resolved.sub.or_else(|| value_of(attribute))?;
+    (name != MANAGER || !is_row_id(&leaf.name)).then_some((name, attribute, leaf))
+}
+
+/// Whether this part of `members` or `groups` is the id, which rows can be asked for without looking at others.
+pub(super) fn is_row_id(sub: &str) -> bool {
+    sub.eq_ignore_ascii_case("value")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Profile;
     use crate::schema::Registry;
     use crate::{ENTERPRISE_USER, USER};
 
     fn equalities(text: &str) -> Vec<String> {
-        let filter = Filter::parse(text, &|_| false).unwrap();
+        let filter = Filter::parse(text, &|_| false, &Profile::default()).unwrap().0;
         filter.equalities().into_iter().map(|(path, literal)| format!("{path} {literal}")).collect()
     }
 

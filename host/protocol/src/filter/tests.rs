@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Filter, Subject};
+use super::{Asked, Filter, Subject};
+use crate::dialect::{Profile, Rewrite};
 use crate::schema::{Attribute, AttributeType, Registry, ResourceTypeDef};
-use crate::{Document, ENTERPRISE_USER, ScimType, USER};
+use crate::{Document, ENTERPRISE_USER, Invalid, ScimType, USER};
 
 /// A resource with its keys and membership rows, all in memory.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fake {
-    pub(super) document: Document,
-    pub(super) keys: Vec<(String, String)>,
-    pub(super) rows: Vec<(String, String)>,
+pub(crate) struct Fake {
+    pub(crate) document: Document,
+    pub(crate) keys: Vec<(String, String)>,
+    pub(crate) rows: Vec<(String, String)>,
 }
 
 impl Subject for Fake {
@@ -43,10 +44,22 @@ impl Subject for Fake {
     fn has_any_row(&self, attribute: &str) -> bool {
         self.rows.iter().any(|(name, _)| name == attribute)
     }
+
+    fn any_shown(&self, attribute: &str, asked: &Asked<'_>, holds: &mut dyn FnMut(&Value) -> bool) -> bool {
+        let rows = self.rows.iter().filter(|(name, id)| name == attribute && asked.id.is_none_or(|asked| asked == id));
+        let shown = |id: &String| {
+            let mut shown = json!({ "value": id });
+            for part in ["display", "displayName", "$ref", "type"].into_iter().filter(|part| asked.wants(part)) {
+                shown[part] = json!(format!("{part} of {id}"));
+            }
+            shown
+        };
+        rows.map(|(_, id)| shown(id)).any(|row| holds(&row))
+    }
 }
 
 impl Fake {
-    pub(super) fn of(document: Value) -> Self {
+    pub(crate) fn of(document: Value) -> Self {
         Self { document: serde_json::from_value(document).unwrap(), ..Self::default() }
     }
 
@@ -88,7 +101,14 @@ fn group() -> Fake {
 }
 
 fn parse(def: &ResourceTypeDef, text: &str) -> Filter {
-    Filter::parse(text, &|urn| def.is_schema(urn)).unwrap_or_else(|invalid| panic!("{text}: {invalid}"))
+    match Filter::parse(text, &|urn| def.is_schema(urn), &Profile::default()) {
+        Ok((filter, _)) => filter,
+        Err(invalid) => panic!("{text}: {invalid}"),
+    }
+}
+
+fn check(def: &Arc<ResourceTypeDef>, filter: &Filter) -> Result<Vec<Rewrite>, Invalid> {
+    filter.check(std::slice::from_ref(def), &Profile::default())
 }
 
 #[track_caller]
@@ -96,7 +116,7 @@ fn selects(type_name: &str, subject: &Fake, texts: &[&str]) {
     let def = def(type_name);
     for text in texts {
         let filter = parse(&def, text);
-        filter.check(&def).unwrap();
+        check(&def, &filter).unwrap();
         assert!(filter.matches(&def, subject), "{text}");
     }
 }
@@ -106,7 +126,7 @@ fn passes_over(type_name: &str, subject: &Fake, texts: &[&str]) {
     let def = def(type_name);
     for text in texts {
         let filter = parse(&def, text);
-        filter.check(&def).unwrap();
+        check(&def, &filter).unwrap();
         assert!(!filter.matches(&def, subject), "{text}");
     }
 }
@@ -114,7 +134,7 @@ fn passes_over(type_name: &str, subject: &Fake, texts: &[&str]) {
 #[track_caller]
 fn refused(type_name: &str, text: &str) -> String {
     let def = def(type_name);
-    let invalid = parse(&def, text).check(&def).expect_err(text);
+    let invalid = check(&def, &parse(&def, text)).expect_err(text);
     assert_eq!(invalid.scim_type, ScimType::InvalidFilter);
     invalid.detail
 }
@@ -170,9 +190,9 @@ fn booleans_are_booleans_in_every_spelling() {
 }
 
 #[test]
-fn a_user_without_active_is_active_and_an_element_without_primary_is_not_primary() {
-    selects("User", &Fake::default(), &["active eq true", "active pr"]);
-    passes_over("User", &Fake::default(), &["active eq false", "active ne true"]);
+fn a_user_without_active_has_no_value_there_and_an_element_without_primary_is_not_primary() {
+    selects("User", &Fake::default(), &["active ne true", "active ne false", "not (active pr)"]);
+    passes_over("User", &Fake::default(), &["active eq true", "active eq false", "active pr"]);
     selects("User", &ada(), &[r#"emails[type eq "home" and primary eq false]"#, "emails.primary eq false"]);
     passes_over("User", &ada(), &[r#"emails[type eq "home" and primary pr]"#]);
 }
@@ -280,7 +300,7 @@ fn a_resource_is_also_found_by_the_keys_of_its_plugin() {
 }
 
 #[test]
-fn members_are_found_by_id_and_by_nothing_else() {
+fn members_are_found_by_id_and_by_whatever_is_shown_of_them() {
     selects(
         "Group",
         &group(),
@@ -294,32 +314,45 @@ fn members_are_found_by_id_and_by_nothing_else() {
             "members[value pr]",
             r#"not (members eq "x")"#,
             "not (members eq null)",
+            "members ne null",
+            r#"members ne "x""#,
+            r#"members co "1a""#,
+            r#"members.display eq "Display of 7B2E""#,
+            "members.display pr",
+            r#"members.$ref ew "51aa""#,
+            r#"members.type sw "type of""#,
+            r#"members[value eq "7b2e" and display ew "7b2e"]"#,
+            r#"members[value ne "7b2e" and type pr]"#,
+            r#"members[not (value eq "7b2e")]"#,
+            r#"members[type eq "x" or display co "51aa"]"#,
         ],
     );
-    passes_over("Group", &group(), &["members eq x", "members eq 7B2E", "members[value eq x]", "members eq null"]);
-    selects("Group", &Fake::default(), &["members eq null"]);
-    passes_over("Group", &Fake::default(), &["members pr", "members[value pr]"]);
+    passes_over(
+        "Group",
+        &group(),
+        &[
+            "members eq x",
+            "members eq 7B2E",
+            "members[value eq x]",
+            "members eq null",
+            r#"members ne "51aa""#,
+            r#"members.display eq "nobody""#,
+            "members.display eq null",
+            r#"members[value eq "7b2e" and display ew "51aa"]"#,
+            "members[not (value pr)]",
+            "members[value eq null]",
+        ],
+    );
+    selects("Group", &Fake::default(), &["members eq null", "members.display eq null", r#"members.display ne "x""#]);
+    passes_over("Group", &Fake::default(), &["members pr", "members[value pr]", "members[type pr]", "members ne null"]);
+    selects("User", &ada(), &[r#"groups.display eq "display of 4d1c""#, r#"groups[type pr and $ref co "4d"]"#]);
+}
 
-    for text in [
-        "members ne x",
-        "members co x",
-        "members.display eq x",
-        "members.type pr",
-        "members[type eq User]",
-        "members[value sw x]",
-        "members[value eq x and type eq User]",
-        "members[not (value eq x)]",
-        "members[members.value eq x]",
-    ] {
-        assert_eq!(
-            refused("Group", text),
-            r#"members can only be filtered by id: members[value eq "..."], members.value eq "..." or members pr"#,
-            "{text}"
-        );
-        let def = def("Group");
-        assert!(!parse(&def, text).matches(&def, &group()), "{text}");
-    }
-    assert!(refused("User", "title pr or not (Groups.display eq x)").starts_with("Groups can only"));
+#[test]
+fn a_manager_is_found_by_what_is_shown_of_them() {
+    let managed = ada().row("manager", "51aa");
+    selects("User", &managed, &[r#"manager.displayName co "51AA""#, "manager.$ref pr", "manager[displayName pr]"]);
+    passes_over("User", &ada(), &["manager.displayName pr", "manager.$ref pr", "manager[displayName pr]"]);
 }
 
 #[test]

@@ -6,38 +6,49 @@ use serde_json::Value;
 
 use super::{
     MemberEdit,
+    element::terms,
     place::Place,
     write::{Mode, Writer, immutable, is_no_value},
 };
 use crate::{
     MemberRef,
     dialect::Rule,
-    error::Invalid,
+    error::{Invalid, ScimType},
     filter::{Filter, Op},
-    schema::{Attribute, Mutability},
-    text,
+    schema::Attribute,
+    text, uri,
 };
+
+/// The most comparisons that the filters on `members` of one PATCH may hold. Each is made with every member, and a group can have
+/// very many; ids are looked up instead, and not counted.
+pub const MAX_MEMBER_COMPARISONS: usize = 16;
 
 impl<'a> Writer<'a> {
     /// `add` adds rows, `replace` sets them all; `[]` and `null` then empty the group (Q17).
     pub(super) fn write_members(&mut self, mode: Mode, place: &Place<'a>, value: Value) -> Result<(), Invalid> {
-        if place.sub.is_some_and(|sub| sub.mutability == Mutability::ReadOnly) {
-            self.tolerance.note(Rule::ReadOnlyIgnored, &place.path());
-            return Ok(());
+        if place.is_read_only() {
+            return self.read_only(place);
         }
         if place.filter.is_some() && place.sub.is_some() {
             return Err(immutable(&place.path()));
         }
         let members = self.member_refs(place.attribute, value)?;
         match (mode, &place.filter) {
-            (Mode::Replace, None) => self.members.push(MemberEdit::Set(members)),
+            (Mode::Replace, None) => self.settle_members(MemberEdit::Set(members)),
             (Mode::Replace, Some(filter)) => {
-                self.members.push(without(filter));
+                let edit = self.without(filter)?;
+                self.members.push(edit);
                 self.add_members(members);
             }
             (Mode::Add, _) => self.add_members(members),
         }
         Ok(())
+    }
+
+    /// What was to happen to the members before does not matter any more.
+    fn settle_members(&mut self, edit: MemberEdit) {
+        self.members.clear();
+        self.members.push(edit);
     }
 
     fn add_members(&mut self, members: Vec<MemberRef>) {
@@ -48,15 +59,17 @@ impl<'a> Writer<'a> {
 
     /// By filter, or by value (Q5): only those. Without either, everybody.
     pub(super) fn remove_members(&mut self, place: &Place<'a>, value: Option<Value>) -> Result<(), Invalid> {
-        if place.sub.is_some_and(|sub| sub.mutability == Mutability::ReadOnly) {
-            self.tolerance.note(Rule::ReadOnlyIgnored, &place.path());
-            return Ok(());
+        if place.is_read_only() {
+            return self.read_only(place);
         }
         match (&place.filter, value) {
-            (Some(filter), _) => self.members.push(without(filter)),
-            (None, None | Some(Value::Null)) => self.members.push(MemberEdit::Clear),
+            (Some(filter), _) => {
+                let edit = self.without(filter)?;
+                self.members.push(edit);
+            }
+            (None, None | Some(Value::Null)) => self.settle_members(MemberEdit::Clear),
             (None, Some(value)) => {
-                self.tolerance.note(Rule::RemoveByValue, "members");
+                self.tolerance.apply(Rule::RemoveByValue, "members")?;
                 let members = self.member_refs(place.attribute, value)?;
                 if !members.is_empty() {
                     self.members.push(MemberEdit::Remove(members.into_iter().map(|member| member.value).collect()));
@@ -92,15 +105,24 @@ impl<'a> Writer<'a> {
     fn member_id(&mut self, attribute: &Attribute, member: Value) -> Result<String, Invalid> {
         let id = match member {
             Value::Object(parts) => {
-                let mut id = Value::Null;
+                let (mut id, mut reference) = (Value::Null, None);
                 for (key, value) in parts {
                     match self.tolerance.sub_of("members", attribute, &key)? {
                         Some(sub) if sub.name == "value" => id = value,
+                        Some(sub) if sub.name == "$ref" && value.is_string() => reference = Some((sub, value)),
                         Some(sub) => self.tolerance.note(Rule::ReadOnlyIgnored, &format!("members.{}", sub.name)),
                         None => {}
                     }
                 }
-                id
+                match reference {
+                    None => id,
+                    // "$ref: The URI corresponding to a SCIM resource that is a member of this Group" (RFC 7643 §4.2): it ends with the id.
+                    Some((sub, reference)) if id.is_null() => referred(sub, &reference)?,
+                    Some(_) => {
+                        self.tolerance.note(Rule::ReadOnlyIgnored, "members.$ref");
+                        id
+                    }
+                }
             }
             bare => {
                 self.tolerance.apply(Rule::MemberAsText, "members")?;
@@ -122,14 +144,30 @@ impl<'a> Writer<'a> {
         text::check("members.value", &id)?;
         Ok(id)
     }
+
+    /// The removal of whom a filter selects: by id where it names ids.
+    fn without(&mut self, filter: &Filter) -> Result<MemberEdit, Invalid> {
+        if let Some(ids) = ids(filter) {
+            return Ok(MemberEdit::Remove(ids));
+        }
+        self.member_comparisons += terms(filter);
+        if self.member_comparisons > MAX_MEMBER_COMPARISONS {
+            let detail =
+                format!("members takes at most {MAX_MEMBER_COMPARISONS} comparisons in a request, besides ids");
+            return Err(Invalid::new(ScimType::TooMany, detail));
+        }
+        Ok(MemberEdit::RemoveWhere(filter.clone()))
+    }
 }
 
-/// The removal of whom a filter selects: by id where it names ids.
-fn without(filter: &Filter) -> MemberEdit {
-    match ids(filter) {
-        Some(ids) => MemberEdit::Remove(ids),
-        None => MemberEdit::RemoveWhere(filter.clone()),
+/// The id in the URI of a member.
+fn referred(sub: &Attribute, reference: &Value) -> Result<Value, Invalid> {
+    let text = reference.as_str().unwrap_or_default();
+    if !uri::leads_to(text, sub) {
+        return Err(Invalid::value("members.$ref must be the URI of a user or a group"));
     }
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    Ok(path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().into())
 }
 
 /// `value eq "a" or value eq "b"`; `None` for any other filter.

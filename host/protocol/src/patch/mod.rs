@@ -4,15 +4,21 @@
 //! also how a POST or PUT body becomes one. Memberships are rows, so changes to `members` come back as [`MemberEdit`]s.
 
 mod element;
+mod list;
 mod members;
 mod place;
 mod request;
+mod slot;
 #[cfg(test)]
 mod tests;
+mod whole;
 pub(crate) mod write;
 
+pub use element::MAX_COMPARISONS;
+pub use members::MAX_MEMBER_COMPARISONS;
 pub use request::{MAX_OPERATIONS, OpKind, Operation, PatchRequest, parse};
 use serde_json::Value;
+pub use whole::MAX_RESOURCE_TEXT_BYTES;
 
 use crate::{
     Document, MemberRef,
@@ -22,7 +28,7 @@ use crate::{
     schema::ResourceTypeDef,
 };
 use place::Located;
-use write::{Mode, Writer};
+use write::{Mode, Writer, is_no_value};
 
 /// What a PATCH makes of a resource.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +39,6 @@ pub struct Patched {
     pub members: Vec<MemberEdit>,
     /// The leniencies that were needed.
     pub rewrites: Vec<Rewrite>,
-    /// Whether a password was sent (and dropped).
-    pub password: bool,
 }
 
 /// One change to the members of a group.
@@ -44,7 +48,7 @@ pub enum MemberEdit {
     Add(Vec<MemberRef>),
     /// These ids are no longer members; ids that are none change nothing.
     Remove(Vec<String>),
-    /// Members for which the filter holds are no longer members; its paths are sub-attributes of `members`.
+    /// Members for which the filter holds, as an answer shows them, are no longer members.
     RemoveWhere(Filter),
     /// Nobody is a member.
     Clear,
@@ -52,7 +56,8 @@ pub enum MemberEdit {
     Set(Vec<MemberRef>),
 }
 
-/// Applies every operation to a copy of `current`, or none of them.
+/// Applies every operation to a copy of `current`, in their order, or none of them: "A PATCH request, regardless of the number
+/// of operations, SHALL be treated as atomic" (RFC 7644 §3.5.2). A refusal tells which operation it is about.
 ///
 /// The default profile ignores writes to read-only and unknown attributes (Q4, Q19) and makes the element that a value path does
 /// not find (Q7).
@@ -62,24 +67,24 @@ pub fn apply(
     current: &Document,
     request: &PatchRequest,
 ) -> Result<Patched, Invalid> {
-    let mut writer = Writer::new(def, profile, current.0.clone());
+    let mut writer = Writer::patching(def, profile, current);
     for rewrite in &request.rewrites {
-        writer.tolerance.note(rewrite.rule, &rewrite.path);
+        writer.needs(rewrite)?;
     }
-    for operation in &request.operations {
-        perform(&mut writer, operation)?;
+    for (index, operation) in request.operations.iter().enumerate() {
+        perform(&mut writer, operation).map_err(|invalid| in_operation(index, &invalid))?;
     }
     let recomputed = !writer.formatted_written && recompute_formatted(&mut writer, current);
     if recomputed {
         writer.tolerance.note(Rule::FormattedRecomputed, "name.formatted");
     }
-    writer.check_whole()?;
-    Ok(Patched {
-        document: writer.canonical(),
-        members: writer.members,
-        rewrites: writer.tolerance.rewrites,
-        password: writer.password,
-    })
+    writer.check_whole(Some(current))?;
+    Ok(Patched { document: writer.canonical(), members: writer.members, rewrites: writer.tolerance.rewrites })
+}
+
+/// The refusal of one operation.
+fn in_operation(index: usize, invalid: &Invalid) -> Invalid {
+    Invalid::new(invalid.scim_type, format!("Operations[{index}]: {}", invalid.detail))
 }
 
 fn perform(writer: &mut Writer<'_>, operation: &Operation) -> Result<(), Invalid> {
@@ -88,31 +93,43 @@ fn perform(writer: &mut Writer<'_>, operation: &Operation) -> Result<(), Invalid
         OpKind::Replace => Mode::Replace,
         OpKind::Remove => return remove(writer, operation),
     };
-    // Serialisers that leave out nulls send a `replace` without a value.
     let value = match (&operation.value, mode) {
         (Some(value), _) => value.clone(),
-        (None, Mode::Replace) => Value::Null,
+        (None, Mode::Replace) => {
+            writer.tolerance.apply(Rule::ReplaceWithoutValue, "value")?;
+            Value::Null
+        }
+        // §3.5.2.1: "The operation MUST contain a "value" member".
         (None, Mode::Add) => return Err(Invalid::value("value is required for an add operation")),
     };
-    let Some(path) = &operation.path else { return writer.merge(mode, value) };
+    let Some(path) = &operation.path else {
+        // §3.5.2.1, §3.5.2.3: without a path, "the target is assumed to be the resource itself".
+        writer.tolerance.apply(Rule::PathlessPatch, "path")?;
+        let value = writer.tolerance.only_one("value", value)?.unwrap_or(Value::Null);
+        return writer.merge(mode, value);
+    };
     match writer.locate_path(path)? {
         Some(Located::Core) => writer.merge(mode, value),
         Some(Located::Extension(extension)) => writer.write_extension(mode, extension, value),
+        // Entra empties an attribute with "" or null (2.11, `SCIM_Null_Update`).
+        Some(Located::Attribute(place)) if Writer::is_active(&place) && is_no_value(&value) => {
+            writer.remove(&place, None)
+        }
         Some(Located::Attribute(place)) => writer.write(mode, &place, value),
         None => Ok(()),
     }
 }
 
 fn remove(writer: &mut Writer<'_>, operation: &Operation) -> Result<(), Invalid> {
+    // §3.5.2.2: "If "path" is unspecified, the operation fails with HTTP status code 400 and a "scimType" error code of "noTarget"."
     let Some(path) = &operation.path else {
         return Err(Invalid::new(ScimType::NoTarget, "path is required for a remove operation"));
     };
     match writer.locate_path(path)? {
         Some(Located::Extension(extension)) => writer.remove_extension(extension),
-        Some(Located::Attribute(place)) => return writer.remove(&place, operation.value.clone()),
-        Some(Located::Core) | None => {}
+        Some(Located::Attribute(place)) => writer.remove(&place, operation.value.clone()),
+        Some(Located::Core) | None => Ok(()),
     }
-    Ok(())
 }
 
 /// A `name.formatted` that was "given family" before stays so when one of the two changes and nobody wrote the whole.

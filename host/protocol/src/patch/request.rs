@@ -1,7 +1,8 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    dialect::{Rewrite, Rule},
+    PATCH_OP,
+    dialect::{MAX_REWRITES, Rewrite, Rule},
     error::{Invalid, ScimType},
 };
 
@@ -39,7 +40,8 @@ pub struct Operation {
     pub value: Option<Value>,
 }
 
-/// Reads a PATCH body. `schemas` may be missing, extra members are ignored, names and `op` compare without case (Q2, Q19).
+/// Reads a PATCH body. Names and `op` compare without case (Q2); `schemas` may be missing and other members may be there (Q19), as
+/// far as the tenant's profile tolerates it, which [`super::apply`] looks at.
 pub fn parse(body: Value) -> Result<PatchRequest, Invalid> {
     let Value::Object(mut body) = body else { return Err(Invalid::syntax("a PATCH body must be an object")) };
     let Some(Value::Array(items)) = take(&mut body, "Operations") else {
@@ -51,35 +53,67 @@ pub fn parse(body: Value) -> Result<PatchRequest, Invalid> {
     if items.len() > MAX_OPERATIONS {
         return Err(Invalid::value(format!("Operations takes at most {MAX_OPERATIONS} operations")));
     }
-    let mut rewrites = Vec::new();
+    let mut needed = Needed(Vec::new());
+    if !names_patch_op(take(&mut body, "schemas").as_ref()) {
+        needed.note(Rewrite::new(Rule::MessageWithoutSchemas, "schemas"));
+    }
+    body.keys().for_each(|key| needed.note(Rewrite::new(Rule::ExtraMember, key)));
     let operations = items
         .into_iter()
         .enumerate()
-        .map(|(index, item)| operation(index, item, &mut rewrites))
+        .map(|(index, item)| operation(index, item, &mut needed))
         .collect::<Result<_, _>>()?;
-    Ok(PatchRequest { operations, rewrites })
+    Ok(PatchRequest { operations, rewrites: needed.0 })
 }
 
-fn operation(index: usize, item: Value, rewrites: &mut Vec<Rewrite>) -> Result<Operation, Invalid> {
+/// The leniencies that were needed so far.
+struct Needed(Vec<Rewrite>);
+
+impl Needed {
+    /// Notes one, once.
+    fn note(&mut self, rewrite: Rewrite) {
+        if self.0.len() < MAX_REWRITES && !self.0.contains(&rewrite) {
+            self.0.push(rewrite);
+        }
+    }
+}
+
+/// RFC 7644 §3.5.2: the body "MUST contain the "schemas" attribute with the URI value of" `PatchOp`.
+fn names_patch_op(schemas: Option<&Value>) -> bool {
+    let urns = schemas.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    urns.into_iter().any(|urn| urn.eq_ignore_ascii_case(PATCH_OP))
+}
+
+fn operation(index: usize, item: Value, needed: &mut Needed) -> Result<Operation, Invalid> {
     let Value::Object(mut item) = item else {
         return Err(Invalid::syntax(format!("Operations[{index}] must be an object")));
     };
     let Some((op, kind)) = take(&mut item, "op").and_then(op_kind) else {
         return Err(Invalid::syntax(format!("Operations[{index}].op must be add, remove or replace")));
     };
-    let folded = Rewrite { rule: Rule::OpCase, path: "Operations.op".into() };
-    if op.chars().any(char::is_uppercase) && !rewrites.contains(&folded) {
-        rewrites.push(folded);
+    if op.chars().any(char::is_uppercase) {
+        needed.note(Rewrite { word: Some(op), ..Rewrite::new(Rule::OpCase, "Operations.op") });
     }
     let path = match take(&mut item, "path") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(path)) if path.trim().is_empty() => None,
-        Some(Value::String(path)) => Some(path.trim().to_owned()),
+        None => None,
+        Some(Value::Null) => {
+            needed.note(Rewrite::new(Rule::PathBlank, "Operations.path"));
+            None
+        }
+        Some(Value::String(path)) => {
+            let trimmed = path.trim();
+            if trimmed.len() < path.len() || trimmed.is_empty() {
+                needed.note(Rewrite::new(Rule::PathBlank, "Operations.path"));
+            }
+            Some(trimmed.to_owned()).filter(|path| !path.is_empty())
+        }
         Some(_) => {
             return Err(Invalid::new(ScimType::InvalidPath, format!("Operations[{index}].path must be a string")));
         }
     };
-    Ok(Operation { op: kind, path, value: take(&mut item, "value") })
+    let value = take(&mut item, "value");
+    item.keys().for_each(|key| needed.note(Rewrite::new(Rule::ExtraMember, &format!("Operations.{key}"))));
+    Ok(Operation { op: kind, path, value })
 }
 
 fn op_kind(value: Value) -> Option<(String, OpKind)> {

@@ -4,16 +4,14 @@ use serde_json::{Map, Value};
 
 use super::{
     MemberEdit,
+    list::add_element,
     place::{Located, Place},
 };
 use crate::{
     Document,
-    dialect::{
-        Profile, Rule, Tolerance,
-        list::{add_element, check_length, drop_repeats, is_primary, keep_primary},
-    },
+    dialect::{Profile, Rewrite, Rule, Tolerance, list::check_length},
     error::{Invalid, ScimType},
-    normalise::retain,
+    normalise::once::same,
     schema::{Attribute, AttributeType, Mutability, ResourceTypeDef, Schema},
 };
 
@@ -33,15 +31,44 @@ pub(crate) struct Writer<'a> {
     pub(crate) tolerance: Tolerance<'a>,
     pub(crate) document: Map<String, Value>,
     pub(crate) members: Vec<MemberEdit>,
-    pub(crate) password: bool,
     /// Whether `name.formatted` was written, so that it is not made anew.
     pub(crate) formatted_written: bool,
+    /// Whether this is a PATCH. Only there does the RFC refuse what is read-only or immutable (§3.5.2): in the body of a POST or
+    /// PUT the former "SHALL be ignored" (§3.3, §3.5.1), and the latter is compared with what is stored when the whole is read.
+    patching: bool,
+    /// How many elements were compared so far.
+    pub(super) comparisons: usize,
+    /// How much the filters on members ask so far.
+    pub(super) member_comparisons: usize,
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) fn new(def: &'a ResourceTypeDef, profile: &'a Profile, document: Map<String, Value>) -> Self {
-        let tolerance = Tolerance::new(profile);
-        Self { def, tolerance, document, members: Vec::new(), password: false, formatted_written: false }
+    /// Reads a whole body.
+    pub(crate) fn new(def: &'a ResourceTypeDef, profile: &'a Profile) -> Self {
+        Self {
+            def,
+            tolerance: Tolerance::new(profile),
+            document: Map::new(),
+            members: Vec::new(),
+            formatted_written: false,
+            patching: false,
+            comparisons: 0,
+            member_comparisons: 0,
+        }
+    }
+
+    /// Applies operations to a copy of `current`.
+    pub(super) fn patching(def: &'a ResourceTypeDef, profile: &'a Profile, current: &Document) -> Self {
+        Self { document: current.0.clone(), patching: true, ..Self::new(def, profile) }
+    }
+
+    /// Takes over what reading the message needed, unless the tenant's profile refuses it.
+    pub(super) fn needs(&mut self, rewrite: &Rewrite) -> Result<(), Invalid> {
+        if let Some((scim_type, sentence)) = self.tolerance.refusal(rewrite.rule) {
+            return Err(Invalid::new(scim_type, format!("{} {sentence}", rewrite.path)));
+        }
+        self.tolerance.tell(rewrite.clone());
+        Ok(())
     }
 
     /// Writes a map without a path: each key is a path of its own, be it a name, dotted, or with a URN (Q3, 2.6).
@@ -61,7 +88,7 @@ impl<'a> Writer<'a> {
         }
         match self.locate_key(key)? {
             Some(Located::Core) => {
-                self.tolerance.note(Rule::CoreUrnUnwrapped, &self.def.schema.id);
+                self.tolerance.apply(Rule::CoreUrnUnwrapped, &self.def.schema.id)?;
                 if value.is_null() { Ok(()) } else { self.merge(mode, value) }
             }
             Some(Located::Extension(extension)) => self.write_extension(mode, extension, value),
@@ -77,7 +104,7 @@ impl<'a> Writer<'a> {
         for urn in urns {
             match self.def.extension(urn) {
                 Some(extension) if !extension.id.eq_ignore_ascii_case(urn) => {
-                    self.tolerance.note(Rule::LegacyEnterpriseUrn, "schemas");
+                    self.tolerance.apply(Rule::LegacyEnterpriseUrn, "schemas")?;
                 }
                 None if !self.def.is_core(urn) => self.tolerance.apply(Rule::UnknownSchemaDropped, "schemas")?,
                 _ => {}
@@ -97,7 +124,7 @@ impl<'a> Writer<'a> {
             empty if is_no_value(&empty) => {
                 self.tolerance.note(Rule::NullDropped, &extension.id);
                 if mode == Mode::Replace {
-                    self.remove_extension(extension);
+                    self.remove_extension(extension)?;
                 }
             }
             _ => return Err(Invalid::value(format!("{} must be an object", extension.id))),
@@ -105,9 +132,28 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Takes a whole extension away.
-    pub(crate) fn remove_extension(&mut self, extension: &Schema) {
-        self.document.remove(&extension.id);
+    /// Takes a whole extension away. What only the server writes in it stays.
+    pub(crate) fn remove_extension(&mut self, extension: &'a Schema) -> Result<(), Invalid> {
+        let Some(Value::Object(mut stored)) = self.document.remove(&extension.id) else { return Ok(()) };
+        let path = |attribute: &Attribute| format!("{}:{}", extension.id, attribute.name);
+        for attribute in &extension.attributes {
+            match attribute.mutability {
+                Mutability::Immutable if self.patching && stored.contains_key(&attribute.name) => {
+                    return Err(immutable(&path(attribute)));
+                }
+                Mutability::ReadOnly => {}
+                Mutability::Immutable | Mutability::ReadWrite | Mutability::WriteOnly => {
+                    stored.remove(&attribute.name);
+                }
+            }
+        }
+        if self.patching && self.def.requires(extension) {
+            return Err(required(&extension.id));
+        }
+        if !stored.is_empty() {
+            self.document.insert(extension.id.clone(), Value::Object(stored));
+        }
+        Ok(())
     }
 
     /// Writes an attribute, one of its elements, or a part of either.
@@ -115,42 +161,69 @@ impl<'a> Writer<'a> {
         if place.is_members() {
             return self.write_members(mode, place, value);
         }
+        if place.is_read_only() {
+            return self.read_only(place);
+        }
         let attribute = place.attribute;
-        match attribute.mutability {
-            Mutability::ReadOnly => {
-                self.tolerance.note(Rule::ReadOnlyIgnored, &place.path());
-                return Ok(());
-            }
-            // A password is never stored: who signs in here does so at the identity provider.
-            Mutability::WriteOnly => {
-                self.password |= !is_no_value(&value);
-                return Ok(());
-            }
-            Mutability::ReadWrite | Mutability::Immutable => {}
+        self.keep_immutable(place, |writer| match (&place.filter, place.sub) {
+            (Some(filter), _) => writer.write_elements(mode, place, filter, value),
+            (None, Some(sub)) if attribute.multi_valued => writer.write_every(mode, place, sub, value),
+            (None, Some(sub)) => writer.write_sub(mode, place, sub, value),
+            (None, None) if attribute.multi_valued => writer.write_list(mode, place, value),
+            (None, None) if attribute.kind == AttributeType::Complex => writer.write_complex(mode, place, value),
+            (None, None) => writer.write_simple(mode, place, value),
+        })
+    }
+
+    /// RFC 7644 §3.5.2: "a client MUST NOT modify an attribute that has mutability "readOnly"": told as `mutability` by a strict
+    /// tenant, ignored for identity providers that send `id` and `schemas` along (Q4). `schemas` may be named by a PATCH, and
+    /// follows what the document holds.
+    pub(super) fn read_only(&mut self, place: &Place<'_>) -> Result<(), Invalid> {
+        let is_schemas = place.extension.is_none() && place.attribute.name == "schemas";
+        if self.patching && !is_schemas {
+            return self.tolerance.apply(Rule::ReadOnlyPatched, &place.path());
         }
-        match (&place.filter, place.sub) {
-            (Some(filter), _) => self.write_elements(mode, place, filter, value),
-            (None, Some(sub)) if attribute.multi_valued => self.write_every(mode, place, sub, value),
-            (None, Some(sub)) => self.write_sub(mode, place, sub, value),
-            (None, None) if attribute.multi_valued => self.write_list(mode, place, value),
-            (None, None) if attribute.kind == AttributeType::Complex => self.write_complex(mode, place, value),
-            (None, None) => self.write_simple(mode, place, value),
+        self.tolerance.note(Rule::ReadOnlyIgnored, &place.path());
+        Ok(())
+    }
+
+    /// RFC 7644 §3.5.2: "a client MAY "add" a value to an "immutable" attribute if the attribute had no previous value", and
+    /// nothing else; adding what is there already changes nothing.
+    fn keep_immutable(
+        &mut self,
+        place: &Place<'a>,
+        write: impl FnOnce(&mut Self) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        let guarded = self.patching && place.attribute.mutability == Mutability::Immutable;
+        let before = if guarded { self.stored(place).cloned() } else { None };
+        if let Some(Value::Array(list)) = &before {
+            self.compare(list.len(), 1)?;
         }
+        write(self)?;
+        let Some(before) = before else { return Ok(()) };
+        if !self.stored(place).is_some_and(|after| same(place.attribute, &before, after)) {
+            return Err(immutable(&place.path()));
+        }
+        // As it was stored: a value that differs in case alone is the same one.
+        self.put(place, Some(before));
+        Ok(())
+    }
+
+    /// Whether this is the switch: an empty value for it among others says nothing (Q16); it is taken away by an operation of its own.
+    pub(crate) fn is_active(place: &Place<'_>) -> bool {
+        place.extension.is_none() && place.attribute.name == "active" && place.attribute.kind == AttributeType::Boolean
     }
 
     fn write_simple(&mut self, mode: Mode, place: &Place<'a>, value: Value) -> Result<(), Invalid> {
-        let Some(value) = self.tolerance.coerce(&place.path(), place.attribute, value)? else {
-            // `active` always has a value: taking it away must not let a disabled user in (Q16).
-            if mode == Mode::Replace && !place.is_active() {
-                self.put(place, None);
+        match self.tolerance.coerce(&place.path(), place.attribute, value)? {
+            Some(value) => self.put(place, Some(value)),
+            // Else an extension that has nothing but this would go with it, and nothing be missing in the whole.
+            None if mode == Mode::Replace && self.patching && place.extension.is_some() && place.attribute.required => {
+                return Err(Invalid::value(format!("{} is required", place.path())));
             }
-            return Ok(());
-        };
-        let before = self.take(place);
-        if place.attribute.mutability == Mutability::Immutable && before.is_some_and(|before| before != value) {
-            return Err(immutable(&place.path()));
+            None if mode == Mode::Replace && !Self::is_active(place) => self.put(place, None),
+            None => {}
         }
-        self.put(place, Some(value));
         Ok(())
     }
 
@@ -185,7 +258,11 @@ impl<'a> Writer<'a> {
         }
         self.formatted_written |= path == "name.formatted";
         let mut object = self.take_object(place);
-        if sub.name == "value" && object.get("value") != new.as_ref() {
+        let before = object.get(&sub.name);
+        if self.patching && sub.mutability == Mutability::Immutable && before.is_some() && before != new.as_ref() {
+            return Err(immutable(&path));
+        }
+        if sub.name == "value" && before != new.as_ref() {
             object.remove("$ref");
         }
         match new {
@@ -202,11 +279,13 @@ impl<'a> Writer<'a> {
             (Mode::Replace, list) => self.put(place, list),
             (Mode::Add, Some(Value::Array(new))) => {
                 let mut list = self.take_list(place);
+                self.compare(list.len() + new.len(), new.len())?;
+                let mut changed = Vec::with_capacity(new.len());
                 for element in new {
-                    add_element(&mut list, element);
+                    changed.push(add_element(&path, place.attribute, &mut list, element)?);
                 }
                 check_length(&path, list.len())?;
-                self.put(place, Some(Value::Array(list)));
+                self.put_list(place, list, &changed)?;
             }
             (Mode::Add, _) => {}
         }
@@ -218,21 +297,21 @@ impl<'a> Writer<'a> {
         let path = place.path();
         let takes_away = mode == Mode::Replace && is_no_value(&value);
         let Some(new) = self.tolerance.coerce(&path, sub, value)? else {
-            return if takes_away { self.remove_elements(place, None) } else { Ok(()) };
+            return if takes_away { self.remove_elements(place, None, None) } else { Ok(()) };
         };
         let mut list = self.take_list(place);
         if list.is_empty() {
             self.tolerance.apply(Rule::ElementCreated, &path)?;
             list.push(Value::Object(Map::new()));
         }
-        for element in list.iter_mut().filter_map(Value::as_object_mut) {
-            element.insert(sub.name.clone(), new.clone());
-        }
-        if let Some(first) = list.iter().position(is_primary) {
-            keep_primary(&mut list, first);
-        }
-        self.put_list(place, list);
-        Ok(())
+        let every: Vec<usize> = (0..list.len()).collect();
+        self.compare(list.len(), 1)?;
+        let new = Value::Object(Map::from_iter([(sub.name.clone(), new)]));
+        self.change_elements(place, &mut list, &every, &new, None)?;
+        // The operation made them all primary, or changed nothing of it.
+        let chosen = if sub.name == "primary" { every.as_slice() } else { &[] };
+        self.settle_primary(place, &mut list, chosen)?;
+        self.put_list(place, list, &every)
     }
 
     /// Takes away an attribute, some of its elements, or a part of either (RFC 7644 §3.5.2.2). A `value` says which elements
@@ -241,110 +320,46 @@ impl<'a> Writer<'a> {
         if place.is_members() {
             return self.remove_members(place, value);
         }
-        let read_only = |attribute: &Attribute| attribute.mutability == Mutability::ReadOnly;
-        if read_only(place.attribute) || place.sub.is_some_and(read_only) {
-            self.tolerance.note(Rule::ReadOnlyIgnored, &place.path());
-            return Ok(());
+        if place.is_read_only() {
+            return self.read_only(place);
         }
-        if place.attribute.required && place.sub.is_none() && place.filter.is_none() {
-            let detail = format!("{} is required and cannot be removed", place.path());
-            return Err(Invalid::new(ScimType::Mutability, detail));
+        let value = value.filter(|value| !value.is_null());
+        let had_value = self.stored(place).is_some();
+        self.keep_immutable(place, |writer| writer.take_away(place, value))?;
+        let is_gone = self.stored(place).is_none_or(is_no_value);
+        // "If an attribute is removed or becomes unassigned and is defined as a required attribute [...], the server SHALL return
+        // [...] a "scimType" error code of "mutability"" (§3.5.2.2).
+        if place.attribute.required && had_value && is_gone {
+            return Err(required(&place.attribute_path()));
         }
-        if place.is_active() {
-            self.tolerance.note(Rule::NullDropped, &place.path());
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    fn take_away(&mut self, place: &Place<'a>, value: Option<Value>) -> Result<(), Invalid> {
         match (&place.filter, place.sub, value) {
-            (Some(filter), ..) => self.remove_elements(place, Some(filter)),
-            (None, Some(_), _) if place.attribute.multi_valued => self.remove_elements(place, None),
-            (None, Some(sub), _) => self.write_sub(Mode::Replace, place, sub, Value::Null),
-            (None, None, Some(value)) if place.attribute.multi_valued && !value.is_null() => {
-                self.remove_values(place, value)
+            (Some(filter), ..) => self.remove_elements(place, Some(filter), None),
+            (None, Some(sub), value) if place.attribute.multi_valued => {
+                let Some(value) = value else { return self.remove_elements(place, None, None) };
+                let path = place.path();
+                self.tolerance.apply(Rule::RemoveByValue, &path)?;
+                match self.tolerance.coerce(&path, sub, value)? {
+                    Some(value) => self.remove_elements(place, None, Some(&value)),
+                    None => Ok(()),
+                }
             }
+            (None, Some(sub), _) => {
+                let is_there = self.stored(place).is_some_and(|whole| whole.get(&sub.name).is_some());
+                if sub.required && is_there {
+                    return Err(required(&place.path()));
+                }
+                self.write_sub(Mode::Replace, place, sub, Value::Null)
+            }
+            (None, None, Some(value)) if place.attribute.multi_valued => self.remove_values(place, value),
             (None, None, _) => {
                 self.put(place, None);
                 Ok(())
             }
         }
-    }
-
-    /// The stored value of the attribute, taken out.
-    fn take(&mut self, place: &Place<'_>) -> Option<Value> {
-        let container = match place.extension {
-            Some(schema) => self.document.get_mut(&schema.id)?.as_object_mut()?,
-            None => &mut self.document,
-        };
-        container.remove(&place.attribute.name)
-    }
-
-    fn take_object(&mut self, place: &Place<'_>) -> Map<String, Value> {
-        match self.take(place) {
-            Some(Value::Object(object)) => object,
-            _ => Map::new(),
-        }
-    }
-
-    pub(super) fn take_list(&mut self, place: &Place<'_>) -> Vec<Value> {
-        match self.take(place) {
-            Some(Value::Array(list)) => list,
-            _ => Vec::new(),
-        }
-    }
-
-    /// Stores the elements of the attribute, each once.
-    pub(super) fn put_list(&mut self, place: &Place<'_>, mut list: Vec<Value>) {
-        drop_repeats(&mut list);
-        self.put(place, Some(Value::Array(list)));
-    }
-
-    /// Stores the value of the attribute; what is empty is dropped by [`Self::canonical`].
-    fn put(&mut self, place: &Place<'_>, value: Option<Value>) {
-        let Some(value) = value else {
-            self.take(place);
-            return;
-        };
-        let name = place.attribute.name.clone();
-        match place.extension {
-            None => _ = self.document.insert(name, value),
-            Some(schema) => match self.document.get_mut(&schema.id) {
-                Some(Value::Object(container)) => _ = container.insert(name, value),
-                _ => _ = self.document.insert(schema.id.clone(), Value::Object(Map::from_iter([(name, value)]))),
-            },
-        }
-    }
-
-    /// The document in its canonical form.
-    pub(crate) fn canonical(&mut self) -> Document {
-        retain(self.def, &Document(std::mem::take(&mut self.document)))
-    }
-
-    /// Refuses a document that lacks a required attribute (RFC 7643 §2.4), or is larger than a resource can be.
-    pub(crate) fn check_whole(&self) -> Result<(), Invalid> {
-        if self.document.values().map(text_bytes).sum::<usize>() > MAX_RESOURCE_TEXT_BYTES {
-            let detail =
-                format!("the resource has more than {MAX_RESOURCE_TEXT_BYTES} bytes of text in its attributes");
-            return Err(Invalid::value(detail));
-        }
-        let is_missing = |attribute: &&Attribute| match self.document.get(&attribute.name) {
-            Some(Value::String(text)) => text.trim().is_empty(),
-            value => value.is_none(),
-        };
-        match self.def.schema.attributes.iter().filter(|attribute| attribute.required).find(is_missing) {
-            Some(attribute) => Err(Invalid::value(format!("{} is required", attribute.name))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Bytes of text in all attributes of a resource: what the plugin makes of it has to fit into its answer.
-pub const MAX_RESOURCE_TEXT_BYTES: usize = 96 << 10;
-
-fn text_bytes(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len(),
-        Value::Array(values) => values.iter().map(text_bytes).sum(),
-        Value::Object(parts) => parts.values().map(text_bytes).sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }
 
@@ -356,6 +371,11 @@ pub(super) fn is_no_value(value: &Value) -> bool {
         Value::Array(values) => values.is_empty(),
         _ => false,
     }
+}
+
+/// The refusal to take away what must be there.
+pub(super) fn required(path: &str) -> Invalid {
+    Invalid::new(ScimType::Mutability, format!("{path} is required and cannot be removed"))
 }
 
 /// The refusal of another value for what may be written once.

@@ -1,9 +1,15 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::{ENTERPRISE_USER, USER, schema::Registry};
 
+fn def(name: &str) -> Arc<ResourceTypeDef> {
+    Registry::core().get(name).unwrap().clone()
+}
+
 fn document() -> Document {
     serde_json::from_value(json!({
-        "externalId":"x","userName":"ada","name":{"givenName":"Ada","familyName":"Byron"},
+        "externalId":"x","userName":"ada","name":{"givenName":"Ada","familyName":"Byron"},"active":true,
         "emails":[{"value":"w@example.com","type":"work"},{"value":"h@example.com","type":"home"}],
         ENTERPRISE_USER:{"department":"Analysis","manager":{"value":"51aa"}}}))
     .unwrap()
@@ -180,4 +186,165 @@ fn rows_are_read_only_if_wanted() {
     assert!(!wants(None, Some("members")) && !wants(Some("displayName"), None));
     assert!(wants(None, Some("members.display")));
     assert!(Projection::default().wants("groups"));
+}
+
+#[test]
+fn a_resource_is_called_by_the_first_name_that_it_has() {
+    let called = |document: Value| display_name(&serde_json::from_value(document).unwrap());
+    let name = json!({"formatted":"Ms. Ada Byron","givenName":"Ada","familyName":"Byron"});
+    assert_eq!(called(json!({"userName":"ada","displayName":"Ada B.","name":name})).as_deref(), Some("Ada B."));
+    assert_eq!(called(json!({"userName":"ada","displayName":" ","name":name})).as_deref(), Some("Ms. Ada Byron"));
+    let parts = json!({"userName":"ada","name":{"givenName":"Ada","familyName":"Byron"}});
+    assert_eq!(called(parts).as_deref(), Some("Ada Byron"));
+    assert_eq!(called(json!({"userName":"ada","name":{"familyName":"Byron"}})).as_deref(), Some("Byron"));
+    assert_eq!(called(json!({"userName":"ada","name":{"honorificPrefix":"Ms."}})), None);
+    assert_eq!(called(json!({"userName":"ada"})), None, "what somebody signs in with is not shown to others");
+    assert_eq!(called(json!({"externalId":"ada"})), None);
+}
+
+#[test]
+fn a_part_is_wanted_unless_it_is_left_out_alone_or_with_the_whole() {
+    let group = |attributes, excluded| Projection::parse(&def("Group"), attributes, excluded).unwrap();
+    let display = |projection: &Projection| projection.wants_part(None, "members", "display");
+    for wanted in [None, Some("members"), Some("members.display"), Some("members.value,MEMBERS.Display")] {
+        assert!(display(&group(wanted, None)), "{wanted:?}");
+    }
+    assert!(display(&group(None, Some("members.value,displayName"))));
+    for unwanted in ["members.value", "displayName"] {
+        assert!(!display(&group(Some(unwanted), None)), "{unwanted}");
+    }
+    for unwanted in ["members", "members.display"] {
+        assert!(!display(&group(None, Some(unwanted))), "{unwanted}");
+    }
+}
+
+#[test]
+fn a_part_of_an_extension_is_wanted_by_the_whole_extension_too() {
+    const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let wants = |attributes: &str| {
+        let projection = Projection::parse(&def("User"), Some(attributes), None).unwrap();
+        projection.wants_part(Some(ENTERPRISE), "manager", "displayName")
+    };
+    for wanted in ["", ENTERPRISE, ":manager", ":manager.displayName"] {
+        let path = if wanted.starts_with(':') { format!("{ENTERPRISE}{wanted}") } else { wanted.to_owned() };
+        assert!(wants(&path), "{path}");
+    }
+    for unwanted in [":manager.value", ":department"] {
+        assert!(!wants(&format!("{ENTERPRISE}{unwanted}")), "{unwanted}");
+    }
+    assert!(!wants("displayName"));
+}
+
+#[test]
+fn a_schema_as_a_whole_is_named_by_its_urn() {
+    let core = only(USER);
+    assert_eq!(core["userName"], "ada");
+    assert_eq!(core.get(ENTERPRISE_USER), None);
+    let left = projected(None, Some(&format!("{USER},{ENTERPRISE_USER}:manager")));
+    assert_eq!(left, json!({"schemas":[USER,ENTERPRISE_USER],"id":"7b2e",ENTERPRISE_USER:{"department":"Analysis"}}));
+    let left = projected(None, Some(ENTERPRISE_USER));
+    assert_eq!(left.get(ENTERPRISE_USER), None);
+}
+
+/// A user whose sub-attributes are returned in every way there is.
+fn with_parts() -> (ResourceTypeDef, Map<String, Value>) {
+    let mut def = def("User").as_ref().clone();
+    let mut schema = def.schema.as_ref().clone();
+    let emails = schema.attributes.iter_mut().find(|attribute| attribute.name == "emails").unwrap();
+    for sub in &mut emails.sub_attributes {
+        sub.returned = match sub.name.as_str() {
+            "value" => Returned::Always,
+            "display" => Returned::Request,
+            "$ref" | "primary" => Returned::Never,
+            _ => Returned::Default,
+        };
+    }
+    def.schema = schema.into();
+    let email = json!({"value":"w","type":"work","display":"W","primary":true});
+    (def, Map::from_iter([("emails".to_owned(), json!([email])), ("title".to_owned(), json!("x"))]))
+}
+
+#[test]
+fn sub_attributes_are_returned_by_their_own_rule() {
+    let emails = |attributes: Option<&str>, excluded: Option<&str>| {
+        let (def, mut resource) = with_parts();
+        Projection::parse(&def, attributes, excluded).unwrap().apply(&def, &mut resource);
+        resource.remove("emails").map(|mut emails| emails[0].take())
+    };
+    let default = Some(json!({"value":"w","type":"work"}));
+    assert_eq!(emails(None, None), default);
+    assert_eq!(emails(Some("emails"), None), default, "on request means by its own name");
+    assert_eq!(emails(Some("emails.display"), None), Some(json!({"value":"w","display":"W"})));
+    assert_eq!(emails(Some("emails.primary,emails.type"), None), default, "never is never");
+    assert_eq!(emails(None, Some("emails.value,emails.type")), Some(json!({"value":"w"})));
+    assert_eq!(emails(None, Some("title")), default);
+    assert_eq!(emails(None, Some("emails")), None);
+    assert_eq!(emails(Some("title"), None), None, "a part is returned with its attribute");
+}
+
+#[test]
+fn what_is_always_returned_stays_whatever_is_asked_for() {
+    let mut def = def("User").as_ref().clone();
+    let mut schema = def.schema.as_ref().clone();
+    schema.attributes.iter_mut().find(|attribute| attribute.name == "name").unwrap().returned = Returned::Always;
+    def.schema = schema.into();
+    let name = |attributes, excluded| {
+        let mut resource = rendered();
+        Projection::parse(&def, attributes, excluded).unwrap().apply(&def, &mut resource);
+        resource["name"].clone()
+    };
+    let whole = json!({"givenName":"Ada","familyName":"Byron"});
+    assert_eq!(name(Some("title"), None), whole);
+    assert_eq!(name(Some("name.givenName"), None), json!({"givenName":"Ada"}));
+    assert_eq!(name(None, Some("name")), whole);
+    assert_eq!(name(None, Some("name.givenName")), json!({"familyName":"Byron"}));
+}
+
+#[test]
+fn only_users_are_active_without_saying_so() {
+    let mut device = def("User").as_ref().clone();
+    let mut schema = device.schema.as_ref().clone();
+    schema.id = "urn:example:2.0:Device".into();
+    device.schema = schema.into();
+    assert!(!render(&device, "1", &Document::default(), &meta(), None).contains_key("active"));
+}
+
+#[test]
+fn a_name_that_is_asked_for_a_hundred_thousand_times_counts_once() {
+    let many = "emails.value,".repeat(100_000);
+    let once = Projection::parse(&def("User"), Some("emails.value"), None).unwrap();
+    assert_eq!(Projection::parse(&def("User"), Some(&many), None).unwrap(), once);
+}
+
+#[test]
+fn what_is_returned_on_request_is_returned_to_who_sent_it() {
+    let mut def = def("User").as_ref().clone();
+    let mut schema = def.schema.as_ref().clone();
+    let attribute = |name: &str, schema: &mut crate::schema::Schema| {
+        schema.attributes.iter().position(|attribute| attribute.name == name).unwrap()
+    };
+    let (title, emails) = (attribute("title", &mut schema), attribute("emails", &mut schema));
+    schema.attributes[title].returned = Returned::Request;
+    for sub in schema.attributes[emails].sub_attributes.iter_mut().filter(|sub| sub.name == "display") {
+        sub.returned = Returned::Request;
+    }
+    def.schema = schema.into();
+    let shown = |body: Value, attributes: Option<&str>, excluded: Option<&str>| {
+        let emails = json!([{"value":"w","display":"W"}]);
+        let mut resource = Map::from_iter([("title".to_owned(), json!("x")), ("emails".to_owned(), emails)]);
+        let projection = Projection::parse(&def, attributes, excluded).unwrap().with_sent(&def, &body);
+        projection.apply(&def, &mut resource);
+        let display = resource.get("emails").is_some_and(|emails| emails[0].get("display").is_some());
+        (resource.contains_key("title"), display)
+    };
+    assert_eq!(shown(json!({"userName":"ada"}), None, None), (false, false));
+    assert_eq!(shown(json!({"Title":"x"}), None, None), (true, false));
+    assert_eq!(shown(json!({"emails":[{"value":"w","display":"W"}]}), None, None), (false, true));
+    let patch = |path: &str| json!({"Operations":[{"op":"add","path":path,"value":"x"}]});
+    assert_eq!(shown(patch(&format!("{USER}:title")), None, None), (true, false));
+    assert_eq!(shown(patch("emails[type eq \"work\"].display"), None, None), (false, true));
+    assert_eq!(shown(json!({"operations":[{"op":"add","value":{"title":"x"}}]}), None, None), (true, false));
+    assert_eq!(shown(json!({"title":"x"}), Some("emails"), None), (false, false), "what is asked for goes first");
+    assert_eq!(shown(json!({"title":"x"}), None, Some("title")), (false, false));
+    assert_eq!(shown(json!([1]), None, None), (false, false));
 }

@@ -4,15 +4,12 @@ use serde_json::{Value, json};
 
 use super::{Registry, ResourceTypeDef, Schema, definition};
 
-/// The most resources in one list answer.
-pub const MAX_RESULTS: u32 = 1000;
-
 const SERVICE_PROVIDER_CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
 const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
 
 /// The schemas of the discovery answers themselves (RFC 7643 §8.7.2).
-static OF_DISCOVERY: LazyLock<[Schema; 3]> = LazyLock::new(|| {
+pub(super) static OF_DISCOVERY: LazyLock<[Schema; 3]> = LazyLock::new(|| {
     [
         definition(include_str!("service_provider_config.json")),
         definition(include_str!("resource_type.json")),
@@ -51,7 +48,7 @@ impl Registry {
         self.types.iter().map(|def| resource_type_json(def, base)).collect()
     }
 
-    fn schemas(&self) -> impl Iterator<Item = &Schema> {
+    pub(super) fn schemas(&self) -> impl Iterator<Item = &Schema> {
         self.types.iter().flat_map(|def| std::iter::once(&def.schema).chain(&def.extensions)).map(AsRef::as_ref)
     }
 }
@@ -68,7 +65,8 @@ fn schema_json(schema: &Schema, base: &str) -> Value {
 }
 
 fn resource_type_json(def: &ResourceTypeDef, base: &str) -> Value {
-    let extensions = def.extensions.iter().map(|schema| json!({ "schema": schema.id, "required": false }));
+    let extensions =
+        def.extensions.iter().map(|schema| json!({ "schema": schema.id, "required": def.requires(schema) }));
     json!({
         "schemas": [RESOURCE_TYPE],
         "id": def.name,
@@ -81,16 +79,67 @@ fn resource_type_json(def: &ResourceTypeDef, base: &str) -> Value {
     })
 }
 
+/// What a server can do, as `/ServiceProviderConfig` tells it (RFC 7643 §5, RFC 9865 §4): from the constants that it enforces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Where people read about the service.
+    pub documentation_uri: Option<String>,
+    /// The limits of `/Bulk`; `None`: it is not supported.
+    pub bulk: Option<BulkLimits>,
+    /// The most resources in one list answer.
+    pub max_results: u64,
+    /// Whether a `password` is passed on.
+    pub change_password: bool,
+    /// Whether lists can be sorted.
+    pub sort: bool,
+    /// Whether versions are told and compared.
+    pub etag: bool,
+    /// How clients go through lists.
+    pub pagination: Pagination,
+}
+
+/// The limits of `/Bulk` (RFC 7644 §3.7.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BulkLimits {
+    /// The most operations in one request.
+    pub max_operations: u64,
+    /// The largest request, in bytes.
+    pub max_payload_bytes: u64,
+}
+
+/// How clients go through lists: always by index, which is the default, and perhaps by cursor (RFC 9865 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pagination {
+    /// For how many seconds a cursor is valid; `None`: there are no cursors.
+    pub cursor_timeout_seconds: Option<u64>,
+    /// Resources on a page if the client does not say how many.
+    pub default_page_size: u64,
+    /// Resources on a page at most.
+    pub max_page_size: u64,
+}
+
 /// The answer of `GET {base}/ServiceProviderConfig` (RFC 7643 §5).
-pub fn service_provider_config_json(base: &str) -> Value {
-    json!({
+pub fn service_provider_config_json(base: &str, can: &Capabilities) -> Value {
+    let bulk = can.bulk.map_or((0, 0), |bulk| (bulk.max_operations, bulk.max_payload_bytes));
+    let mut pagination = json!({
+        "cursor": can.pagination.cursor_timeout_seconds.is_some(),
+        "index": true,
+        "defaultPaginationMethod": "index",
+        "defaultPageSize": can.pagination.default_page_size,
+        "maxPageSize": can.pagination.max_page_size,
+    });
+    if let Some(seconds) = can.pagination.cursor_timeout_seconds {
+        pagination["cursorTimeout"] = seconds.into();
+    }
+    let mut config = json!({
         "schemas": [SERVICE_PROVIDER_CONFIG],
         "patch": { "supported": true },
-        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
-        "filter": { "supported": true, "maxResults": MAX_RESULTS },
-        "changePassword": { "supported": false },
-        "sort": { "supported": false },
-        "etag": { "supported": true },
+        "bulk": { "supported": can.bulk.is_some(), "maxOperations": bulk.0, "maxPayloadSize": bulk.1 },
+        "filter": { "supported": true, "maxResults": can.max_results },
+        "changePassword": { "supported": can.change_password },
+        "sort": { "supported": can.sort },
+        "etag": { "supported": can.etag },
+        "pagination": pagination,
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "OAuth Bearer Token",
@@ -102,5 +151,9 @@ pub fn service_provider_config_json(base: &str) -> Value {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{base}/ServiceProviderConfig"),
         },
-    })
+    });
+    if let Some(uri) = &can.documentation_uri {
+        config["documentationUri"] = uri.as_str().into();
+    }
+    config
 }

@@ -1,5 +1,7 @@
 //! Schemas and resource types as data (RFC 7643 §6, §7): what is announced is what is enforced.
 
+mod check;
+mod declare;
 mod discovery;
 mod narrow;
 mod resolve;
@@ -10,7 +12,15 @@ use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-pub use discovery::{MAX_RESULTS, service_provider_config_json};
+pub use check::{
+    MAX_ATTRIBUTES, MAX_CANONICAL_VALUE_BYTES, MAX_CANONICAL_VALUES, MAX_DESCRIPTION_BYTES, MAX_NAME_BYTES,
+    MAX_REFERENCE_TYPES, MAX_SUB_ATTRIBUTES, MAX_URN_BYTES,
+};
+pub use declare::{
+    Declarations, ExtensionDeclaration, MAX_DECLARED_ATTRIBUTES, MAX_DECLARED_EXTENSIONS, MAX_DECLARED_TYPES,
+    ResourceTypeDeclaration, SchemaExtension,
+};
+pub use discovery::{BulkLimits, Capabilities, Pagination, service_provider_config_json};
 
 /// A schema: core or extension.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,18 +28,21 @@ pub struct Schema {
     /// The URN.
     pub id: String,
     /// What people call it.
+    #[serde(default)]
     pub name: String,
     /// One sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Top-level attributes, in the order in which they are announced.
     pub attributes: Vec<Attribute>,
 }
 
 /// The data type of an attribute (RFC 7643 §2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum AttributeType {
     /// Unicode text
+    #[default]
     String,
     /// `true` or `false`
     Boolean,
@@ -48,12 +61,13 @@ pub enum AttributeType {
 }
 
 /// Who may change an attribute, and when (RFC 7643 §7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mutability {
     /// only the server
     ReadOnly,
     /// anyone, any time
+    #[default]
     ReadWrite,
     /// once
     Immutable,
@@ -62,7 +76,7 @@ pub enum Mutability {
 }
 
 /// When an attribute is in an answer (RFC 7643 §7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Returned {
     /// whatever was asked for
@@ -70,16 +84,18 @@ pub enum Returned {
     /// in none
     Never,
     /// unless it was excluded
+    #[default]
     Default,
     /// if it was asked for
     Request,
 }
 
 /// Where a value must be unique (RFC 7643 §7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Uniqueness {
     /// nowhere
+    #[default]
     None,
     /// among the tenant's resources of this type
     Server,
@@ -87,30 +103,35 @@ pub enum Uniqueness {
     Global,
 }
 
-/// One attribute with all its characteristics.
+/// One attribute with all its characteristics. What a definition leaves out has the default of RFC 7643 §2.2.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Attribute {
     /// The canonical name.
     pub name: String,
     /// Its data type.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub kind: AttributeType,
     /// Whether it is a list.
+    #[serde(default)]
     pub multi_valued: bool,
     /// One sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Whether a resource without it is refused.
+    #[serde(default)]
     pub required: bool,
     /// Whether case counts when values are compared.
     #[serde(default)]
     pub case_exact: bool,
     /// Who may change it.
+    #[serde(default)]
     pub mutability: Mutability,
     /// When it is in an answer.
+    #[serde(default)]
     pub returned: Returned,
     /// Where it must be unique.
-    #[serde(default = "Uniqueness::none")]
+    #[serde(default)]
     pub uniqueness: Uniqueness,
     /// Suggested values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -121,12 +142,9 @@ pub struct Attribute {
     /// The parts of a complex attribute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sub_attributes: Vec<Attribute>,
-}
-
-impl Uniqueness {
-    const fn none() -> Self {
-        Self::None
-    }
+    /// The endpoints of the resource types among the reference types: `/Users`. Filled in by the registry.
+    #[serde(skip)]
+    pub(crate) reference_endpoints: Vec<String>,
 }
 
 /// A kind of resource as one tenant has it: narrowed to what the tenant's plugin retains.
@@ -142,6 +160,8 @@ pub struct ResourceTypeDef {
     pub schema: Arc<Schema>,
     /// The extensions.
     pub extensions: Vec<Arc<Schema>>,
+    /// The URNs of those extensions without which a resource is refused.
+    pub required_extensions: Vec<String>,
 }
 
 /// A path that leads somewhere in a [`ResourceTypeDef`].
@@ -168,9 +188,10 @@ pub(crate) const SELECTORS: [&str; 2] = ["type", "primary"];
 
 /// The definitions that are compiled in.
 static CORE: LazyLock<Registry> = LazyLock::new(|| {
-    let user = definition(include_str!("user.json"));
-    let group = definition(include_str!("group.json"));
-    let enterprise_user = definition(include_str!("enterprise_user.json"));
+    let read = |json| declare::settled(&definition(json), &[("User", "/Users"), ("Group", "/Groups")]);
+    let user = read(include_str!("user.json"));
+    let group = read(include_str!("group.json"));
+    let enterprise_user = read(include_str!("enterprise_user.json"));
     Registry {
         types: vec![
             Arc::new(ResourceTypeDef {
@@ -179,6 +200,7 @@ static CORE: LazyLock<Registry> = LazyLock::new(|| {
                 description: "User Account".into(),
                 schema: Arc::new(user),
                 extensions: vec![Arc::new(enterprise_user)],
+                required_extensions: Vec::new(),
             }),
             Arc::new(ResourceTypeDef {
                 name: "Group".into(),
@@ -186,6 +208,7 @@ static CORE: LazyLock<Registry> = LazyLock::new(|| {
                 description: "Group".into(),
                 schema: Arc::new(group),
                 extensions: Vec::new(),
+                required_extensions: Vec::new(),
             }),
         ],
     }
@@ -195,7 +218,7 @@ impl Registry {
     /// `User` with the enterprise extension, and `Group`, with every attribute of RFC 7643 §8.7.1.
     ///
     /// Two differences, both from the text of that RFC: `addresses.primary` is there (§2.4, §8.2), and the `displayName` of a
-    /// group is required (§4.2). A third from honesty: of `members` a client may write `value` only, so the rest is `readOnly`.
+    /// group is required (§4.2). `members.display`, which only §2.4 has, is the server's to fill in: `readOnly`.
     pub fn core() -> Self {
         CORE.clone()
     }

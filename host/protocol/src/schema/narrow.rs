@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Attribute, Mutability, Registry, Resolved, ResourceTypeDef, SELECTORS, Schema};
+use super::{Attribute, CORE, Registry, Resolved, ResourceTypeDef, SELECTORS, Schema};
 use crate::path::AttrPath;
 
 /// What SCIM itself needs, whatever a plugin retains: the name, the switch, and the memberships.
@@ -12,9 +12,12 @@ impl Registry {
     /// everything). What is announced is then what is stored.
     ///
     /// Kept besides: what SCIM needs (`userName`, `active`, `groups` where groups are served, `displayName` and `members` of a
-    /// group, every required attribute), `externalId`, and of a multi-valued attribute `type` and `primary`, by which its
-    /// elements are told apart. Dropped: an extension of which nothing is retained, and `password`, which is never stored.
-    /// The error is a sentence for the operator.
+    /// group, every required attribute, every required extension), `externalId`, and of a multi-valued attribute `type` and
+    /// `primary`, by which its elements are told apart. Dropped: an extension of which nothing is retained, and `password`, which
+    /// is never stored ([`Self::with_password`] puts it back where it may be sent).
+    ///
+    /// Declared resource types are kept whole: no plugin is asked about them. So is what an operator declares, because it is
+    /// added ([`Self::with`]) to the narrowed registry. The error is a sentence for the operator.
     pub fn narrowed(&self, kinds: &[(String, Vec<AttrPath>)]) -> Result<Self, String> {
         if let Some((unknown, _)) = kinds.iter().find(|(name, _)| self.get(name).is_none()) {
             return Err(format!("`{unknown}` is not a resource type"));
@@ -22,11 +25,27 @@ impl Registry {
         let groups_served = kinds.iter().any(|(name, _)| name == "Group");
         let mut types = Vec::new();
         for def in &self.types {
-            if let Some((_, retained)) = kinds.iter().find(|(name, _)| *name == def.name) {
-                types.push(Arc::new(narrow(def, retained, groups_served)?));
+            match kinds.iter().find(|(name, _)| *name == def.name) {
+                Some((_, retained)) => types.push(Arc::new(narrow(def, retained, groups_served)?)),
+                None if CORE.get(&def.name).is_none() => types.push(def.clone()),
+                None => {}
             }
         }
         Ok(Self { types })
+    }
+
+    /// This registry with the `password` of RFC 7643 §4.1.1 among the attributes of a user: it may be sent, and no answer has it.
+    #[must_use]
+    pub fn with_password(mut self) -> Self {
+        let password = CORE.get("User").and_then(|user| user.schema.attribute("password"));
+        let user = self.types.iter_mut().find(|def| def.name == "User");
+        if let (Some(password), Some(user)) = (password, user)
+            && user.schema.attribute("password").is_none()
+        {
+            let schema = Arc::make_mut(&mut Arc::make_mut(user).schema);
+            schema.attributes.push(password.clone());
+        }
+        self
     }
 }
 
@@ -37,11 +56,13 @@ fn narrow(def: &ResourceTypeDef, retained: &[AttrPath], groups_served: bool) -> 
     }
     let everything = retained.is_empty();
     let keep = |extension: Option<&Schema>, attribute: &Attribute| {
-        if attribute.mutability == Mutability::WriteOnly || (attribute.name == "groups" && !groups_served) {
+        let core_user = extension.is_none() && def.name == "User";
+        if core_user && (attribute.name == "password" || (attribute.name == "groups" && !groups_served)) {
             return None;
         }
         let always = extension.is_none() && ALWAYS.contains(&(def.name.as_str(), attribute.name.as_str()));
-        if everything || always || attribute.required {
+        let required = attribute.required || extension.is_some_and(|schema| def.requires(schema));
+        if everything || always || required {
             return Some(attribute.clone());
         }
         narrow_attribute(attribute, kept.iter().filter(|path| leads_to(path, extension, attribute)))
@@ -51,6 +72,7 @@ fn narrow(def: &ResourceTypeDef, retained: &[AttrPath], groups_served: bool) -> 
         ..schema.clone()
     };
     let extensions = def.extensions.iter().map(|schema| narrow_schema(schema, Some(schema)));
+    // A required extension is kept whole, so that the list of those stays as it is.
     Ok(ResourceTypeDef {
         schema: Arc::new(narrow_schema(&def.schema, None)),
         extensions: extensions.filter(|schema| !schema.attributes.is_empty()).map(Arc::new).collect(),

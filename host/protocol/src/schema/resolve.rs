@@ -1,13 +1,13 @@
 use std::sync::LazyLock;
 
-use super::{Attribute, Resolved, ResourceTypeDef, Schema, definition};
+use super::{Attribute, Resolved, ResourceTypeDef, Schema, Uniqueness, definition};
 use crate::{ENTERPRISE_USER, path::AttrPath};
 
 /// `schemas`, `id`, `externalId` and `meta`: resolvable for every type, listed in no schema (RFC 7643 §3.1).
 static COMMON: LazyLock<Schema> = LazyLock::new(|| definition(include_str!("common.json")));
 
 /// What older templates call the enterprise extension (`OneLogin`).
-const LEGACY_ENTERPRISE: [&str; 2] =
+pub(super) const LEGACY_ENTERPRISE: [&str; 2] =
     ["urn:scim:schemas:extension:enterprise:2.0", "urn:scim:schemas:extension:enterprise:1.0"];
 
 impl ResourceTypeDef {
@@ -52,6 +52,27 @@ impl ResourceTypeDef {
         let legacy = LEGACY_ENTERPRISE.iter().any(|name| name.eq_ignore_ascii_case(urn));
         let urn = if legacy { ENTERPRISE_USER } else { urn };
         self.extensions.iter().map(AsRef::as_ref).find(|schema| schema.id.eq_ignore_ascii_case(urn))
+    }
+
+    /// Whether a resource without this extension is refused.
+    pub fn requires(&self, extension: &Schema) -> bool {
+        self.required_extensions.iter().any(|urn| urn.eq_ignore_ascii_case(&extension.id))
+    }
+
+    /// What no two resources of this type may share (`uniqueness` of `server` or `global`): single values only, in the order of
+    /// the schemas. `id` is not among them: the server makes it.
+    ///
+    /// `global` means the same as `server` here: a tenant is all the world that its clients see.
+    pub fn unique_attributes(&self) -> impl Iterator<Item = Resolved<'_>> {
+        let core = self.schema.attributes.iter().map(|attribute| (None, attribute));
+        let own = |schema| move |attribute| (Some(schema), attribute);
+        let extensions = self.extensions.iter().map(AsRef::as_ref);
+        let all = core.chain(extensions.flat_map(move |schema| schema.attributes.iter().map(own(schema))));
+        all.filter(|(_, attribute)| !attribute.multi_valued).flat_map(|(extension, attribute)| {
+            let whole = (attribute.uniqueness != Uniqueness::None).then_some(None);
+            let parts = attribute.sub_attributes.iter().filter(|sub| sub.uniqueness != Uniqueness::None).map(Some);
+            whole.into_iter().chain(parts).map(move |sub| Resolved { extension, attribute: Some(attribute), sub })
+        })
     }
 
     /// `externalId`, then the attributes of the core schema: what a document may hold outside extensions, in its order.

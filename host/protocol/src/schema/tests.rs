@@ -1,3 +1,6 @@
+mod declared;
+mod refused;
+
 use serde_json::Value;
 
 use super::*;
@@ -138,6 +141,19 @@ fn what_does_not_exist_cannot_be_retained() {
     assert_eq!(narrowed(&[("Robot", &[])]).unwrap_err(), "`Robot` is not a resource type");
 }
 
+/// A server that can do all there is.
+fn everything() -> Capabilities {
+    Capabilities {
+        documentation_uri: Some("https://docs.example.test/".into()),
+        bulk: Some(BulkLimits { max_operations: 1000, max_payload_bytes: 1 << 20 }),
+        max_results: 1000,
+        change_password: true,
+        sort: true,
+        etag: true,
+        pagination: Pagination { cursor_timeout_seconds: Some(600), default_page_size: 100, max_page_size: 1000 },
+    }
+}
+
 #[test]
 fn discovery_has_no_nulls_and_a_location_everywhere() {
     fn has_null(value: &Value) -> bool {
@@ -153,7 +169,7 @@ fn discovery_has_no_nulls_and_a_location_everywhere() {
     let mut answers = registry.schemas_json(base);
     assert_eq!(answers.len(), 3, "users, groups, the enterprise extension, and nothing that PATCH cannot write");
     answers.extend(registry.resource_types_json(base));
-    answers.push(service_provider_config_json(base));
+    answers.push(service_provider_config_json(base, &everything()));
     for answer in &answers {
         assert!(!has_null(answer), "{answer}");
         assert!(answer["meta"]["location"].as_str().unwrap().starts_with(base));
@@ -166,7 +182,7 @@ fn discovery_answers_are_what_their_own_schemas_say() {
     let registry = Registry::core();
     let mut answers = registry.resource_types_json("");
     answers.extend(registry.schemas_json(""));
-    answers.push(service_provider_config_json(""));
+    answers.push(service_provider_config_json("", &everything()));
     for answer in answers {
         let urn = answer["schemas"][0].as_str().unwrap();
         let schema = definition(&registry.schema_json(urn, "").unwrap().to_string());

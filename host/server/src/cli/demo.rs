@@ -263,7 +263,7 @@ fn remember(data: &Path, memory: &Path) -> anyhow::Result<Remembered> {
 /// A token of the tenant, which is created unless an interrupted demo had created it.
 async fn tenant_token(service: &Service, tenant: &str, plugin: &str) -> anyhow::Result<String> {
     if service.show_tenant(tenant).await.is_ok() {
-        let new = NewToken { label: "demo".to_owned(), expires_in_s: None };
+        let new = NewToken { label: "demo".to_owned(), ..NewToken::default() };
         return Ok(service.issue_token(tenant, new).await?.token.reveal().to_owned());
     }
     let new = NewTenant { name: tenant.to_owned(), plugin: plugin.to_owned(), config: json!({}) };

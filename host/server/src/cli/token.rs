@@ -16,6 +16,12 @@ pub(super) enum Token {
         /// After how many days it stops working; never, without it
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         expires_in_days: Option<u32>,
+        /// The id of the one user that it speaks for: it then opens /Me and discovery only
+        #[arg(long)]
+        user: Option<String>,
+        /// That user may also change and delete what /Me shows
+        #[arg(long, requires = "user")]
+        write: bool,
         #[command(flatten)]
         remote: Remote,
     },
@@ -40,15 +46,18 @@ const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 impl Token {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Issue { tenant, label, expires_in_days, remote } => {
+            Self::Issue { tenant, label, expires_in_days, user, write, remote } => {
                 let seconds = expires_in_days.map(|days| u64::from(days) * SECONDS_A_DAY);
-                let body = json!({ "label": label, "expires_in_s": seconds });
+                let body = json!({ "label": label, "expires_in_s": seconds, "user": user, "write": write });
                 let answer = AdminClient::new(&remote)?.post(&["tenants", &tenant, "tokens"], &body).await?;
                 if remote.json {
                     return say(answer);
                 }
                 say(format!("id       {}", plain(&answer["id"])))?;
                 say(format!("token    {}   (shown this once)", plain(&answer["token"])))?;
+                if let Some(user) = user {
+                    say(format!("user     {user}   ({})", may(write)))?;
+                }
                 say(format!("expires  {}", answer["expires"].as_str().unwrap_or("never")))
             }
             Self::List { tenant, remote } => {
@@ -63,7 +72,10 @@ impl Token {
                         (false, Some(at), _) => format!("revoked {at}"),
                         (false, None, at) => format!("expired {}", at.unwrap_or_default()),
                     };
-                    say(format!("{}   {state}   {}", plain(&token["id"]), plain(&token["label"])))?;
+                    let user = token["user"]
+                        .as_str()
+                        .map_or_else(String::new, |user| format!("   user {user} ({})", may(token["write"] == true)));
+                    say(format!("{}   {state}{user}   {}", plain(&token["id"]), plain(&token["label"])))?;
                 }
                 Ok(())
             }
@@ -73,4 +85,9 @@ impl Token {
             }
         }
     }
+}
+
+/// What a token of one user is good for.
+const fn may(write: bool) -> &'static str {
+    if write { "/Me: reads and writes" } else { "/Me: reads" }
 }

@@ -24,6 +24,7 @@ pub struct LimitsConfig {
     pub plugin_ms_per_request: u64,
     pub tasks_per_request: usize,
     pub write_attempts: u32,
+    pub cursor_timeout_s: u64,
     pub plugin_bytes: usize,
 }
 
@@ -43,6 +44,7 @@ impl Default for LimitsConfig {
             plugin_ms_per_request: service.plugin_ms_per_request,
             tasks_per_request: service.tasks_per_request,
             write_attempts: service.attempts,
+            cursor_timeout_s: service.cursor_timeout_s,
             plugin_bytes: http.plugin_bytes,
         }
     }
@@ -77,6 +79,8 @@ impl LimitsConfig {
             plugin_ms_per_request: self.plugin_ms_per_request,
             tasks_per_request: self.tasks_per_request,
             attempts: self.write_attempts,
+            body_bytes: self.body_bytes,
+            cursor_timeout_s: self.cursor_timeout_s,
         }
     }
 
@@ -95,6 +99,7 @@ impl LimitsConfig {
             ("plugin_ms_per_request", self.plugin_ms_per_request, 1..=A_DAY_S * 1000),
             ("tasks_per_request", wide(self.tasks_per_request), 1..=1_000_000),
             ("write_attempts", self.write_attempts.into(), 1..=1_000_000),
+            ("cursor_timeout_s", self.cursor_timeout_s, 1..=A_DAY_S),
             // The runtime takes no larger component.
             ("plugin_bytes", wide(self.plugin_bytes), 1..=32 << 20),
         ];

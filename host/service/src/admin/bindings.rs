@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use muster_model::{Binding, PluginDigest, TenantId, TenantRow};
+use muster_model::{Binding, PluginDigest, TenantRow};
 use muster_store::StoreError;
 use serde_json::Value;
 
@@ -8,6 +8,15 @@ use super::TenantView;
 use super::plugins::blocking;
 use crate::binding::Bound;
 use crate::{AdminError, Service};
+
+/// What becomes of a binding that no longer declares a type of which there are resources.
+#[derive(Debug, Clone, Copy)]
+enum Hidden {
+    /// It is not made.
+    Refused,
+    /// It is: who goes back is in trouble already. The resources are kept, and there again when the type is.
+    Accepted,
+}
 
 impl Service {
     /// Replaces a tenant's plugin or its configuration. Requests in flight finish with the old one; none fails.
@@ -27,17 +36,17 @@ impl Service {
             None => row.binding.plugin,
         };
         let config = config.unwrap_or_else(|| row.binding.config.clone());
-        self.rebind(row, plugin, config, expected).await
+        self.rebind(row, plugin, config, expected, Hidden::Refused).await
     }
 
-    /// Goes back to the binding before the present one.
+    /// Goes back to the binding before the present one. The tenant's own settings ([`muster_model::ScimSettings`]) stay as they are.
     pub async fn rollback(&self, tenant: &str, expected: Option<u64>) -> Result<TenantView, AdminError> {
         let _one_at_a_time = self.administration.lock().await;
         let row = self.row(tenant)?;
         let Some(previous) = row.previous.clone() else {
             return Err(AdminError::NotFound(format!("binding before the present one of tenant {tenant}")));
         };
-        self.rebind(row, previous.plugin, previous.config, expected).await
+        self.rebind(row, previous.plugin, previous.config, expected, Hidden::Accepted).await
     }
 
     /// The caller holds the administration lock.
@@ -47,15 +56,27 @@ impl Service {
         plugin: PluginDigest,
         config: Value,
         expected: Option<u64>,
+        hidden: Hidden,
     ) -> Result<TenantView, AdminError> {
         let actual = row.binding.revision;
         if let Some(expected) = expected.filter(|expected| *expected != actual) {
             return Err(AdminError::Revision { expected, actual });
         }
         let binding = Binding { plugin, config, revision: actual + 1, at: self.parts.clock.now() };
-        let bound = self.bound(&row.id, &binding).await?;
         let row = TenantRow { binding, previous: Some(row.binding), ..row };
-        match self.parts.store.replace_tenant(&row, actual).await {
+        let bound = self.bound(&row).await?;
+        match hidden {
+            Hidden::Refused => self.check_kept(&row.id, &bound).await?,
+            Hidden::Accepted => {}
+        }
+        self.put_bound(&row, bound, actual).await?;
+        tracing::info!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, binding.revision = row.binding.revision, "binding replaced");
+        self.view_of(&row).await
+    }
+
+    /// Makes a row and what was bound from it the tenant's, at once and durably. The caller holds the administration lock.
+    pub(super) async fn put_bound(&self, row: &TenantRow, bound: Bound, actual: u64) -> Result<(), AdminError> {
+        match self.parts.store.replace_tenant(row, actual).await {
             Err(StoreError::Stale) => {
                 return Err(AdminError::Revision { expected: actual, actual: actual + 1 });
             }
@@ -65,11 +86,11 @@ impl Service {
             tenant.bound.store(Some(Arc::new(bound)));
         }
         self.tenants.change(|view| view.put_row(row.clone()));
-        tracing::info!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, binding.revision = row.binding.revision, "binding replaced");
-        self.view_of(&row).await
+        Ok(())
     }
 
-    pub(super) async fn bound(&self, tenant: &TenantId, binding: &Binding) -> Result<Bound, AdminError> {
+    pub(super) async fn bound(&self, row: &TenantRow) -> Result<Bound, AdminError> {
+        let binding = &row.binding;
         let loaded = self.loaded().get(&binding.plugin).cloned();
         let plugin = if let Some(plugin) = loaded {
             plugin
@@ -78,7 +99,7 @@ impl Service {
             let bytes = bytes.ok_or_else(|| AdminError::NotFound(format!("plugin {}", binding.plugin)))?;
             self.load(Arc::new(bytes)).await?
         };
-        let (tenant, binding, now) = (tenant.clone(), binding.clone(), self.parts.clock.now());
-        blocking(move || Bound::new(&tenant, &binding, plugin, now)).await?
+        let (row, now) = (row.clone(), self.parts.clock.now());
+        blocking(move || Bound::new(&row, plugin, now)).await?
     }
 }

@@ -3,6 +3,7 @@
 mod bindings;
 mod plugins;
 mod records;
+mod scim;
 mod tenants;
 mod tokens;
 
@@ -13,6 +14,7 @@ use muster_store::StoreError;
 
 pub use plugins::PluginView;
 pub use records::AccountView;
+pub use scim::{NewScimSettings, ScimSettingsView};
 pub use tenants::{NewTenant, TenantView};
 pub use tokens::{IssuedToken, NewToken, TokenView};
 
@@ -34,7 +36,7 @@ impl Service {
         let tokens = service.parts.store.tokens().await?;
         let mut tenants = Vec::with_capacity(rows.len());
         for row in rows {
-            let bound = match service.bound(&row.id, &row.binding).await {
+            let bound = match service.bound(&row).await {
                 Ok(bound) => Some(bound),
                 Err(error) => {
                     tracing::error!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, %error, "the plugin of a tenant cannot be loaded; its requests will be answered 503");

@@ -1,7 +1,8 @@
-use muster_model::{PluginDigest, Record, ResourceId, ResourceType};
+use muster_model::{LogEntry, PluginDigest, Record, ResourceId, ResourceType};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::trail::told;
 use crate::{AdminError, Service};
 
 /// A record with both its sides: what the IdP sees and what the product sees.
@@ -27,7 +28,14 @@ impl Service {
     pub async fn read_log(&self, tenant: &str, after: u64, limit: usize) -> Result<Value, AdminError> {
         let id = self.row(tenant)?.id;
         let entries = self.parts.store.directory(&id).log(after, limit.min(MAX_ENTRIES_A_PAGE)).await?;
-        Ok(json!({ "entries": entries }))
+        let entry = |entry: &LogEntry| {
+            let mut shown = json!(entry);
+            if !entry.change.rewrites.is_empty() {
+                shown["rewrites"] = told(&entry.change.rewrites);
+            }
+            shown
+        };
+        Ok(json!({ "entries": entries.iter().map(entry).collect::<Vec<_>>() }))
     }
 
     /// A tenant's outbox after `after`, as JSON.
@@ -43,7 +51,10 @@ impl Service {
         let missing = || AdminError::NotFound(format!("account {id} of tenant {tenant}"));
         let resource = ResourceId::parse(id).ok_or_else(missing)?;
         let directory = self.parts.store.directory(&tenant_id);
-        for resource_type in [ResourceType::USER, ResourceType::GROUP] {
+        let bound = self.tenants.view().tenant(&tenant_id).and_then(|tenant| tenant.bound.load_full());
+        let served = bound.as_ref().map_or(&[][..], |bound| bound.accepted.types.as_slice());
+        let others = served.iter().map(|def| ResourceType::new(&def.name));
+        for resource_type in [ResourceType::USER, ResourceType::GROUP].into_iter().chain(others) {
             if let Some(record) = directory.get(&resource_type, resource).await? {
                 return Ok(AccountView::of(&record));
             }

@@ -1,4 +1,4 @@
-use muster_model::{Binding, TenantId, TenantRow};
+use muster_model::{Binding, ScimSettings, TenantId, TenantRow};
 use muster_store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,15 +53,15 @@ impl Service {
         let plugin = self.resolve(&new.plugin).await?;
         let now = self.parts.clock.now();
         let binding = Binding { plugin: plugin.digest, config: new.config, revision: 1, at: now };
-        let bound = self.bound(&id, &binding).await?;
-        let row = TenantRow { id: id.clone(), created: now, binding, previous: None };
+        let row = TenantRow { id: id.clone(), created: now, binding, previous: None, scim: ScimSettings::default() };
+        let bound = self.bound(&row).await?;
         match self.parts.store.add_tenant(&row).await {
             Err(StoreError::Taken { .. }) => return Err(AdminError::Exists(format!("tenant {id}"))),
             other => other?,
         }
         let tenant = self.tenant(&id, Some(bound));
         self.tenants.change(|view| view.put_tenant(row.clone(), tenant));
-        let token = self.issue(&id, NewToken { label: "first".to_owned(), expires_in_s: None }).await?;
+        let token = self.issue(&id, NewToken { label: "first".to_owned(), ..NewToken::default() }).await?;
         tracing::info!(tenant.id = %id, plugin.name = %plugin.name, plugin.digest = %plugin.digest, "tenant created");
         Ok((self.view_of(&row).await?, token))
     }
@@ -83,7 +83,7 @@ impl Service {
         self.view_of(&row).await
     }
 
-    pub(super) fn row(&self, tenant: &str) -> Result<TenantRow, AdminError> {
+    pub(crate) fn row(&self, tenant: &str) -> Result<TenantRow, AdminError> {
         let missing = || AdminError::NotFound(format!("tenant {tenant}"));
         let id = TenantId::parse(tenant).map_err(|_| missing())?;
         self.tenants.view().row(&id).cloned().ok_or_else(missing)

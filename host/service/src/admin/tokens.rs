@@ -1,4 +1,4 @@
-use muster_model::{TenantId, Timestamp, Token, TokenId, TokenRow};
+use muster_model::{ResourceId, ResourceType, TenantId, Timestamp, Token, TokenId, TokenRow};
 use serde::{Deserialize, Serialize};
 
 use crate::{AdminError, Service};
@@ -13,6 +13,12 @@ pub struct NewToken {
     /// After how many seconds it stops working; never, if it is not given.
     #[serde(default)]
     pub expires_in_s: Option<u64>,
+    /// The id of the one user that it speaks for: it then opens `/Me` and discovery only (decision record 5).
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Whether that user may also change and delete what `/Me` shows.
+    #[serde(default)]
+    pub write: bool,
 }
 
 /// A token that was just issued: the only time that it can be read.
@@ -41,6 +47,12 @@ pub struct TokenView {
     pub revoked: Option<String>,
     /// Whether it works now.
     pub live: bool,
+    /// The one user that it speaks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<ResourceId>,
+    /// Whether that user may change what `/Me` shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write: Option<bool>,
 }
 
 /// How long the label of a token can be, in bytes.
@@ -56,11 +68,18 @@ impl Service {
         if new.expires_in_s == Some(0) {
             return Err(AdminError::Invalid("expires_in_s is at least 1".to_owned()));
         }
+        if new.write && new.user.is_none() {
+            return Err(AdminError::Invalid("write is for a token of one user".to_owned()));
+        }
         let _one_at_a_time = self.administration.lock().await;
         self.issue(&row.id, new).await
     }
 
     pub(super) async fn issue(&self, tenant: &TenantId, new: NewToken) -> Result<IssuedToken, AdminError> {
+        let user = match &new.user {
+            Some(id) => Some(self.user(tenant, id).await?),
+            None => None,
+        };
         let (mut secret, mut name) = ([0; 32], [0; 8]);
         getrandom::fill(&mut secret).map_err(|error| AdminError::Entropy(error.to_string()))?;
         getrandom::fill(&mut name).map_err(|error| AdminError::Entropy(error.to_string()))?;
@@ -78,12 +97,23 @@ impl Service {
             created,
             expires,
             revoked: None,
+            user,
+            write: new.write,
         };
         self.parts.store.put_token(&row).await?;
         let id = row.id.clone();
         self.tenants.change(|view| view.put_token(row));
         tracing::info!(tenant.id = %tenant, token.id = %id, "token issued");
         Ok(IssuedToken { id, token, expires })
+    }
+
+    /// The user that a token shall speak for: one of this tenant's.
+    async fn user(&self, tenant: &TenantId, id: &str) -> Result<ResourceId, AdminError> {
+        let shown: String = id.chars().filter(|c| !c.is_control()).take(64).collect();
+        let missing = || AdminError::NotFound(format!("user {shown} of tenant {tenant}"));
+        let user = ResourceId::parse(id).ok_or_else(missing)?;
+        let found = self.parts.store.directory(tenant).get(&ResourceType::USER, user).await?;
+        found.map(|record| record.id).ok_or_else(missing)
     }
 
     /// A tenant's tokens, oldest first.
@@ -100,6 +130,8 @@ impl Service {
             expires: row.expires.map(|at| at.to_string()),
             revoked: row.revoked.map(|at| at.to_string()),
             live: row.is_live(now),
+            user: row.user,
+            write: row.user.map(|_| row.write),
         };
         Ok(rows.into_iter().map(shown).collect())
     }

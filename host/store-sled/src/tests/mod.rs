@@ -3,6 +3,7 @@ mod durability;
 mod found;
 mod guards;
 mod long_reads;
+mod timing;
 
 use std::path::Path;
 use std::sync::Arc;

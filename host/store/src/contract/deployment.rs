@@ -1,6 +1,6 @@
 //! What belongs to the deployment: tenants, tokens, plugins, and the life of the store itself.
 
-use muster_model::{Binding, PluginDigest, PluginRow, TenantRow, Token, TokenId, TokenKey, TokenRow};
+use muster_model::{Binding, PluginDigest, PluginRow, ScimSettings, TenantRow, Token, TokenId, TokenKey, TokenRow};
 use serde_json::json;
 
 use super::Fixture;
@@ -12,7 +12,7 @@ const LARGE_PLUGIN_BYTES: usize = 3 * 1024 * 1024;
 
 fn tenant_row(name: &str) -> TenantRow {
     let binding = Binding { plugin: PluginDigest::of(b"one"), config: json!({ "a": 1 }), revision: 1, at: at(0) };
-    TenantRow { id: tenant(name), created: at(0), binding, previous: None }
+    TenantRow { id: tenant(name), created: at(0), binding, previous: None, scim: ScimSettings::default() }
 }
 
 fn rebound(row: &TenantRow) -> TenantRow {
@@ -58,6 +58,8 @@ pub async fn tokens_are_kept_and_replaced(fixture: &mut impl Fixture) {
         created: at(0),
         expires: Some(at(100)),
         revoked: None,
+        user: None,
+        write: false,
     };
     store.put_token(&row("one")).await.unwrap();
     store.put_token(&row("two")).await.unwrap();

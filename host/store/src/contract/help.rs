@@ -16,7 +16,9 @@ use muster_protocol::schema::Registry;
 use muster_protocol::text::fold;
 use serde_json::{Value, json};
 
-use crate::{Commit, Committed, Directory, Listing, Member, Query, Store, StoreError, Write, index_of};
+use crate::{
+    Commit, Committed, Directory, From, Listing, Locations, Member, Query, Store, StoreError, Write, index_of,
+};
 
 pub const USER: ResourceType = ResourceType::USER;
 pub const GROUP: ResourceType = ResourceType::GROUP;
@@ -66,7 +68,7 @@ pub fn record(kind: &ResourceType, n: u64, document: Value) -> Record {
 }
 
 pub fn user(n: u64, name: &str) -> Record {
-    record(&USER, n, json!({ "userName": name }))
+    record(&USER, n, json!({ "userName": name, "displayName": name }))
 }
 
 pub fn group(n: u64, name: &str) -> Record {
@@ -170,9 +172,14 @@ pub fn eq(attribute: &str, text: &str) -> Filter {
     compare(attribute, Op::Eq, text)
 }
 
+/// Where the client of these tests finds resources.
+pub fn locations() -> Locations {
+    Locations::new("https://scim.example/v2", &Registry::core())
+}
+
 pub fn query(kind: &ResourceType, filter: Option<Filter>) -> Query {
-    let def = Arc::clone(Registry::core().get(kind.as_str()).unwrap());
-    Query { def, resource_type: kind.clone(), filter, offset: 0, limit: 1000 }
+    let kinds = vec![Arc::clone(Registry::core().get(kind.as_str()).unwrap())];
+    Query { kinds, filter, sort: None, from: From::Offset(0), limit: 1000, locations: locations() }
 }
 
 /// What the filter finds, as the numbers of the ids.

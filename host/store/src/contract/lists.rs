@@ -8,7 +8,7 @@ use super::help::{
     GROUP, USER, acme, compare, eq, found, group, id, insert, join, key, make, numbers, query, record, remove, replace,
     user,
 };
-use crate::{Query, StoreError};
+use crate::{From, Query, StoreError};
 
 pub async fn a_list_is_in_order_of_ids_and_paged(fixture: &mut impl Fixture) {
     let directory = acme(&fixture.store());
@@ -25,7 +25,8 @@ pub async fn a_list_is_in_order_of_ids_and_paged(fixture: &mut impl Fixture) {
         (u64::MAX, u64::MAX, vec![]),
         (0, 0, vec![]),
     ] {
-        let listing = directory.list(&Query { offset, limit, ..query(&USER, None) }).await.unwrap();
+        let from = From::Offset(offset);
+        let listing = directory.list(&Query { from, limit, ..query(&USER, None) }).await.unwrap();
         assert_eq!((listing.total, numbers(&listing)), (10, expected), "{offset} {limit}");
     }
 }
@@ -123,12 +124,12 @@ pub async fn a_filtered_list_is_paged_and_counted(fixture: &mut impl Fixture) {
     make(&directory, (1..=20).map(|n| insert(&person(n))).collect()).await;
 
     for filter in [eq("title", "even"), eq("externalId", "even")] {
-        let page = Query { offset: 3, limit: 4, ..query(&USER, Some(filter.clone())) };
+        let page = Query { from: From::Offset(3), limit: 4, ..query(&USER, Some(filter.clone())) };
         let listing = directory.list(&page).await.unwrap();
         assert_eq!((listing.total, numbers(&listing)), (10, vec![8, 10, 12, 14]));
         let none = directory.list(&Query { limit: 0, ..page.clone() }).await.unwrap();
         assert_eq!((none.total, none.records), (10, vec![]));
-        let beyond = directory.list(&Query { offset: 10, ..page }).await.unwrap();
+        let beyond = directory.list(&Query { from: From::Offset(10), ..page }).await.unwrap();
         assert_eq!((beyond.total, beyond.records), (10, vec![]));
     }
 }

@@ -14,10 +14,13 @@
 
 pub mod commits;
 pub mod deployment;
+pub mod derived;
 pub mod help;
 pub mod lists;
 pub mod members;
+pub mod pages;
 pub mod records;
+pub mod unique;
 
 use std::sync::Arc;
 
@@ -63,12 +66,25 @@ macro_rules! contract_tests {
             lists::a_filter_finds_by_membership
             lists::a_filtered_list_is_paged_and_counted
             lists::a_search_that_would_look_at_too_many_records_is_refused
+            derived::a_filter_finds_by_what_is_shown_of_members
+            derived::a_filter_finds_by_what_is_shown_of_groups
+            derived::a_filter_finds_by_what_is_shown_of_a_manager
+            derived::a_filter_finds_by_what_the_server_knows
+            derived::a_filter_that_would_look_at_too_many_rows_is_refused
+            derived::names_are_told_for_whoever_is_there
             members::members_are_added_removed_and_counted
             members::members_are_read_in_pages
             members::a_row_that_is_there_or_has_no_ends_is_stale
             members::a_removed_user_leaves_its_groups_and_touches_them
             members::a_removed_group_takes_its_rows_with_it
             members::two_commits_that_add_different_members_at_once_are_both_made
+            pages::pages_follow_each_other_by_position
+            pages::several_kinds_are_listed_one_after_the_other
+            pages::a_list_is_in_the_order_of_an_attribute_and_then_of_ids
+            pages::a_list_can_be_in_the_order_of_what_is_derived
+            pages::a_record_that_stays_is_on_exactly_one_page
+            pages::a_position_outlives_the_record_that_told_it
+            pages::an_order_is_not_made_of_too_many_records
             records::a_record_is_read_back_as_it_was_written
             records::a_record_of_a_hundred_kilobytes_is_read_back
             records::an_id_is_inserted_once
@@ -79,6 +95,9 @@ macro_rules! contract_tests {
             records::a_key_can_change_hands_in_one_commit
             records::a_long_key_is_as_exact_as_a_short_one
             records::a_touch_gives_the_next_version_and_time
+            unique::a_unique_attribute_is_found_without_a_search
+            unique::a_record_from_before_the_declaration_is_found_as_well
+            unique::what_a_custom_kind_is_matched_by_is_found_without_a_search
         }
     };
     (@each $fixture:expr; $($module:ident :: $test:ident)*) => {

@@ -30,11 +30,14 @@ pub mod host {
 
 macro_rules! role {
     ($role:ident, $export:literal, $world:literal) => {
+        role!($role, $export, $world, { "muster:plugin/types@0.1.0": crate::glue::host::muster::plugin::types });
+    };
+    ($role:ident, $export:literal, $world:literal, $with:tt) => {
         pub mod $role {
             wit_bindgen::generate!({
                 inline: $world,
                 path: "../../wit/v1",
-                with: { "muster:plugin/types@0.1.0": crate::glue::host::muster::plugin::types },
+                with: $with,
                 pub_export_macro: true,
                 export_macro_name: $export,
             });
@@ -43,6 +46,7 @@ macro_rules! role {
 }
 
 role!(about, "export_about", "package muster:sdk; world about { export muster:plugin/about@0.1.0; }");
+role!(schemas, "export_schemas", "package muster:sdk; world schemas { export muster:plugin/schemas@0.1.0; }", {});
 role!(mapping, "export_mapping", "package muster:sdk; world mapping { export muster:plugin/mapping@0.1.0; }");
 role!(lifecycle, "export_lifecycle", "package muster:sdk; world lifecycle { export muster:plugin/lifecycle@0.1.0; }");
 role!(adoption, "export_adoption", "package muster:sdk; world adoption { export muster:plugin/adoption@0.1.0; }");

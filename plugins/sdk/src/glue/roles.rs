@@ -4,6 +4,7 @@ use super::convert::{all, events};
 use super::delivery::exports::muster::plugin::delivery;
 use super::lifecycle::exports::muster::plugin::lifecycle;
 use super::mapping::exports::muster::plugin::mapping;
+use super::schemas::exports::muster::plugin::schemas;
 use super::{Glue, enter, input, types};
 use crate::delivery::Outcome;
 use crate::{Adoption, Change, Config, Decision, Plugin, Problem, Resource, Setting, Signal};
@@ -57,6 +58,12 @@ fn resource_plan(kind: types::Kind, resource: Resource) -> about::ResourcePlan {
 
 fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+impl<T: Plugin> schemas::Guest for Glue<T> {
+    fn declare() -> String {
+        T::MANIFEST.declarations.to_owned()
+    }
 }
 
 impl<T: Plugin> mapping::Guest for Glue<T> {
