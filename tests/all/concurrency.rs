@@ -142,7 +142,7 @@ async fn twenty_five_clients_who_post_one_user_name_make_one_user() {
     let acme = app.tenant("acme").await;
 
     for name in ["ada@example.com", "stra\u{DF}e@example.com"] {
-        let spelled = |client: usize| if client % 2 == 0 { name.to_owned() } else { name.to_uppercase() };
+        let spelled = |client: usize| if client.is_multiple_of(2) { name.to_owned() } else { name.to_uppercase() };
         let body = |client| json!({ "schemas": [USER], "userName": spelled(client) });
         let answers =
             at_once(&acme, (0..25).map(|client| (Method::POST, "/Users".into(), body(client))).collect()).await;
@@ -165,7 +165,7 @@ async fn twenty_five_clients_who_post_one_group_name_make_one_group() {
     let acme = app.tenant("acme").await;
     let ada = acme.user("ada").await;
     let body = |client: usize| {
-        let name = if client % 2 == 0 { "Engines" } else { "ENGINES" };
+        let name = if client.is_multiple_of(2) { "Engines" } else { "ENGINES" };
         json!({ "schemas": [GROUP], "displayName": name, "members": [{ "value": ada }] })
     };
 

@@ -165,13 +165,12 @@ async fn if_match_compares_the_version_and_not_the_groups() {
     acme.group("Engineering", &[&ada]).await;
     let after = tag(acme.get(&path).await);
 
-    let mut version = 1;
-    for known in [before, after.clone(), after.trim_start_matches("W/").to_owned()] {
+    let strong = after.trim_start_matches("W/").to_owned();
+    for (version, known) in (1..).zip([before, after, strong]) {
         let known = known.replacen(['1'], &version.to_string(), 1);
         let text = format!("Countess {version}");
         let answer = asked(&acme, Method::PATCH, &path, &[("if-match", &known)], &title(&text)).await;
         assert_eq!(answer.expect(200)["title"], text);
-        version += 1;
     }
 }
 

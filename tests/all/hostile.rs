@@ -32,6 +32,7 @@ const PROBLEMS: usize = 5;
 const CONNECTIONS: usize = 8;
 
 /// A number from the environment.
+#[expect(clippy::disallowed_methods, reason = "the size of the run is the caller's choice")]
 fn from_env(name: &str, otherwise: usize) -> usize {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().expect("a number"))
 }

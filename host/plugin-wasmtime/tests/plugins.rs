@@ -230,15 +230,15 @@ fn two_versions_answer_side_by_side() {
 
 #[test]
 fn what_a_plugin_declares_is_in_its_manifest_and_its_own_attributes_cross() {
-    let declares = guest("declares");
-    assert!(declares.roles().has(Role::Schemas) && !guest("smallest").roles().has(Role::Schemas));
+    let plugin = guest("declares");
+    assert!(plugin.roles().has(Role::Schemas) && !guest("smallest").roles().has(Role::Schemas));
     assert_eq!(guest("smallest").manifest().declarations, Declarations::default());
-    let declared = &declares.manifest().declarations;
+    let declared = &plugin.manifest().declarations;
     assert_eq!((declared.extensions.len(), declared.resource_types[0].name.as_str()), (1, "Device"));
 
     let own = json!({ "badge": "B-7", "desk": { "floor": 3 } });
     let extension = "urn:example:params:scim:schemas:extension:acme:2.0:User";
-    let ada = caller().user(&*declares, json!({ "userName": "ada", extension: own })).unwrap();
+    let ada = caller().user(&*plugin, json!({ "userName": "ada", extension: own })).unwrap();
     assert_eq!(text(&ada, "badge"), Some("B-7"));
     assert!(ada.fields.contains(&Field { name: "floor".into(), value: FieldValue::Integer(3) }));
 }

@@ -2,6 +2,7 @@ use muster_model::{Field, FieldValue};
 
 /// How the host does its own part for one tenant: what the plugin's `host-settings` said, typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of the contract, which has a name of its own")]
 pub struct HostSettings {
     /// `detail` of the 404 for a user.
     pub user_not_found: Option<String>,

@@ -139,12 +139,15 @@ struct NamesRef<'a> {
 #[derive(Deserialize)]
 struct Named {
     #[serde(default, deserialize_with = "said")]
-    called: Option<Option<String>>,
+    called: Option<Name>,
 }
 
+#[derive(Deserialize)]
+struct Name(Option<String>);
+
 /// Tells a name that is `null` from one that is not there.
-fn said<'de, D: serde::Deserializer<'de>>(called: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(called).map(Some)
+fn said<'de, D: serde::Deserializer<'de>>(called: D) -> Result<Option<Name>, D::Error> {
+    Name::deserialize(called).map(Some)
 }
 
 #[derive(Serialize)]
@@ -198,7 +201,7 @@ pub(crate) fn record_names(bytes: &[u8]) -> Result<Names, StoreError> {
 pub(crate) fn record_called(bytes: &[u8]) -> Result<Called, StoreError> {
     let parts = split(bytes)?;
     let called = match decode::<Named>(parts.names, "a record")?.called {
-        Some(called) => called,
+        Some(Name(called)) => called,
         None => display_name(&decode::<Body>(parts.body, "a record")?.document),
     };
     Ok(Called(called))

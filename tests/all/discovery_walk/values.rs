@@ -16,7 +16,7 @@ pub(super) fn sample(definition: &Value, number: u32) -> Value {
 fn one(definition: &Value, number: u32) -> Value {
     let name = definition["name"].as_str().unwrap();
     match definition["type"].as_str().unwrap() {
-        "boolean" => json!(number % 2 == 0),
+        "boolean" => json!(number.is_multiple_of(2)),
         "integer" => json!(1000 + number),
         "decimal" => json!(f64::from(number) + 0.5),
         "dateTime" => json!(format!("2026-10-01T08:{:02}:{:02}Z", number / 60 % 60, number % 60)),

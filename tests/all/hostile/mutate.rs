@@ -103,10 +103,10 @@ fn change(json: &mut Value, dice: &mut Dice) {
         }
         (4 | 5, Value::Object(members)) => {
             let names: Vec<String> = members.keys().cloned().collect();
-            if let Some(value) = names.get(dice.below(names.len())).and_then(|name| members.remove(name)) {
-                if dice.once_in(2) {
-                    members.insert(dice.pick(NAMES).to_string(), value);
-                }
+            if let Some(value) = names.get(dice.below(names.len())).and_then(|name| members.remove(name))
+                && dice.once_in(2)
+            {
+                members.insert(dice.pick(NAMES).to_string(), value);
             }
         }
         (6, Value::Object(members)) => _ = members.insert(dice.pick(NAMES).to_string(), value(dice)),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion};
 use muster_protocol::dialect::Profile;
-use muster_protocol::filter::{Filter, Subject};
+use muster_protocol::filter::{Asked, Filter, Subject};
 use muster_protocol::list::list_response;
 use muster_protocol::project::{Meta, Projection, render};
 use muster_protocol::schema::{Registry, ResourceTypeDef};
@@ -39,6 +39,10 @@ impl Subject for Stored {
     }
 
     fn has_any_row(&self, _: &str) -> bool {
+        false
+    }
+
+    fn any_shown(&self, _: &str, _: &Asked<'_>, _: &mut dyn FnMut(&Value) -> bool) -> bool {
         false
     }
 }

@@ -133,7 +133,9 @@ impl Tenant {
                 let path = ["tenants", &name, "scim"];
                 let answer = match (&profile, &file) {
                     (None, None) => client.get(&path).await?,
-                    (_, _) => client.put(&path, &settings(profile, file.as_deref(), expected_revision)?).await?,
+                    (_, _) => {
+                        client.put(&path, &settings(profile.as_deref(), file.as_deref(), expected_revision)?).await?
+                    }
                 };
                 if remote.json { say(answer) } else { said(&answer) }
             }
@@ -153,7 +155,7 @@ impl Tenant {
 }
 
 /// A body for the admin API: what the file declares, with what stands on the command line.
-fn settings(profile: Option<String>, file: Option<&Path>, expected_revision: Option<u64>) -> anyhow::Result<Value> {
+fn settings(profile: Option<&str>, file: Option<&Path>, expected_revision: Option<u64>) -> anyhow::Result<Value> {
     let mut body = file.map_or_else(|| Ok(Map::new()), declarations)?;
     let given = [("profile", json!(profile)), ("expected_revision", json!(expected_revision))];
     body.extend(given.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)));
