@@ -38,8 +38,8 @@ pub fn create(def: &ResourceTypeDef, profile: &Profile, body: Value) -> Result<N
     Ok(finish(writer))
 }
 
-/// The server's default (RFC 7643 §2.2): a user of whom a POST or a PUT does not say so is active, and every answer tells it as a boolean (Q20)
-/// until somebody takes the attribute away.
+/// The server's default (RFC 7643 §2.2): a user of whom a POST does not say so is active, and every answer tells it as a boolean (Q20) until
+/// somebody takes the attribute away. A PUT has no such default: it would let in whom it was taken away from.
 pub fn active_by_default(def: &ResourceTypeDef, document: &mut Document) {
     if def.is_core(USER) {
         document.0.entry("active").or_insert(Value::Bool(true));

@@ -46,6 +46,7 @@ impl Service {
     ) -> Result<Record, Attempt> {
         let id = self.parts.ids.next();
         let mapped = map(caller, resource_type, id, &sent.document, None)?;
+        caller.note(&mapped.left_out);
         let mut tasks = plan(caller, resource_type, id, Event::Created, (None, Some(&mapped.account)), None)?;
         let mut added = self.known_members(caller, sent.members.as_deref().unwrap_or_default()).await?;
         added.sort();
@@ -69,7 +70,7 @@ impl Service {
         };
         let change = Change {
             members_added: rows.added.iter().map(|member| member.id).collect(),
-            rewrites: sent.rewrites.clone(),
+            rewrites: [sent.rewrites.as_slice(), &mapped.left_out].concat(),
             ..change_of(caller, Event::Created, None, Some(&record), &record)
         };
         let writes = std::iter::once(Write::Insert(Box::new(record.clone()))).chain(rows.writes(id)).collect();

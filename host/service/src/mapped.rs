@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use muster_model::{Account, Event, IndexEntry, Key, NewTask, Record, ResourceId, ResourceType};
 use muster_plugin::{Kind, PlanChange, Plugin, PluginError};
+use muster_protocol::dialect::{MAX_REWRITES, Rewrite, Rule};
 use muster_protocol::filter::canonical_path;
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::{Resolved, ResourceTypeDef};
@@ -22,6 +23,8 @@ pub(crate) struct Mapped {
     pub account: Account,
     pub keys: Vec<Key>,
     pub index: Vec<IndexEntry>,
+    /// What was sent and is not kept.
+    pub left_out: Vec<Rewrite>,
 }
 
 impl Mapped {
@@ -53,7 +56,65 @@ pub(crate) fn map(
     let document = normalise::retain(served, full);
     let keys = keys(served, resource_type, &document, &account, &caller.bound.settings)?;
     let index = muster_store::index_of(served, &document);
-    Ok(Mapped { document, account, keys, index })
+    let left_out = left_out(full, &document);
+    Ok(Mapped { document, account, keys, index, left_out })
+}
+
+/// The paths of what a document loses when it is narrowed to what the plugin retains; a password is told by a rule of its own.
+fn left_out(full: &Document, kept: &Document) -> Vec<Rewrite> {
+    let mut lost = Vec::new();
+    for (name, value) in full.0.iter().filter(|(name, _)| *name != "password") {
+        note_lost(name, ':', value, kept.get(name), &mut lost);
+    }
+    lost
+}
+
+fn note_lost(path: &str, joint: char, full: &Value, kept: Option<&Value>, lost: &mut Vec<Rewrite>) {
+    match (full, kept) {
+        (Value::Object(full), Some(Value::Object(kept))) => {
+            // Behind the URN of an extension stands a colon, behind an attribute a dot.
+            let joint = if path.contains(':') { joint } else { '.' };
+            for (name, value) in full {
+                note_lost(&format!("{path}{joint}{name}"), '.', value, kept.get(name), lost);
+            }
+        }
+        (Value::Array(full), Some(Value::Array(kept))) if full.len() == kept.len() => {
+            for (full, kept) in full.iter().zip(kept) {
+                note_lost(path, '.', full, Some(kept), lost);
+            }
+        }
+        (_, Some(kept)) if kept == full => {}
+        _ => {
+            let rewrite = Rewrite::new(Rule::NotRetained, path);
+            if lost.len() < MAX_REWRITES && !lost.contains(&rewrite) {
+                lost.push(rewrite);
+            }
+        }
+    }
+}
+
+/// The keys of values that were there before their attribute was declared unique and that another record holds: they are not claimed, so
+/// that an old duplicate does not stand in the way of another change, a deactivation above all.
+pub(crate) async fn give_up_old_duplicates(
+    caller: &Caller,
+    current: &Record,
+    next: &mut Record,
+) -> Result<(), ScimError> {
+    let served = caller.bound.served(&current.resource_type)?;
+    let before: Vec<Key> =
+        served.unique_attributes().filter_map(|unique| unique_key(served, unique, &current.document)).collect();
+    let mut kept = Vec::with_capacity(next.keys.len());
+    for key in std::mem::take(&mut next.keys) {
+        let is_old = before.contains(&key) && !current.keys.contains(&key);
+        if is_old
+            && caller.tenant.directory.find(&current.resource_type, &key).await?.is_some_and(|it| it.id != current.id)
+        {
+            continue;
+        }
+        kept.push(key);
+    }
+    next.keys = kept;
+    Ok(())
 }
 
 /// The document as plugins see it: a user from whom `active` was taken away is told as one who is not active, so that a mapping for which

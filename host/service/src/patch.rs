@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::authenticate::Caller;
 use crate::create::change_of;
 use crate::expected::Expected;
-use crate::mapped::{map, plan, plan_members, update_event};
+use crate::mapped::{give_up_old_duplicates, map, plan, plan_members, update_event};
 use crate::members::RowChanges;
 use crate::reply::Reply;
 use crate::retry::Attempt;
@@ -93,7 +93,12 @@ impl Service {
             Some(document) => Some(map(caller, &resource_type, id, document, Some(&current.account))?),
             None => None,
         };
-        let next = mapped.filter(|mapped| !mapped.is_in(&current)).map(|mapped| Record {
+        let mut rewrites = update.rewrites;
+        if let Some(mapped) = &mapped {
+            caller.note(&mapped.left_out);
+            rewrites.extend_from_slice(&mapped.left_out);
+        }
+        let mut next = mapped.filter(|mapped| !mapped.is_in(&current)).map(|mapped| Record {
             modified: caller.now,
             version: current.version.next(),
             document: mapped.document,
@@ -105,6 +110,9 @@ impl Service {
         });
         if next.is_none() && rows.is_empty() {
             return Ok(current);
+        }
+        if let Some(next) = &mut next {
+            give_up_old_duplicates(caller, &current, next).await?;
         }
 
         let after = next.as_ref().unwrap_or(&current);
@@ -128,7 +136,7 @@ impl Service {
         let mut change = change_of(caller, event, before, next.as_ref(), &current);
         change.members_added = rows.added.iter().map(|member| member.id).collect();
         change.members_removed.clone_from(&rows.removed);
-        change.rewrites = update.rewrites;
+        change.rewrites = rewrites;
         // Rows that were decided one by one do not care for the group's version: two requests that add different members both win.
         let must_be_current = rows.from_whole || update.expected.names_versions();
         let own = match &next {

@@ -54,8 +54,7 @@ impl Service {
     ) -> Result<Record, Attempt> {
         let accepted = caller.bound.accepted(resource_type)?;
         let current = self.current(caller, resource_type, id, expected).await?;
-        let mut sent = normalise::replace(accepted, &caller.bound.profile, &current.document, body)?;
-        normalise::active_by_default(accepted, &mut sent.document);
+        let sent = normalise::replace(accepted, &caller.bound.profile, &current.document, body)?;
         caller.note(&sent.rewrites);
         let members = match (sent.members, caller.bound.settings.without_members) {
             (Some(members), _) => vec![MemberEdit::Set(members)],

@@ -65,7 +65,11 @@ impl Lookup {
                 Some(Self::Any(any.iter().map(|one| Self::of_element(def, path, one)).collect::<Option<_>>()?))
             }
             Filter::Compare { path: sub, op: Op::Eq, literal } if sub.sub.is_none() => {
-                let whole = AttrPath { sub: Some(sub.name.clone()), ..path.clone() };
+                let attribute = def.resolve(path)?.attribute?;
+                // The elements of `tags[value eq "x"]` may be the values themselves (RFC 7643 §2.4).
+                let sub = (attribute.kind == AttributeType::Complex).then(|| sub.name.clone());
+                let whole = AttrPath { sub, ..path.clone() };
+                def.resolve(&whole)?;
                 Self::of_equality(def, &whole, literal)
             }
             Filter::Compare { .. } | Filter::Present(_) | Filter::Not(_) | Filter::Element { .. } => None,

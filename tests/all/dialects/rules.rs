@@ -295,9 +295,34 @@ async fn there_is_a_case_for_every_rule_and_it_knows_whether_a_profile_may_refus
         .map(|rule| (rule["name"].as_str().unwrap(), rule["refusable"].as_bool().unwrap()))
         .collect();
     let cases = cases();
-    let told: BTreeSet<(&str, bool)> = cases.iter().map(|case| (case.rule, case.refused.is_some())).collect();
-    assert_eq!(told, rules);
+    let mut told: BTreeSet<(&str, bool)> = cases.iter().map(|case| (case.rule, case.refused.is_some())).collect();
     assert_eq!(told.len(), cases.len(), "each once");
+    // The plugin of these tests keeps everything: see `what_the_plugin_does_not_keep_is_told`.
+    told.insert(("not-retained", false));
+    assert_eq!(told, rules);
+}
+
+#[tokio::test]
+async fn what_the_plugin_does_not_keep_is_told() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "poggio", json!({})).await;
+    let body = json!({
+        "schemas": [USER, ENTERPRISE],
+        "userName": "ada@example.com",
+        "name": { "givenName": "Ada", "formatted": "Ada Byron" },
+        "emails": [{ "value": "ada@example.com" }],
+        ENTERPRISE: { "department": "Analysis" },
+    });
+
+    let made = acme.post("/Users", body).await;
+
+    let left_out = |rewrites: &Value| {
+        let told = rewrites.as_array().unwrap().iter().filter(|told| told["rule"] == "not-retained");
+        told.map(|told| told["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let expected = ["name.givenName".to_owned(), "emails".to_owned(), ENTERPRISE.to_owned()];
+    assert_eq!(left_out(&app.log("acme").await[0]["rewrites"]), expected);
+    assert_eq!(left_out(&trailed(&app, "acme", &made).await["rewrites"]), expected);
 }
 
 #[tokio::test]

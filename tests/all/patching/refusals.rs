@@ -1,6 +1,7 @@
 //! What is refused: the operation is named, and nothing of the request is applied.
 
 use muster_test_harness::messages::error;
+use muster_test_harness::{TestApp, USER};
 use serde_json::{Value, json};
 
 use super::{ENTERPRISE, babs, start, strict};
@@ -122,4 +123,45 @@ async fn a_patch_that_asks_for_too_much_work_is_refused_before_it_is_done() {
     assert_eq!(patched["roles"][499]["display"], "999", "what a client may really send is within the limit");
     let more = acme.operations(&user, (0..1001).map(many).collect()).await.expect(400);
     assert_eq!(more, error(400, Some("invalidValue"), "Operations takes at most 1000 operations"));
+}
+
+#[tokio::test]
+async fn a_path_that_is_none_is_refused_also_behind_a_urn_of_ours() {
+    let (_app, acme) = start().await;
+    let user = babs(&acme).await;
+    for path in ["emails[type eq \"work\"", "emails[type zz \"work\"].value", "title]", "name.givenName.x"] {
+        for path in [path.to_owned(), format!("{USER}:{path}"), format!("{ENTERPRISE}:{path}")] {
+            let operation = json!([{ "op": "replace", "path": path, "value": "x" }]);
+            let refused = acme.operations(&user, operation).await.expect(400);
+            let scim_type = refused["scimType"].as_str().unwrap();
+            assert!(["invalidPath", "invalidFilter"].contains(&scim_type), "{path}: {refused}");
+        }
+    }
+    let foreign = json!([{ "op": "replace", "path": "urn:acme:1.0:User:title]", "value": "x" }]);
+    acme.operations(&user, foreign).await.expect(200);
+}
+
+#[tokio::test]
+async fn whoever_has_active_taken_away_is_not_let_in_by_a_put_of_what_was_read() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let ada = acme.user("ada").await;
+    let path = format!("/Users/{ada}");
+    for nothing in
+        [json!({ "op": "remove", "path": "active" }), json!({ "op": "Replace", "path": "active", "value": "" })]
+    {
+        let off = json!([{ "op": "replace", "path": "active", "value": false }]);
+        acme.operations(&path, off).await.expect(200);
+        acme.operations(&path, json!([nothing])).await.expect(200);
+        let read = acme.get(&path).await.expect(200);
+        assert_eq!(read.get("active"), None);
+
+        let put = acme.put(&path, read).await.expect(200);
+
+        assert_eq!(put.get("active"), None);
+        assert_eq!(app.account("acme", &ada).await["state"], "disabled");
+    }
+    let on = json!([{ "op": "add", "path": "active", "value": true }]);
+    acme.operations(&path, on).await.expect(200);
+    assert_eq!(app.account("acme", &ada).await["state"], "active");
 }

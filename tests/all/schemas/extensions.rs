@@ -282,3 +282,44 @@ async fn discovery_is_not_filtered_and_ignores_what_else_is_asked() {
     let nobody = acme.with_token("wrong").find("/Schemas", "name eq \"User\"").await;
     assert_eq!(nobody.status, 401, "who may not ask is told that first");
 }
+
+#[tokio::test]
+async fn values_of_a_list_of_simple_values_are_found_by_a_value_path_as_well() {
+    let list = json!({ "multiValued": true });
+    let (_app, acme) = start_with(&[
+        attribute("tags", list.clone()),
+        attribute("floors", json!({ "multiValued": true, "type": "integer" })),
+    ])
+    .await;
+    let made = acme.post("/Users", user("ada", json!({ "tags": ["x", "y"], "floors": [1, 2] }))).await.expect(201);
+
+    for filter in ["tags[value eq \"X\"]", "tags[value eq \"x\" and value pr]", "floors[value eq 2]", "tags eq \"y\""] {
+        assert_eq!(acme.ids("/Users", filter).await, [id(&made)], "{filter}");
+    }
+    assert_eq!(acme.ids("/Users", "tags[value eq \"z\"]").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_immutable_part_is_not_changed_by_taking_its_attribute_away_and_adding_another() {
+    let badge = attribute(
+        "badge",
+        json!({ "type": "complex", "subAttributes": [attribute("number", json!({ "mutability": "immutable" }))] }),
+    );
+    let (_app, acme) = start_with(&[badge]).await;
+    let made = acme.post("/Users", user("ada", json!({ "badge": { "number": "7" } }))).await.expect(201);
+    let path = format!("/Users/{}", id(&made));
+
+    let refused = acme
+        .operations(
+            &path,
+            json!([
+                { "op": "remove", "path": format!("{PEOPLE}:badge") },
+                { "op": "add", "path": format!("{PEOPLE}:badge"), "value": { "number": "9" } },
+            ]),
+        )
+        .await
+        .expect(400);
+
+    assert_eq!(refused["scimType"], "mutability");
+    assert_eq!(acme.get(&path).await.expect(200), made);
+}

@@ -116,3 +116,25 @@ async fn what_becomes_required_is_asked_for_with_the_next_write() {
     let patched = acme.operations(&path, both).await.expect(200);
     assert_eq!((&patched["title"], &patched[PEOPLE]), (&json!("Countess"), &json!({ "team": "Engines" })));
 }
+
+#[tokio::test]
+async fn duplicates_from_before_a_value_had_to_be_unique_stand_in_nobodys_way() {
+    let (app, acme) = start_with(&[attribute("badge", json!({}))]).await;
+    let mut paths = Vec::new();
+    for name in ["ada", "bob", "eve"] {
+        let made = acme.post("/Users", user(name, json!({ "badge": "SAME" }))).await.expect(201);
+        paths.push(format!("/Users/{}", id(&made)));
+    }
+    set(&app, json!({ "extensions": [people(&[attribute("badge", json!({ "uniqueness": "server" }))])] }))
+        .await
+        .expect(200);
+
+    for path in &paths {
+        let off = json!([{ "op": "replace", "path": "active", "value": false }]);
+        assert_eq!(acme.operations(path, off).await.expect(200)["active"], false);
+    }
+    let found = acme.ids("/Users", &format!("{PEOPLE}:badge eq \"same\"")).await;
+    assert_eq!(found.len(), 3, "and each is found");
+    let refused = acme.post("/Users", user("new", json!({ "badge": "same" }))).await.expect(409);
+    assert_eq!(refused["scimType"], "uniqueness", "a new one is refused");
+}

@@ -53,8 +53,23 @@ pub const MAX_REWRITES: usize = 100;
 /// The most characters that are told of a path: an unknown name can be of any length.
 const MAX_PATH: usize = 200;
 
+/// A path without what its filters compare with, which can be anybody's address: `emails[...].value`.
 fn shown(path: &str) -> String {
-    path.chars().take(MAX_PATH).collect()
+    let (mut told, mut depth) = (String::new(), 0_usize);
+    for c in path.chars().take(MAX_PATH) {
+        match c {
+            '[' => {
+                if depth == 0 {
+                    told.push_str("[...]");
+                }
+                depth += 1;
+            }
+            ']' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => told.push(c),
+            _ => {}
+        }
+    }
+    told
 }
 
 /// What was tolerated so far in one request.
@@ -86,6 +101,7 @@ impl<'a> Tolerance<'a> {
     /// As [`Self::apply`], with the word that was sent: one of a few that the rule is about, so that it tells nothing else.
     pub(crate) fn apply_to_word(&mut self, rule: Rule, path: &str, word: &str) -> Result<(), Invalid> {
         self.apply(rule, path)?;
+        let path = shown(path);
         if let Some(last) = self.rewrites.iter_mut().find(|it| it.rule == rule && it.word.is_none() && it.path == path)
         {
             last.word = Some(word.to_owned());

@@ -185,6 +185,10 @@ rules! {
         r#"{"op":"replace","value":{"id":"4d1c","displayName":"x"}}"# => r#"{"op":"replace","value":{"displayName":"x"}}"#,
         Some((ScimType::Mutability, "is read-only"))
     }
+    NotRetained "not-retained" {
+        "Everybody": "left out, because the tenant's plugin does not keep it", "the plugin's manifest",
+        r#""nickName":"Ada""# => "nothing", TOLERATED_BY_ALL
+    }
     PasswordDropped "password-dropped" {
         "Okta": "a password that no plugin asks for left out", "1.4, 1.6; RFC 7643 §9.2",
         r#""password":"..."# => "nothing", TOLERATED_BY_ALL

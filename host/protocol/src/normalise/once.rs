@@ -34,6 +34,25 @@ pub(super) fn keep_immutable(
     Ok(())
 }
 
+/// Whether a PATCH as a whole leaves the immutable parts of `before` as they were, also where it takes their attribute away and gives
+/// another one (RFC 7644 §3.5.2: "a client MUST NOT modify an attribute that has mutability "readOnly" or "immutable"").
+pub(crate) fn check(
+    def: &ResourceTypeDef,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+) -> Result<(), Invalid> {
+    let is_immutable = |attribute: &Attribute| attribute.mutability == Mutability::Immutable;
+    let has_such = |attribute: &Attribute| is_immutable(attribute) || attribute.sub_attributes.iter().any(is_immutable);
+    let schemas = || std::iter::once(&def.schema).chain(&def.extensions);
+    // Most types have none, and need no copy.
+    if schemas()
+        .any(|schema| schema.attributes.iter().any(|attribute| attribute.name != "members" && has_such(attribute)))
+    {
+        keep_immutable(def, before, &mut after.clone())?;
+    }
+    Ok(())
+}
+
 fn keep(
     path: &str,
     attributes: &[Attribute],

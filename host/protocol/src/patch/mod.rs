@@ -20,6 +20,7 @@ pub use request::{MAX_OPERATIONS, OpKind, Operation, PatchRequest, parse};
 use serde_json::Value;
 pub use whole::MAX_RESOURCE_TEXT_BYTES;
 
+use crate::normalise::once;
 use crate::{
     Document, MemberRef,
     dialect::{Profile, Rewrite, Rule},
@@ -79,6 +80,7 @@ pub fn apply(
         writer.tolerance.note(Rule::FormattedRecomputed, "name.formatted");
     }
     writer.check_whole(Some(current))?;
+    once::check(def, &current.0, &writer.document)?;
     Ok(Patched { document: writer.canonical(), members: writer.members, rewrites: writer.tolerance.rewrites })
 }
 
@@ -113,6 +115,8 @@ fn perform(writer: &mut Writer<'_>, operation: &Operation) -> Result<(), Invalid
         Some(Located::Extension(extension)) => writer.write_extension(mode, extension, value),
         // Entra empties an attribute with "" or null (2.11, `SCIM_Null_Update`).
         Some(Located::Attribute(place)) if Writer::is_active(&place) && is_no_value(&value) => {
+            let rule = if value.is_string() { Rule::EmptyTextDropped } else { Rule::NullDropped };
+            writer.tolerance.note(rule, "active");
             writer.remove(&place, None)
         }
         Some(Located::Attribute(place)) => writer.write(mode, &place, value),

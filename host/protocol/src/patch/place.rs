@@ -65,7 +65,10 @@ impl<'a> Writer<'a> {
         match PatchPath::read(text, &|urn| def.is_schema(urn), &mut self.tolerance) {
             Ok(path) => self.locate(text, path),
             // The URN of a schema that is not ours need not parse as a path of ours.
-            Err(_) if text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:")) => {
+            Err(_)
+                if text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"))
+                    && !def.is_begun_by(text) =>
+            {
                 self.tolerance.apply(Rule::UnknownAttributeDropped, text)?;
                 Ok(None)
             }

@@ -42,6 +42,12 @@ impl ResourceTypeDef {
         self.is_core(urn) || self.extension(urn).is_some()
     }
 
+    /// Whether a text begins with the URN of one of the schemas, in any case.
+    pub(crate) fn is_begun_by(&self, text: &str) -> bool {
+        let begins = |urn: &str| text.get(..urn.len()).is_some_and(|head| head.eq_ignore_ascii_case(urn));
+        begins(&self.schema.id) || self.extensions.iter().any(|schema| begins(&schema.id))
+    }
+
     /// Whether this is the URN of the core schema, in any case.
     pub fn is_core(&self, urn: &str) -> bool {
         self.schema.id.eq_ignore_ascii_case(urn)
