@@ -133,20 +133,32 @@ fn read<'a>(def: &'a ResourceTypeDef, profile: &'a Profile, body: Value) -> Resu
         }
         !is_unloaded
     });
-    note_schemas(def, &body, &mut writer.tolerance);
+    note_schemas(def, &body, &mut writer.tolerance)?;
     writer.merge(Mode::Replace, Value::Object(body))?;
     Ok(writer)
 }
 
-/// RFC 7643 §3 wants `schemas` in every resource, and in it each extension that the resource has. Neither is needed to read one.
-fn note_schemas(def: &ResourceTypeDef, body: &Map<String, Value>, tolerance: &mut Tolerance<'_>) {
+/// RFC 7643 §3 wants `schemas` in every resource, with the core schema and each extension that the resource has in it. Neither is needed
+/// to read one.
+fn note_schemas(
+    def: &ResourceTypeDef,
+    body: &Map<String, Value>,
+    tolerance: &mut Tolerance<'_>,
+) -> Result<(), Invalid> {
     let listed =
         body.iter().find(|(key, _)| key.eq_ignore_ascii_case("schemas")).and_then(|(_, value)| value.as_array());
-    let Some(listed) = listed else { return tolerance.note(Rule::SchemasOmitted, "schemas") };
+    let listed = listed.map_or(&[][..], Vec::as_slice);
     let is_listed = |urn: &str| listed.iter().filter_map(Value::as_str).any(|listed| listed.eq_ignore_ascii_case(urn));
+    if !is_listed(&def.schema.id) {
+        tolerance.apply(Rule::SchemasOmitted, "schemas")?;
+        if listed.is_empty() {
+            return Ok(());
+        }
+    }
     for extension in body.keys().filter(|key| def.extension(key).is_some() && !is_listed(key)) {
         tolerance.note(Rule::ExtensionUnlisted, extension);
     }
+    Ok(())
 }
 
 fn finish(mut writer: Writer<'_>) -> Normalised {

@@ -118,7 +118,12 @@ fn names() -> Vec<Case> {
             "invalidSyntax",
             "schemas names a schema that this resource does not have",
         ),
-        tolerated("schemas-omitted", post("/Users", json!({ "userName": "eda@example.com" }))),
+        refused(
+            "schemas-omitted",
+            post("/Users", json!({ "userName": "eda@example.com" })),
+            "invalidSyntax",
+            "schemas must name the schema of the resource",
+        ),
         tolerated("extension-unlisted", user(json!({ ENTERPRISE: { "department": "Analysis" } }))),
         tolerated(
             "read-only-ignored",

@@ -169,7 +169,8 @@ rules! {
     }
     SchemasOmitted "schemas-omitted" {
         "Some clients": "a resource without schemas read as what its endpoint takes", "Q19; RFC 7643 §3",
-        r#"{"userName":"ada"}"# => r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada"}"#, TOLERATED_BY_ALL
+        r#"{"userName":"ada"}"# => r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada"}"#,
+        syntax("must name the schema of the resource")
     }
     ExtensionUnlisted "extension-unlisted" {
         "Okta, Entra": "an extension found that schemas does not list", "1.4, 2.4; RFC 7643 §3",

@@ -8,15 +8,24 @@ use crate::{
 
 #[test]
 fn the_strict_profile_refuses_what_the_default_drops_or_bends() {
-    let strict = |body| create(Registry::core().get("User").unwrap(), &Profile::strict(), body);
+    let strict = |mut body: Value| {
+        if body.get("schemas").is_none() {
+            body["schemas"] = json!([USER]);
+        }
+        create(Registry::core().get("User").unwrap(), &Profile::strict(), body)
+    };
     let told = |body| strict(body).map(|_| ()).map_err(|invalid| (invalid.scim_type, invalid.detail));
     let syntax = |detail: &str| Err((ScimType::InvalidSyntax, detail.to_owned()));
     let value = |detail: &str| Err((ScimType::InvalidValue, detail.to_owned()));
     assert_eq!(told(json!({"userName":"a","nick":"b"})), syntax("nick is not an attribute of this resource"));
     assert_eq!(
-        told(json!({"userName":"a","schemas":["urn:x"]})),
+        told(json!({"userName":"a","schemas":[USER,"urn:x"]})),
         syntax("schemas names a schema that this resource does not have")
     );
+    for without in [json!([]), json!([ENTERPRISE_USER]), json!("x"), json!(null)] {
+        let refused = told(json!({"userName":"a","schemas":without}));
+        assert_eq!(refused, syntax("schemas must name the schema of the resource"));
+    }
     assert_eq!(told(json!({"userName":"a","active":"True"})), value("active must be a boolean"));
     assert_eq!(told(json!({"userName":"a","emails":{"value":"a@example.com"}})), value("emails must be an array"));
     assert_eq!(told(json!({"USERNAME":"a","id":"7b2e","title":null,"groups":[]})), Ok(()), "the RFCs ask for these");
