@@ -7,6 +7,7 @@ use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 use http::{Method, StatusCode};
 use muster_service::ScimError;
+use tracing::Instrument as _;
 
 use crate::edge::Edge;
 use crate::error::{Problem, Refusal};
@@ -72,11 +73,21 @@ pub fn with_admin(wire: Wire, scim: Router) -> Router {
 /// Seconds that an operator's request may take: a large plugin takes long to compile.
 const ADMIN_TIMEOUT: Duration = Duration::from_mins(2);
 
+/// Lets an operator's request run to its end, whether or not anybody waits for the answer: what the store has taken must also be what this
+/// process serves.
 async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
-    tokio::time::timeout(ADMIN_TIMEOUT, next.run(request)).await.map_err(|_| {
-        let detail = format!("the request took longer than {} s", ADMIN_TIMEOUT.as_secs());
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-    })
+    let work = tokio::spawn(next.run(request).in_current_span());
+    match tokio::time::timeout(ADMIN_TIMEOUT, work).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "an operator's request ended early");
+            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request ended early".to_owned()))
+        }
+        Err(_) => {
+            let detail = format!("the request took longer than {} s", ADMIN_TIMEOUT.as_secs());
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail))
+        }
+    }
 }
 
 fn operations(wire: &Wire) -> Router<Wire> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use muster_test_harness::{TestApp, USER};
+use muster_test_harness::{ADMIN_KEY, TestApp, USER};
 use serde_json::{Value, json};
 
 use super::{PEOPLE, ROOM, attribute, id, ids, people, problem, rooms, schema, set, start_with, user};
@@ -268,4 +268,21 @@ async fn no_request_fails_while_the_settings_change() {
         (with, without) = (with + kept, without + dropped);
     }
     assert!(with > 0 && without > 0, "both were met: {with} with, {without} without");
+}
+
+/// An operator who hangs up must not leave this process with other settings than the store.
+#[tokio::test]
+async fn whoever_hangs_up_in_the_middle_of_a_change_leaves_nothing_half_done() {
+    let (app, _acme) = start_with(&[attribute("team", json!({}))]).await;
+    for round in 0..60_u64 {
+        let body = json!({ "profile": if round.is_multiple_of(2) { "entra" } else { "default" } }).to_string();
+        let request =
+            app.admin_request(reqwest::Method::PUT, "/admin/v1/tenants/acme/scim").bearer_auth(ADMIN_KEY).body(body);
+        let _ = request.timeout(std::time::Duration::from_micros(200 * (round % 20))).send().await;
+    }
+    // What is still on its way ends before this: changes of tenants are made one at a time.
+    set(&app, json!({ "profile": "okta-oin" })).await.expect(200);
+    let shown = app.admin_get("/tenants/acme/scim").await.expect(200);
+    let next = json!({ "profile": "default", "expected_revision": shown["revision"] });
+    set(&app, next).await.expect(200);
 }
