@@ -39,6 +39,7 @@ pub(super) fn answer(request: &Request, answer: &Answer) -> Checked {
         204 | 304 => ensure(answer.body.is_empty(), "an answer without content has no body"),
         // RFC 7644 §3.11 asks for this one: a token of the tenant is nobody.
         501 if answer.json["detail"] == "/Me is not supported" => refused(answer),
+        501 if request.method == "HEAD" && request.path.ends_with("/Me") => Ok(()),
         200 | 201 | 400..=499 if request.method == "HEAD" => Ok(()),
         200 | 201 => found(request, answer),
         400..=499 => refused(answer),
