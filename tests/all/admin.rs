@@ -1,6 +1,7 @@
 //! The admin API and the command line, which uses nothing else: what operators do, and what they are told.
 
 mod access;
+mod accounts;
 mod bindings;
 mod cli;
 mod health;

@@ -10,6 +10,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("muster-model", &["muster-protocol"]),
     ("muster-store", &["muster-model", "muster-protocol"]),
     ("muster-plugin", &["muster-model", "muster-protocol"]),
+    ("muster-store-files", &["muster-store", "muster-model", "muster-protocol"]),
     ("muster-store-sled", &["muster-store", "muster-model", "muster-protocol"]),
     ("muster-plugin-wasmtime", &["muster-plugin", "muster-model", "muster-protocol"]),
     ("muster-service", &["muster-store", "muster-plugin", "muster-model", "muster-protocol"]),
@@ -26,6 +27,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "muster-protocol",
             "muster-service",
             "muster-store",
+            "muster-store-files",
             "muster-store-sled",
         ],
     ),
@@ -94,7 +96,9 @@ fn what_is_pure_names_no_engine_and_no_wire() {
 #[test]
 fn only_the_server_names_adapters() {
     for (name, dependencies) in shipped() {
-        let names_one = ["muster-store-sled", "muster-plugin-wasmtime"].iter().any(|it| dependencies.contains(*it));
+        let names_one = ["muster-store-files", "muster-store-sled", "muster-plugin-wasmtime"]
+            .iter()
+            .any(|it| dependencies.contains(*it));
         assert!(!names_one || name == "muster", "{name} names an adapter");
     }
 }
@@ -127,7 +131,8 @@ fn only_app_rs_names_sled_and_wasmtime_adapters() {
                 folders.push(path);
             } else if path.extension().is_some_and(|it| it == "rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
-                if text.contains("muster_store_sled") || text.contains("muster_plugin_wasmtime") {
+                let adapters = ["muster_store_files", "muster_store_sled", "muster_plugin_wasmtime"];
+                if adapters.iter().any(|adapter| text.contains(adapter)) {
                     naming.push(path.strip_prefix(&sources).unwrap().to_string_lossy().into_owned());
                 }
             }

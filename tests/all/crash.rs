@@ -1,17 +1,22 @@
-//! SIGKILL of the real server under mixed load. What was acknowledged is there; what was not is there whole or not at all.
+//! SIGKILL of the real server under mixed load: half of the kills within 400 ms of the start of the process, where they meet the opening of the
+//! store, its recovery and the first writes, the others later. What was acknowledged is there, with its entries in the log; what was not is
+//! there whole or not at all; the directory is what the log tells; and no head of the log that was told is ever contradicted.
 //!
 //! `CRASH_KILLS=2000 cargo xtask test -- -E 'test(crash::)'` for the long run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use muster_test_harness::{ServerProcess, TenantClient, USER};
+use muster_test_harness::{Answer, ServerProcess, TenantClient, USER};
 use serde_json::{Value, json};
 
 const KILLS_IN_CI: u64 = 60;
 const WORKERS: u64 = 8;
+const EARLY_MS: u64 = 400;
+const LATE_MS: u64 = 800;
+const TENANT: &str = "standard-demo";
 
 /// What may be true of one user. A request that was sent and not answered leaves both.
 #[derive(Debug, Clone)]
@@ -20,6 +25,8 @@ struct Known {
     exists: BTreeSet<bool>,
     display: BTreeSet<String>,
     member: BTreeSet<bool>,
+    /// The events that the log must have of it.
+    logged: Vec<&'static str>,
 }
 
 /// What the load has learned, by id; a create that was not answered is known by its name alone.
@@ -27,7 +34,18 @@ struct Known {
 struct Memory {
     users: BTreeMap<String, Known>,
     unanswered: BTreeSet<String>,
+    /// The latest head of the log that was told.
+    head: Option<Value>,
     acknowledged: u64,
+}
+
+impl Memory {
+    fn learn(&mut self, round: Self) {
+        self.users.extend(round.users);
+        self.unanswered.extend(round.unanswered);
+        self.head = round.head.or_else(|| self.head.take());
+        self.acknowledged += round.acknowledged;
+    }
 }
 
 /// A small generator: the same seed gives the same run.
@@ -48,57 +66,104 @@ fn kills() -> u64 {
     asked.map_or(KILLS_IN_CI, |text| text.parse().expect("CRASH_KILLS is a number"))
 }
 
+/// Lets the load run until then, and kills the server under it; what the load has learned.
+async fn load_and_kill(mut server: ServerProcess, until: Instant, group: &str, kill: u64) -> Memory {
+    let round = Arc::new(Mutex::new(Memory::default()));
+    let mut workers = Vec::new();
+    let tenant = server.tenant(TENANT);
+    for worker in 0..WORKERS {
+        let (tenant, round, group) = (tenant.clone(), round.clone(), group.to_owned());
+        workers.push(tokio::spawn(async move { load(&tenant, &round, &group, kill, worker).await }));
+    }
+    let head = server.admin(reqwest::Method::POST, &format!("/tenants/{TENANT}/log/head"));
+    let sealing = round.clone();
+    workers.push(tokio::spawn(async move { seal(head, &sealing).await }));
+    tokio::time::sleep(until.saturating_duration_since(Instant::now())).await;
+    server.kill();
+    for worker in workers {
+        worker.await.unwrap();
+    }
+    Arc::try_unwrap(round).unwrap().into_inner().unwrap()
+}
+
+/// Has the log sealed again and again, until the server is gone.
+async fn seal(request: reqwest::RequestBuilder, round: &Mutex<Memory>) {
+    while let Ok(answer) = request.try_clone().unwrap().send().await {
+        let (status, Ok(text)) = (answer.status().as_u16(), answer.text().await) else { return };
+        assert_eq!(status, 200, "{text}");
+        let head: Value = serde_json::from_str(&text).unwrap();
+        round.lock().unwrap().head = Some(json!({ "seq": head["seq"], "hash": head["hash"] }));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_acknowledged_write_is_lost_and_no_commit_is_half_there() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("demo");
     let mut server = ServerProcess::demo(&data);
-    let group = server.tenant("standard-demo").group("Crash", &[]).await;
+    let group = server.tenant(TENANT).group("Crash", &[]).await;
+    server.kill();
     let (mut dice, mut memory) = (Dice(0x9E37_79B9_7F4A_7C15), Memory::default());
-    let mut killed_while_starting = 0;
+    let (mut while_opening, mut early) = (0, 0);
 
-    for kill in 0..kills() {
-        // Every fourth kill meets a server that is still opening its store.
-        if kill % 4 == 3 {
+    let (mut round, mut verified) = (Memory::default(), Value::Null);
+    for kill in (0..kills()).step_by(2) {
+        let until = Instant::now() + Duration::from_millis(dice.below(EARLY_MS));
+        let mut server = ServerProcess::starting(&data);
+        if server.is_ready_within(until.saturating_duration_since(Instant::now())) {
+            round.learn(load_and_kill(server, until, &group, kill).await);
+            early += 1;
+        } else {
             server.kill();
-            let mut starting = ServerProcess::starting(&data);
-            tokio::time::sleep(Duration::from_millis(dice.below(250))).await;
-            starting.kill();
-            killed_while_starting += 1;
-            server = ServerProcess::demo(&data);
-        }
-        let round = Arc::new(Mutex::new(Memory::default()));
-        let tenant = server.tenant("standard-demo");
-        let workers: Vec<_> = (0..WORKERS)
-            .map(|worker| {
-                let (tenant, round, group) = (tenant.clone(), round.clone(), group.clone());
-                tokio::spawn(async move { load(&tenant, &round, &group, kill, worker).await })
-            })
-            .collect();
-        // Half of the kills come within 400 ms of the start.
-        let wait = if kill % 2 == 0 { dice.below(400) } else { 400 + dice.below(600) };
-        tokio::time::sleep(Duration::from_millis(wait)).await;
-        server.kill();
-        for worker in workers {
-            worker.await.unwrap();
+            while_opening += 1;
         }
 
-        server = ServerProcess::demo(&data); // panics if the store does not open
-        let round = Arc::try_unwrap(round).unwrap().into_inner().unwrap();
-        check_round(&server.tenant("standard-demo"), &round, &group).await;
-        memory.acknowledged += round.acknowledged;
-        memory.users.extend(round.users);
-        memory.unanswered.extend(round.unanswered);
+        let server = ServerProcess::demo(&data); // panics if the store does not open
+        check_round(&server.tenant(TENANT), &round, &group).await;
+        memory.learn(std::mem::take(&mut round));
+        check_head(&server, &memory, &mut verified).await;
+        let until = Instant::now() + Duration::from_millis(EARLY_MS + dice.below(LATE_MS));
+        round = load_and_kill(server, until, &group, kill + 1).await;
     }
 
-    let tenant = server.tenant("standard-demo");
-    let users = check_whole(&tenant, &server, &group, &memory).await;
+    let server = ServerProcess::demo(&data);
+    check_round(&server.tenant(TENANT), &round, &group).await;
+    memory.learn(round);
+    check_head(&server, &memory, &mut Value::Null).await;
+    let tenant = server.tenant(TENANT);
+    let (users, entries) = check_whole(&tenant, &server, &group, &memory).await;
     println!(
-        "kills {}, of them while starting {killed_while_starting}, acknowledged {}, users {users}, lost 0, torn 0, failed opens 0",
-        kills() + killed_while_starting,
+        "kills {}, of them while opening {while_opening}, at the first writes {early}, acknowledged {}, users {users}, log entries {entries}, \
+         lost 0, torn 0, failed opens 0",
+        kills(),
         memory.acknowledged,
     );
     assert!(memory.acknowledged > kills(), "the load was there: {}", memory.acknowledged);
+    assert!(
+        kills() < KILLS_IN_CI || while_opening > 0 && memory.head.is_some(),
+        "the kills met what they were meant for"
+    );
+}
+
+/// The log still leads to the latest head that was told. `verified` is how far it was followed before.
+async fn check_head(server: &ServerProcess, memory: &Memory, verified: &mut Value) {
+    let head = memory.head.as_ref().filter(|head| head["seq"].as_u64() > verified["seq"].as_u64());
+    loop {
+        let mut wanted = json!({});
+        for (name, value) in [("head", head), ("from", Some(&*verified).filter(|from| !from.is_null()))] {
+            if let Some(value) = value {
+                wanted[name] = value.clone();
+            }
+        }
+        let request = server.admin(reqwest::Method::POST, &format!("/tenants/{TENANT}/log/verify"));
+        let answer = Answer::of(request.body(wanted.to_string())).await.expect(200);
+        assert_eq!(answer["ok"], true, "torn: {answer}");
+        *verified = answer["through"].clone();
+        if answer["end"] == true {
+            return;
+        }
+    }
 }
 
 /// Creates, changes, adds to a group, takes out again, deletes; until the server is gone.
@@ -113,7 +178,13 @@ async fn load(tenant: &TenantClient, round: &Mutex<Memory>, group: &str, kill: u
             let mut round = round.lock().unwrap();
             round.unanswered.remove(&name);
             round.acknowledged += 1;
-            let known = Known { name, exists: [true].into(), display: ["v0".into()].into(), member: [false].into() };
+            let known = Known {
+                name,
+                exists: [true].into(),
+                display: ["v0".into()].into(),
+                member: [false].into(),
+                logged: vec!["created"],
+            };
             round.users.insert(id.clone(), known);
         }
         let path = format!("/Users/{id}");
@@ -122,18 +193,20 @@ async fn load(tenant: &TenantClient, round: &Mutex<Memory>, group: &str, kill: u
         let remove = json!({ "Operations": [{ "op": "remove", "path": format!("members[value eq \"{id}\"]") }] });
         let group_path = format!("/Groups/{group}?excludedAttributes=members");
 
-        let change = |apply: fn(&mut Known, bool)| {
+        let change = |event: &'static str, apply: fn(&mut Known, bool)| {
             let id = id.clone();
             move |certain: bool| {
                 let mut round = round.lock().unwrap();
                 round.acknowledged += u64::from(certain);
-                apply(round.users.get_mut(&id).unwrap(), certain);
+                let known = round.users.get_mut(&id).unwrap();
+                apply(known, certain);
+                known.logged.extend(certain.then_some(event));
             }
         };
-        let renamed = change(|known, certain| set(&mut known.display, "v1".to_owned(), certain));
-        let added = change(|known, certain| set(&mut known.member, true, certain));
-        let removed = change(|known, certain| set(&mut known.member, false, certain));
-        let deleted = change(|known, certain| {
+        let renamed = change("updated", |known, certain| set(&mut known.display, "v1".to_owned(), certain));
+        let added = change("member-added", |known, certain| set(&mut known.member, true, certain));
+        let removed = change("member-removed", |known, certain| set(&mut known.member, false, certain));
+        let deleted = change("deleted", |known, certain| {
             set(&mut known.exists, false, certain);
             set(&mut known.member, false, certain);
         });
@@ -209,8 +282,8 @@ async fn check_round(tenant: &TenantClient, round: &Memory, group: &str) {
     }
 }
 
-/// Record, keys, memberships, counts and log tell the same story.
-async fn check_whole(tenant: &TenantClient, server: &ServerProcess, group: &str, memory: &Memory) -> usize {
+/// Record, keys, memberships, counts and log tell the same story; how many users and how many entries there are.
+async fn check_whole(tenant: &TenantClient, server: &ServerProcess, group: &str, memory: &Memory) -> (usize, u64) {
     let mut users = BTreeMap::new();
     loop {
         let page = tenant.get(&format!("/Users?startIndex={}&count=1000", users.len() + 1)).await.expect(200);
@@ -229,13 +302,10 @@ async fn check_whole(tenant: &TenantClient, server: &ServerProcess, group: &str,
         assert!(mine || !name.contains("-w"), "a user that nobody created: {name}");
     }
 
-    let told = server.told.iter().find(|line| line["admin_base"].is_string()).unwrap();
-    let (admin, key) = (told["admin_base"].as_str().unwrap(), told["admin_key"].as_str().unwrap());
-    let http = reqwest::Client::new();
     let (mut after, mut from_log, mut members) = (0, BTreeMap::new(), BTreeSet::new());
+    let mut logged: BTreeMap<String, Vec<String>> = BTreeMap::new();
     loop {
-        let url = format!("{admin}/tenants/standard-demo/log?limit=1000&after={after}");
-        let page: Value = http.get(url).bearer_auth(key).send().await.unwrap().json().await.unwrap();
+        let page = server.admin_get(&format!("/tenants/{TENANT}/log?limit=1000&after={after}")).await.expect(200);
         let entries = page["entries"].as_array().unwrap();
         if entries.is_empty() {
             break;
@@ -246,6 +316,10 @@ async fn check_whole(tenant: &TenantClient, server: &ServerProcess, group: &str,
             let id = entry["id"].as_str().unwrap().to_owned();
             let ids =
                 |name: &str| entry[name].as_array().into_iter().flatten().map(|id| id.as_str().unwrap().to_owned());
+            let event = entry["event"].as_str().unwrap();
+            for of in std::iter::once(id.clone()).chain(ids("members_added")).chain(ids("members_removed")) {
+                logged.entry(of).or_default().push(event.to_owned());
+            }
             if id == group {
                 for removed in ids("members_removed").collect::<Vec<_>>() {
                     members.remove(&removed);
@@ -253,7 +327,7 @@ async fn check_whole(tenant: &TenantClient, server: &ServerProcess, group: &str,
                 members.extend(ids("members_added"));
             }
             if entry["resource_type"] == "User" {
-                match entry["event"].as_str().unwrap() {
+                match event {
                     "deleted" => {
                         from_log.remove(&id);
                         members.remove(&id);
@@ -274,9 +348,16 @@ async fn check_whole(tenant: &TenantClient, server: &ServerProcess, group: &str,
         assert_eq!(document["displayName"], users[id]["displayName"], "torn: {id}");
         assert_eq!(document["userName"], users[id]["userName"], "torn: {id}");
     }
+    for (id, known) in &memory.users {
+        let mut told = logged.remove(id).unwrap_or_default();
+        for event in &known.logged {
+            let place = told.iter().position(|told| told == event);
+            told.remove(place.unwrap_or_else(|| panic!("lost: `{event}` of {id} is not in the log")));
+        }
+    }
     let now: BTreeSet<String> = tenant.members(group).await.into_iter().collect();
     assert_eq!(now, members, "torn: the log and the memberships disagree");
-    users.len()
+    (users.len(), after)
 }
 
 #[test]

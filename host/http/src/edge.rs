@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
-use muster_model::{RequestId, ResourceId};
+use muster_model::RequestId;
 use muster_protocol::dialect::Rule;
 use muster_service::{Answered, Notes, ScimError};
 use tokio::sync::Semaphore;
@@ -61,14 +61,15 @@ impl Edge {
             .increment(1);
         metrics::histogram!("muster_request_duration_seconds").record(elapsed.as_secs_f64());
         span.in_scope(|| tracing::info!(http.status = status, duration_ms = elapsed.as_secs_f64() * 1e3, "answered"));
+        let refused = response.extensions_mut().remove::<Refused>();
         notes.answered(|| Answered {
             request: id.clone(),
             method: label(&method),
             status,
-            refused: response
-                .extensions_mut()
-                .remove::<Refused>()
-                .map(|Refused(scim_type, detail)| (scim_type, detail)),
+            refused: refused.map(|Refused(scim_type, detail)| (scim_type, detail)),
+            headers: told_of(response.headers()),
+            bytes: response.body().size_hint().exact(),
+            took: elapsed,
         });
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&id.0) {
@@ -135,7 +136,7 @@ impl Edge {
         let (rest, query) = flagged(rest, query);
         if let Some(notes) = request.extensions().get::<Notes>() {
             forgiven.for_each(|(rule, place)| notes.add_one(rule, place));
-            notes.at(endpoint(rest));
+            notes.at(rest);
         }
         let rest = if rest.is_empty() { "/" } else { rest };
         let target = if query.is_empty() { rest.to_owned() } else { format!("{rest}?{query}") };
@@ -198,23 +199,18 @@ fn is_bearer(header: &str) -> bool {
     token.is_some_and(|(_, token)| !token.is_empty() && !token.contains(char::is_whitespace))
 }
 
-/// A path as it is kept with a tenant's last requests: what the client made up is not.
-fn endpoint(rest: &str) -> String {
-    let mut shown = String::with_capacity(64);
-    for (place, segment) in rest.split('/').filter(|segment| !segment.is_empty()).take(SEGMENTS_KEPT).enumerate() {
-        let is_name = place == 0
-            && segment.len() <= NAME_KEPT_BYTES
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
-        let is_ours = is_name || segment.eq_ignore_ascii_case(".search") || ResourceId::parse(segment).is_some();
-        shown.push('/');
-        shown.push_str(if is_ours { segment } else { "..." });
-    }
-    shown
+/// The headers of an answer that are kept with the request.
+fn told_of(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    const KEPT: [HeaderName; 6] = [
+        header::ALLOW,
+        header::CONTENT_LOCATION,
+        header::CONTENT_TYPE,
+        header::ETAG,
+        header::LOCATION,
+        header::RETRY_AFTER,
+    ];
+    KEPT.into_iter().filter_map(|name| headers.get(&name).cloned().map(|value| (name, value))).collect()
 }
-
-/// How many parts of a path are kept, and how many bytes of its first.
-const SEGMENTS_KEPT: usize = 3;
-const NAME_KEPT_BYTES: usize = 64;
 
 /// A path as it may stand in an answer.
 fn shown(path: &str) -> String {
@@ -281,19 +277,6 @@ mod tests {
         assert_eq!(flagged("", "aadOptscim062020/Users?filter=x"), ("/Users", "filter=x"));
         assert_eq!(flagged("", "aadOptscim062020/Users"), ("/Users", ""));
         assert_eq!(flagged("/Users", "aadOptscim062020&filter=x"), ("/Users", "aadOptscim062020&filter=x"));
-    }
-
-    #[test]
-    fn what_is_kept_of_a_path_is_ours() {
-        assert_eq!(
-            endpoint("/Users/01930000-0000-7000-8000-000000000001"),
-            "/Users/01930000-0000-7000-8000-000000000001"
-        );
-        assert_eq!(endpoint("/Users/ada@example.com"), "/Users/...");
-        assert_eq!(endpoint("/Users/.search"), "/Users/.search");
-        assert_eq!(endpoint("/.search"), "/.search");
-        assert_eq!(endpoint("/ada@example.com/a/b/c/d"), "/.../.../...");
-        assert_eq!(endpoint(""), "");
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use http::request::Parts;
@@ -133,13 +135,17 @@ impl FromRequest<Wire> for ScimJson {
         if !is_json(request.headers()) {
             return Err(Refusal(ScimError::UnsupportedMediaType));
         }
-        if let Some(notes) = request.extensions().get::<Notes>()
-            && !is_scim_json(request.headers())
-        {
+        let notes = request.extensions().get::<Notes>().cloned().unwrap_or_default();
+        if !is_scim_json(request.headers()) {
             notes.add_one(Rule::ContentTypeOther, "Content-Type");
         }
+        let began = Instant::now();
         let bytes = read(request.into_body(), &wire.limits).await?;
-        Ok(Self(json::parse(&bytes)?))
+        notes.body(&bytes, began.elapsed());
+        let began = Instant::now();
+        let parsed = json::parse(&bytes);
+        notes.parsed(began.elapsed());
+        Ok(Self(parsed?))
     }
 }
 

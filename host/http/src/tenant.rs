@@ -2,7 +2,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use muster_model::RequestId;
-use muster_service::{Caller, Mount, Notes, Principal, ScimError, Subject};
+use muster_service::{Caller, Head, Mount, Notes, Principal, ScimError, Subject};
 
 use crate::Wire;
 use crate::error::Refusal;
@@ -60,7 +60,14 @@ fn principal(parts: &Parts, wire: &Wire) -> Result<Principal, Refusal> {
         return Err(Refusal(ScimError::NoSuchEndpoint { path: parts.uri.path().to_owned() }));
     };
     let notes = parts.extensions.get::<Notes>().cloned().unwrap_or_default();
-    let principal = wire.service.authenticate(mount, request.clone(), &origin(wire, parts), notes)?;
+    let principal = wire.service.authenticate(mount, request.clone(), &origin(wire, parts), notes.clone());
+    notes.head(|| Head {
+        http: parts.version,
+        base: mount.prefix.clone(),
+        uri: parts.uri.clone(),
+        headers: parts.headers.clone(),
+    });
+    let principal = principal?;
     tracing::Span::current().record("tenant.id", tracing::field::display(&principal.tenant().id));
     Ok(principal)
 }

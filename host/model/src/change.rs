@@ -2,7 +2,7 @@ use muster_protocol::Document;
 use muster_protocol::dialect::Rewrite;
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Field, PluginDigest, RequestId, ResourceId, ResourceType, Timestamp, TokenId};
+use crate::{Account, Field, PluginDigest, RequestId, ResourceId, ResourceType, Timestamp, TokenId, Version};
 
 /// What happened to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,6 +36,10 @@ pub enum Actor {
     Operator,
     /// Muster itself: a job with this name.
     Job(String),
+    /// A tenant admin, through the portal.
+    Portal(String),
+    /// The vendor's product, by the signal of this name.
+    Signal(String),
 }
 
 /// One side of a change: the resource and the account as they were or are.
@@ -45,6 +49,9 @@ pub struct Snapshot {
     pub document: Document,
     /// What the product sees.
     pub account: Account,
+    /// When the resource was created: what was deleted can come back as what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
 }
 
 /// One committed change of one resource: before, after, who, by which plugin. The log is the list of these.
@@ -79,6 +86,9 @@ pub struct Change {
     /// What the server forgave: why what arrived is not what was stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rewrites: Vec<Rewrite>,
+    /// The entries of the log (by their `seq`) that it takes back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undoes: Vec<u64>,
 }
 
 /// A [`Change`] in its place in the tenant's log.
@@ -86,6 +96,8 @@ pub struct Change {
 pub struct LogEntry {
     /// 1, 2, 3, ... without gaps, per tenant.
     pub seq: u64,
+    /// The resource's version after it; of one that was deleted the last that it had.
+    pub version: Version,
     /// What happened.
     #[serde(flatten)]
     pub change: Change,

@@ -39,6 +39,11 @@ impl FixedClock {
         let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.0.fetch_add(millis, Ordering::SeqCst);
     }
+
+    /// Stands at `at` from now on, before or after where it stood.
+    pub fn set(&self, at: Timestamp) {
+        self.0.store(at.as_millis(), Ordering::SeqCst);
+    }
 }
 
 impl Clock for FixedClock {

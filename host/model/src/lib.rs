@@ -10,6 +10,7 @@ mod clock;
 mod ids;
 mod plugin;
 mod record;
+mod seal;
 mod tenant;
 mod token;
 
@@ -20,5 +21,6 @@ pub use ids::{IdSource, OrderedIds, RequestId, ResourceId, ResourceType};
 pub use muster_protocol::time::Timestamp;
 pub use plugin::{PluginDigest, PluginRow};
 pub use record::{IndexEntry, Key, Record, Version};
-pub use tenant::{Binding, InvalidTenantId, ScimSettings, TenantId, TenantRow};
+pub use seal::{LogHash, Seal};
+pub use tenant::{Binding, InvalidTenantId, RequestValues, Retention, ScimSettings, TenantId, TenantRow};
 pub use token::{Token, TokenHash, TokenId, TokenKey, TokenRow};

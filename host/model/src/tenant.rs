@@ -86,6 +86,36 @@ pub struct Binding {
     pub at: Timestamp,
 }
 
+/// How long what a tenant did is kept. The log is part of the store; the requests are kept apart from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Days that an entry of the log is kept; `None`: for ever.
+    pub log_days: Option<u32>,
+    /// Days that a request is kept.
+    pub requests_days: u32,
+    /// How much room a tenant's requests have, in MiB: the oldest go first.
+    pub requests_mib: u32,
+    /// What is kept of the values that came with a request.
+    pub requests_values: RequestValues,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { log_days: None, requests_days: 7, requests_mib: 16, requests_values: RequestValues::Shown }
+    }
+}
+
+/// What is kept of the values that came with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestValues {
+    /// Those that the directory keeps too; of all others their shape (`<text of 12 characters>`).
+    Shown,
+    /// The shape of all of them; `active`, the ids of members and the words of the protocol are shown.
+    Hidden,
+}
+
 /// A tenant as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TenantRow {
@@ -101,6 +131,9 @@ pub struct TenantRow {
     /// How its identity provider is met.
     #[serde(default)]
     pub scim: ScimSettings,
+    /// How long its history is kept.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 #[cfg(test)]
@@ -117,5 +150,6 @@ mod tests {
         let row: TenantRow = serde_json::from_value(row).unwrap();
 
         assert_eq!(row.scim, ScimSettings { profile: "default".to_owned(), declarations: Declarations::default() });
+        assert_eq!(row.retention, Retention::default());
     }
 }

@@ -1,4 +1,4 @@
-//! Every part, put together: the one file that names sled and wasmtime.
+//! Every part, put together: the one file that names sled, files and wasmtime.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,9 @@ use muster_http::{AdminKey, Wire, admin_router, listen, scim_router};
 use muster_model::{Clock, IdSource, OrderedIds, SystemClock, Token, TokenKey};
 use muster_plugin_wasmtime::{HostOptions, WasmtimeHost};
 use muster_service::{Parts, Service};
+use muster_store_files::FileRequestLog;
+/// What `muster store` does to a store that no server has open.
+pub(crate) use muster_store_sled as store_engine;
 use muster_store_sled::{Options, SledStore};
 use tokio::net::TcpListener;
 
@@ -19,6 +22,9 @@ use crate::keys;
 
 /// A file beside the keys that says that there is a store which needs them.
 const SERVED_BEFORE: &str = "store-was-made";
+
+/// Bytes that requests may hold on to while they wait to be noted in the request log.
+const REQUEST_QUEUE_BYTES: usize = 32 << 20;
 
 /// What a test sets and a deployment does not.
 #[derive(Debug, Clone, Default)]
@@ -54,8 +60,8 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the store, loads the plugins that are bound, and binds both listeners. After this, connections are accepted and wait.
-    pub async fn build(config: &Config, overrides: Overrides) -> anyhow::Result<Self> {
+    /// Opens the store and loads the plugins that are bound; serves nobody. Gives the key of its tokens and that of operators as well.
+    pub async fn open(config: &Config, overrides: Overrides) -> anyhow::Result<(Arc<Service>, TokenKey, Token)> {
         must_be_ours(&config.data)?;
         let keys = config.data.join("keys");
         let (token_key, store_folder) = (keys.join("token.key"), config.data.join("store"));
@@ -83,7 +89,14 @@ impl App {
             None => admin_key(config, &keys)?,
         };
 
-        let options = Options { cache_bytes: config.store.cache_mib << 20, ..Options::default() };
+        let cache_bytes =
+            if config.store.cache_mib == 0 { Options::cache_bytes_here() } else { config.store.cache_mib << 20 };
+        let options = Options {
+            cache_bytes,
+            reserve_bytes: config.store.reserve_mib << 20,
+            max_scanned: config.store.max_scanned,
+            ..Options::default()
+        };
         let store = tokio::task::spawn_blocking(move || SledStore::open(&store_folder, options)).await??;
         if !served_before.exists() {
             keys::write_private(
@@ -94,19 +107,34 @@ impl App {
         let host = WasmtimeHost::new(HostOptions { cache_dir: cache.folder, cache_key: cache.key })?;
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let ids: Arc<dyn IdSource> = Arc::new(OrderedIds::new(clock.clone()));
+        let requests = FileRequestLog::open(muster_store_files::Options {
+            folder: config.data.join("requests"),
+            clock: clock.clone(),
+            total_bytes: config.requests.total_mib << 20,
+            queue_entries: config.requests.queue_entries,
+            queue_bytes: REQUEST_QUEUE_BYTES,
+        })?;
         let parts = Parts {
             store: Arc::new(store),
+            backups: config.data.join("backups"),
+            requests: Arc::new(requests),
             plugins: Arc::new(host),
             clock,
             ids,
             token_key: token_key.clone(),
+            data: config.data.clone(),
             limits: config.limits.service(),
         };
         let service = Arc::new(Service::start(parts).await?);
         if !config.plugins.preload.as_os_str().is_empty() {
             preload(&service, &config.plugins.preload).await?;
         }
+        Ok((service, token_key, admin_key))
+    }
 
+    /// Opens the store, loads the plugins that are bound, and binds both listeners. After this, connections are accepted and wait.
+    pub async fn build(config: &Config, overrides: Overrides) -> anyhow::Result<Self> {
+        let (service, token_key, admin_key) = Self::open(config, overrides).await?;
         let metrics = metrics()?;
         let scim = bind(config.scim.listen, "scim.listen").await?;
         let admin = bind(config.admin.listen, "admin.listen").await?;
@@ -156,13 +184,19 @@ impl App {
                 metrics.run_upkeep();
             }
         });
+        let keeper = self.service.clone();
+        // It ends by itself when it is told to stop, and never in the middle of a write.
+        let logs = tokio::spawn(async move { keeper.keep_logs().await });
+        let service = &self.service;
         let stopping = async {
             stop.await;
             tracing::info!("stopping: finishing what is in flight");
+            service.stop_waiting();
             let _ = tell.send(true);
         };
         tokio::join!(scim, admin, stopping);
         upkeep.abort();
+        let _ = logs.await;
         self.service.close().await;
         tracing::info!("stopped");
     }
@@ -207,7 +241,11 @@ fn describe() {
     metrics::describe_histogram!("muster_request_duration_seconds", "From the head of a request to its answer.");
     metrics::describe_histogram!("muster_plugin_call_duration_seconds", "One call of a plugin on the request path.");
     metrics::describe_counter!("muster_plugin_failures_total", "Plugin calls without an answer, by plugin and reason.");
+    metrics::describe_counter!("muster_request_log_failures_total", "Times that the request log could not be written.");
+    metrics::describe_counter!("muster_request_log_kept_total", "Requests that the request log has kept.");
+    metrics::describe_counter!("muster_request_log_lost_total", "Requests that it has not kept, by reason.");
     metrics::describe_counter!("muster_unknown_members_total", "Members left out because they do not exist.");
+    metrics::describe_counter!("muster_upkeep_failures_total", "Rounds of a log's upkeep that failed.");
     metrics::describe_counter!("muster_write_conflicts_total", "Writes decided again because another came between.");
 }
 

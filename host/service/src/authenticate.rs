@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use muster_model::{Actor, RequestId, ResourceId, Timestamp, Token, TokenHash, TokenId};
+use muster_model::{Actor, RequestId, ResourceId, Timestamp, Token, TokenHash};
 use muster_plugin::Call;
 
 use crate::binding::Bound;
@@ -57,7 +57,7 @@ impl Principal {
 pub struct Caller {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) bound: Arc<Bound>,
-    pub(crate) token: TokenId,
+    pub(crate) actor: Actor,
     pub(crate) request: RequestId,
     pub(crate) now: Timestamp,
     pub(crate) base: String,
@@ -79,10 +79,6 @@ impl Caller {
     /// The URL that the tenant's resources stand under, as the client knows it.
     pub fn base(&self) -> &str {
         &self.base
-    }
-
-    pub(crate) fn actor(&self) -> Actor {
-        Actor::Token(self.token.clone())
     }
 
     pub(crate) fn call(&self) -> Call<'_> {
@@ -137,14 +133,16 @@ impl Service {
         if mount.tenant.as_ref().is_some_and(|named| named != tenant.id.as_str()) {
             return Err(ScimError::Unauthorized);
         }
-        notes.enter(tenant, now);
+        let actor = Actor::Token(token.id.clone());
+        notes.enter(tenant, actor.clone(), now);
         self.admit(tenant)?;
         let bound = tenant.bound.load_full().ok_or(ScimError::PluginNotLoaded)?;
+        notes.bind(&bound);
         if mount.tenant.is_none() && mount.prefix != bound.plugin.manifest().base_path {
             return Err(ScimError::NoSuchEndpoint { path: mount.prefix.clone() });
         }
         let base = format!("{origin}{}", mount.prefix);
-        let caller = Caller { tenant: tenant.clone(), bound, token: token.id.clone(), request, now, base, notes };
+        let caller = Caller { tenant: tenant.clone(), bound, actor, request, now, base, notes };
         Ok(match token.user {
             None => Principal::Tenant(caller),
             Some(user) => Principal::User(Subject { caller, user, write: token.write }),

@@ -171,16 +171,24 @@ pub(crate) fn kind(resource_type: &ResourceType) -> Option<Kind> {
     }
 }
 
-/// Counts what plugins fail at, by plugin and reason, and says it once in the log.
-pub(crate) fn count_failure(tenant: &TenantId, plugin: &dyn Plugin, error: &PluginError) {
-    let reason = match error {
-        PluginError::Rejected(_) => return,
+/// Why a call of a plugin gave no answer, as a word.
+pub(crate) const fn failure_class(error: &PluginError) -> &'static str {
+    match error {
+        PluginError::Rejected(_) => "rejected",
         PluginError::Trapped { .. } => "trapped",
         PluginError::Deadline { .. } => "deadline",
         PluginError::Limit { .. } => "limit",
         PluginError::Invalid { .. } => "invalid",
         PluginError::Busy => "busy",
-    };
+    }
+}
+
+/// Counts what plugins fail at, by plugin and reason, and says it once in the log.
+pub(crate) fn count_failure(tenant: &TenantId, plugin: &dyn Plugin, error: &PluginError) {
+    if matches!(error, PluginError::Rejected(_)) {
+        return;
+    }
+    let reason = failure_class(error);
     let name = plugin.manifest().name.clone();
     metrics::counter!("muster_plugin_failures_total", "plugin" => name.clone(), "reason" => reason).increment(1);
     tracing::warn!(

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::authenticate::Caller;
 use crate::expected::Expected;
 use crate::reply::{Reply, location};
+use crate::trail::Operation;
 use crate::{ScimError, Service};
 
 impl Service {
@@ -47,6 +48,8 @@ struct Job<'a> {
     service: &'a Service,
     caller: &'a Caller,
     operations: Vec<BulkOperation>,
+    /// The endpoint of each, as a path.
+    endpoints: Vec<String>,
     /// What became of each operation; `None`: it was not attempted.
     outcomes: Vec<Option<Outcome>>,
     /// The id behind each `bulkId`; `None`: it was not created.
@@ -94,7 +97,12 @@ impl<'a> Job<'a> {
         let names = operations.iter().filter(posts).filter_map(|operation| operation.bulk_id.clone());
         let created = names.map(|name| (name, None)).collect();
         let outcomes = operations.iter().map(|_| None).collect();
-        Self { service, caller, operations, outcomes, created, errors: 0, begun: 0 }
+        let endpoint = |operation: &BulkOperation| match &operation.ask {
+            Ok(ask) => format!("/{}", ask.endpoint),
+            Err(_) => String::new(),
+        };
+        let endpoints = operations.iter().map(endpoint).collect();
+        Self { service, caller, operations, endpoints, outcomes, created, errors: 0, begun: 0 }
     }
 
     /// Takes one step, if there is time for it.
@@ -120,6 +128,15 @@ impl<'a> Job<'a> {
     }
 
     fn note(&mut self, operation: usize, outcome: Outcome) {
+        let place = outcome.location.as_deref().and_then(|location| location.strip_prefix(&self.caller.base));
+        self.caller.notes.operation(&Operation {
+            index: operation,
+            was_told: matches!(self.outcomes.get(operation), Some(Some(_))),
+            method: self.operations.get(operation).and_then(|operation| operation.method.as_deref()),
+            path: place.or(self.endpoints.get(operation).map(String::as_str)).unwrap_or_default(),
+            status: outcome.status,
+            error: outcome.error.as_ref(),
+        });
         if let Some(place) = self.outcomes.get_mut(operation) {
             self.errors += usize::from(outcome.error.is_some());
             *place = Some(outcome);

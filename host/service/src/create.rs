@@ -1,7 +1,9 @@
-use muster_model::{Change, Event, Record, ResourceType, Snapshot, Version};
+use std::time::Instant;
+
+use muster_model::{Account, Change, Event, NewTask, Record, ResourceId, ResourceType, Snapshot, Timestamp, Version};
 use muster_protocol::normalise::{self, Normalised};
 use muster_protocol::project::Projection;
-use muster_store::{Commit, Write};
+use muster_store::{Commit, Committed, Write};
 use serde_json::Value;
 
 use crate::authenticate::Caller;
@@ -38,14 +40,22 @@ impl Service {
     }
 
     /// One attempt at adding it.
-    pub(crate) async fn insert(
+    async fn insert(
         &self,
         caller: &Caller,
         resource_type: &ResourceType,
         sent: &Normalised,
     ) -> Result<Record, Attempt> {
-        let id = self.parts.ids.next();
-        let mapped = map(caller, resource_type, id, &sent.document, None)?;
+        let (id, created, version) = (self.parts.ids.next(), caller.now, Version::FIRST);
+        let new = New { resource_type, id, created, version, sent, earlier: None };
+        let decided = self.decide_new(caller, new).await?;
+        Ok(self.commit(caller, decided).await?.record)
+    }
+
+    /// What adding a resource means: nothing is written yet.
+    pub(crate) async fn decide_new(&self, caller: &Caller, new: New<'_>) -> Result<Decided, Attempt> {
+        let New { resource_type, id, created, version, sent, earlier } = new;
+        let mapped = map(caller, resource_type, id, &sent.document, earlier)?;
         caller.note(&mapped.left_out);
         let mut tasks = plan(caller, resource_type, id, Event::Created, (None, Some(&mapped.account)), None)?;
         let mut added = self.known_members(caller, sent.members.as_deref().unwrap_or_default()).await?;
@@ -59,9 +69,9 @@ impl Service {
         let record = Record {
             id,
             resource_type: resource_type.clone(),
-            created: caller.now,
+            created,
             modified: caller.now,
-            version: Version::FIRST,
+            version,
             document: mapped.document,
             account: mapped.account,
             plugin: caller.bound.plugin.digest(),
@@ -74,25 +84,56 @@ impl Service {
             ..change_of(caller, Event::Created, None, Some(&record), &record)
         };
         let writes = std::iter::once(Write::Insert(Box::new(record.clone()))).chain(rows.writes(id)).collect();
-        self.commit(caller, resource_type, writes, change, tasks).await?;
-        Ok(record)
+        Ok(Decided { record, writes, change, tasks })
     }
 
-    /// Commits the writes of one resource with its change and its tasks; answers the records that were touched.
-    pub(crate) async fn commit(
-        &self,
-        caller: &Caller,
-        resource_type: &ResourceType,
-        writes: Vec<Write>,
-        change: Change,
-        tasks: Vec<muster_model::NewTask>,
-    ) -> Result<Vec<Record>, Attempt> {
+    /// Commits what was decided of one resource: its writes, its change and its tasks.
+    pub(crate) async fn commit(&self, caller: &Caller, decided: Decided) -> Result<Made, Attempt> {
+        let Decided { record, writes, change, tasks } = decided;
         let tasks = tasks.into_iter().map(|task| (0, task)).collect();
+        caller.notes.touches(&change);
         let commit = Commit { at: caller.now, writes, changes: vec![change], tasks };
+        let began = Instant::now();
         let committed = caller.tenant.directory.commit(commit).await;
-        let canonical = |attribute: &str| caller.bound.canonical(resource_type, attribute);
-        Ok(committed.map_err(|error| Attempt::of(error, canonical))?.touched)
+        caller.notes.committed(began.elapsed(), committed.as_ref().map(|committed| committed.seq));
+        let canonical = |attribute: &str| caller.bound.canonical(&record.resource_type, attribute);
+        let Committed { seq, touched } = committed.map_err(|error| Attempt::of(error, canonical))?;
+        caller.tenant.news.notify_waiters();
+        // A record that was touched has a version that only the store knows.
+        let touched = touched.into_iter().find(|touched| touched.id == record.id);
+        Ok(Made { seq, record: touched.unwrap_or(record) })
     }
+}
+
+/// A resource that shall be added.
+#[derive(Debug)]
+pub(crate) struct New<'a> {
+    pub resource_type: &'a ResourceType,
+    pub id: ResourceId,
+    pub created: Timestamp,
+    pub version: Version,
+    pub sent: &'a Normalised,
+    /// The account of one that comes back, as it was when it went.
+    pub earlier: Option<&'a Account>,
+}
+
+/// A write of one resource that every plugin has agreed to, and that is not made yet.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    /// The resource as it will be; of one that goes, as it was.
+    pub record: Record,
+    pub writes: Vec<Write>,
+    pub change: Change,
+    pub tasks: Vec<NewTask>,
+}
+
+/// A write that was made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// Its place in the log.
+    pub seq: u64,
+    /// The resource as it is now; of one that went, as it was.
+    pub record: Record,
 }
 
 /// What the log will say of a write.
@@ -103,10 +144,14 @@ pub(crate) fn change_of(
     after: Option<&Record>,
     of: &Record,
 ) -> Change {
-    let snapshot = |record: &Record| Snapshot { document: record.document.clone(), account: record.account.clone() };
+    let snapshot = |record: &Record| Snapshot {
+        document: record.document.clone(),
+        account: record.account.clone(),
+        created: Some(record.created),
+    };
     Change {
         at: caller.now,
-        actor: caller.actor(),
+        actor: caller.actor.clone(),
         request: caller.request.clone(),
         plugin: caller.bound.plugin.digest(),
         event,
@@ -117,5 +162,6 @@ pub(crate) fn change_of(
         members_added: Vec::new(),
         members_removed: Vec::new(),
         rewrites: Vec::new(),
+        undoes: Vec::new(),
     }
 }

@@ -1,8 +1,8 @@
-use muster_model::{Event, ResourceId, ResourceType};
+use muster_model::{Change, Event, Record, ResourceId, ResourceType};
 use muster_store::Write;
 
 use crate::authenticate::Caller;
-use crate::create::change_of;
+use crate::create::{Decided, change_of};
 use crate::expected::Expected;
 use crate::mapped::plan;
 use crate::retry::Attempt;
@@ -36,11 +36,28 @@ impl Service {
         expected: &Expected,
     ) -> Result<(), Attempt> {
         let current = self.current(caller, resource_type, id, expected).await?;
+        let decided = self.decide_gone(caller, current).await?;
+        self.commit(caller, decided).await?;
+        Ok(())
+    }
+
+    /// What removing a resource means: nothing is written yet.
+    ///
+    /// The log tells every row that goes with it. A group's are read here, after its version, which each of them changes: at that version
+    /// the group has these members. The groups that lose a user are the store's to tell.
+    pub(crate) async fn decide_gone(&self, caller: &Caller, current: Record) -> Result<Decided, Attempt> {
+        let (resource_type, id) = (&current.resource_type, current.id);
+        let members = match resource_type.as_str() {
+            "Group" => self.all_members(caller, id).await?,
+            _ => Vec::new(),
+        };
         let tasks = plan(caller, resource_type, id, Event::Deleted, (Some(&current.account), None), None)?;
-        let change = change_of(caller, Event::Deleted, Some(&current), None, &current);
+        let change = Change {
+            members_removed: members.into_iter().map(|member| member.id).collect(),
+            ..change_of(caller, Event::Deleted, Some(&current), None, &current)
+        };
         let expected = Some(current.version);
         let writes = vec![Write::Remove { resource_type: resource_type.clone(), id, expected }];
-        self.commit(caller, resource_type, writes, change, tasks).await?;
-        Ok(())
+        Ok(Decided { record: current, writes, change, tasks })
     }
 }

@@ -122,6 +122,9 @@ pub enum ScimError {
         /// The limit.
         limit_s: u64,
     },
+    /// The disk is full.
+    #[error("there is no room left for it; nothing was changed, and it can be sent again later")]
+    Full,
     /// The store cannot be used.
     #[error("temporarily unavailable; for a write it is not known whether it was made")]
     Unavailable(#[source] StoreError),
@@ -183,6 +186,8 @@ impl ScimError {
             | Self::Timeout { .. }
             | Self::OutOfTime
             | Self::Unavailable(_) => later(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_S),
+            // RFC 4918 §11.5; RFC 7644 has nothing for it.
+            Self::Full => later(StatusCode::INSUFFICIENT_STORAGE, RETRY_AFTER_S),
             Self::Internal(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
@@ -242,6 +247,9 @@ pub enum AdminError {
     /// There is no such tenant, token or plugin.
     #[error("there is no {0}")]
     NotFound(String),
+    /// It was there, and is not kept any more.
+    #[error("{0}")]
+    Gone(String),
     /// The name is taken.
     #[error("there is a {0} already")]
     Exists(String),
@@ -265,6 +273,9 @@ pub enum AdminError {
     /// The plugin failed where it was asked about the configuration.
     #[error("the plugin failed: {0}")]
     Plugin(#[source] PluginError),
+    /// The disk is full.
+    #[error("there is no room left on the disk of the store; nothing was changed")]
+    Full,
     /// The store cannot be used.
     #[error("temporarily unavailable: {0}")]
     Unavailable(#[source] StoreError),
@@ -296,8 +307,10 @@ impl AdminError {
             )
             | Self::Config(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Gone(_) => StatusCode::GONE,
             Self::Exists(_) | Self::InUse(_) | Self::Revision { .. } => StatusCode::CONFLICT,
             Self::Plugin(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Full => StatusCode::INSUFFICIENT_STORAGE,
             Self::Load(LoadError::Host(_)) | Self::Unavailable(_) | Self::Entropy(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -305,6 +318,13 @@ impl AdminError {
 
 impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable(error)
+        match error {
+            StoreError::Full => Self::Full,
+            failure @ (StoreError::Taken { .. }
+            | StoreError::Stale
+            | StoreError::TooMany { .. }
+            | StoreError::Unavailable(_)
+            | StoreError::Damaged(_)) => Self::Unavailable(failure),
+        }
     }
 }

@@ -10,10 +10,14 @@ mod bulk;
 mod create;
 mod cursor;
 mod delete;
+mod difference;
 mod discovery;
 mod error;
 mod expected;
+mod feed;
 mod get;
+mod history;
+mod jobs;
 mod list;
 mod mapped;
 mod me;
@@ -27,25 +31,47 @@ mod search;
 mod settings;
 mod tenants;
 mod trail;
+mod undo;
+mod upkeep;
+mod verify;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use muster_model::{Clock, IdSource, TokenKey};
 use muster_plugin::PluginHost;
 use muster_store::Store;
+use muster_store::request_log::RequestLog;
 
 pub use admin::{
-    AccountView, IssuedToken, NewScimSettings, NewTenant, NewToken, PluginView, ScimSettingsView, TenantView, TokenView,
+    AccountView, AccountsView, BackupView, ExportView, ImportView, IssuedToken, LogDays, MAX_ACCOUNTS_A_PAGE,
+    MAX_BACKUP_NAME_BYTES, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD, MAX_LOAD_BYTES, MAX_REQUESTS_MIB,
+    MAX_RETENTION_DAYS, NewBackup, NewExport, NewImport, NewRetention, NewScimSettings, NewTenant, NewToken,
+    PluginView, ScimSettingsView, StateView, TenantView, TokenView, WhichAccounts,
 };
 pub use authenticate::{Caller, Mount, Principal, Subject};
 pub use binding::Bound;
 pub use cursor::MAX_CURSOR_BYTES;
 pub use error::{AdminError, ScimError, Wire};
 pub use expected::{Expected, Tags};
+pub use feed::{MAX_ENTRIES_A_PAGE, MAX_WAIT_S};
+pub use history::{
+    MAX_ENTRIES_WALKED, MAX_HISTORY_A_PAGE, MAX_MEMBERS_SHOWN, MAX_MEMBERS_THEN, MAX_MEMBERSHIPS_WALKED,
+    MAX_VALUE_SHOWN_BYTES,
+};
+pub use jobs::{JobId, JobState, JobView, Jobs, MAX_ENDED_JOBS, MAX_RUNNING_JOBS, Progress};
 pub use reply::Reply;
 pub use settings::{HostSettings, UnknownMembers, WithoutMembers};
 pub use tenants::Tenant;
-pub use trail::{Answered, MAX_REQUESTS_KEPT, Notes};
+pub use trail::{Answered, Head, Notes, RequestsAsked, shown_path};
+pub use undo::{
+    MAX_MEMBERSHIPS_AT_ONCE, MAX_ROWS_A_COMMIT, MAX_TOLD, MAX_UNDO_AT_ONCE, MAX_UNDO_ENTRIES, MAX_UNDO_MEMBERSHIPS,
+    NewUndo, Undone,
+};
+pub use upkeep::{
+    MAX_PRUNED_A_ROUND, MAX_PRUNED_AT_ONCE, MAX_SEALS_A_ROUND, SEAL_AFTER, SEAL_BLOCK, UPKEEP_INTERVAL, Upkeep,
+};
+pub use verify::{Broken, Held, LogHead, MAX_VERIFIED_A_CALL, NewVerification, Verified, Verifier, verify};
 
 /// Limits of the service, each with its unit.
 #[derive(Debug, Clone)]
@@ -82,6 +108,10 @@ impl Default for ServiceLimits {
 pub struct Parts {
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
+    /// The folder for copies of it.
+    pub backups: PathBuf,
+    /// Where requests are noted, apart from it.
+    pub requests: Arc<dyn RequestLog>,
     /// Where plugins run.
     pub plugins: Arc<dyn PluginHost>,
     /// What time it is.
@@ -90,6 +120,8 @@ pub struct Parts {
     pub ids: Arc<dyn IdSource>,
     /// What token hashes are made with.
     pub token_key: TokenKey,
+    /// The data folder: exports and backups stand in it, each in a folder of their own.
+    pub data: PathBuf,
     /// How much of everything.
     pub limits: ServiceLimits,
 }
@@ -103,4 +135,10 @@ pub struct Service {
     loaded: std::sync::Mutex<std::collections::HashMap<muster_model::PluginDigest, Arc<dyn muster_plugin::Plugin>>>,
     /// One change of tenants, tokens or bindings at a time in this process.
     administration: tokio::sync::Mutex<()>,
+    /// One change of what an import has brought at a time.
+    loading: tokio::sync::Mutex<()>,
+    /// What runs aside.
+    jobs: Jobs,
+    /// Becomes true when the server stops: nobody waits for news any longer.
+    stopping: tokio::sync::watch::Sender<bool>,
 }

@@ -48,7 +48,9 @@ pub(crate) fn map(
     let account = match kind(resource_type) {
         Some(kind) => {
             let full = with_switch(resource_type, full);
-            called(caller, || plugin.to_account(&caller.call(), kind, id, &full, current))?
+            let answer = called(caller, || plugin.to_account(&caller.call(), kind, id, &full, current));
+            caller.notes.mapped(&answer);
+            answer?
         }
         None => current.cloned().unwrap_or_else(Account::unmapped),
     };
@@ -133,8 +135,10 @@ fn called<T>(caller: &Caller, call: impl FnOnce() -> Result<T, PluginError>) -> 
     let plugin = caller.bound.plugin.as_ref();
     let began = Instant::now();
     let answer = call();
+    let took = began.elapsed();
     metrics::histogram!("muster_plugin_call_duration_seconds", "plugin" => plugin.manifest().name.clone())
-        .record(began.elapsed().as_secs_f64());
+        .record(took.as_secs_f64());
+    caller.notes.plugin_worked(took);
     answer.inspect_err(|error| count_failure(&caller.tenant.id, plugin, error))
 }
 
@@ -150,7 +154,8 @@ pub(crate) fn plan(
     let plugin = caller.bound.plugin.as_ref();
     let Some(kind) = kind(resource_type).filter(|kind| wants(plugin, *kind, event)) else { return Ok(Vec::new()) };
     let change = PlanChange { event, kind, id, before, after, member, signal: None };
-    let planned = called(caller, || plugin.plan(&caller.call(), &change))?;
+    let planned = called(caller, || plugin.plan(&caller.call(), &change));
+    let planned = planned.inspect_err(|error| caller.notes.planned(Err(error)))?;
     let task = |task: muster_plugin::PlannedTask| NewTask {
         resource_type: resource_type.clone(),
         id,
@@ -160,7 +165,9 @@ pub(crate) fn plan(
         destructive: task.destructive,
         plugin: plugin.digest(),
     };
-    Ok(planned.into_iter().map(task).collect())
+    let tasks: Vec<NewTask> = planned.into_iter().map(task).collect();
+    caller.notes.planned(Ok(&tasks));
+    Ok(tasks)
 }
 
 /// Whether the manifest asks for such an event.
@@ -192,12 +199,14 @@ pub(crate) async fn plan_members(
         if worked > Duration::from_millis(limit_ms) {
             let error = PluginError::Deadline { function: "lifecycle.plan (all of one request)", limit_ms };
             count_failure(&caller.tenant.id, caller.bound.plugin.as_ref(), &error);
+            caller.notes.planned(Err(&error));
             return Err(error.into());
         }
         if tasks.len() > limits.tasks_per_request {
             let problem = format!("more than {} tasks follow from one request", limits.tasks_per_request);
             let error = PluginError::Invalid { function: "lifecycle.plan", problem };
             count_failure(&caller.tenant.id, caller.bound.plugin.as_ref(), &error);
+            caller.notes.planned(Err(&error));
             return Err(error.into());
         }
         tokio::task::yield_now().await;

@@ -47,7 +47,11 @@ impl Service {
     pub(crate) async fn known_members(&self, caller: &Caller, named: &[MemberRef]) -> Result<Vec<Member>, Attempt> {
         let mut known = Vec::with_capacity(named.len());
         for reference in named {
-            match self.member(caller, &reference.value).await? {
+            let found = match ResourceId::parse(&reference.value) {
+                Some(id) => self.member(caller, id).await?,
+                None => None,
+            };
+            match found {
                 Some(member) => known.push(member),
                 None if caller.bound.settings.unknown_members == UnknownMembers::Refuse => {
                     let shown: String = reference.value.chars().filter(|c| !c.is_control()).take(64).collect();
@@ -64,8 +68,8 @@ impl Service {
         Ok(known)
     }
 
-    async fn member(&self, caller: &Caller, id: &str) -> Result<Option<Member>, ScimError> {
-        let Some(id) = ResourceId::parse(id) else { return Ok(None) };
+    /// The user or group with this id, as a member.
+    pub(crate) async fn member(&self, caller: &Caller, id: ResourceId) -> Result<Option<Member>, ScimError> {
         for resource_type in [ResourceType::USER, ResourceType::GROUP] {
             if caller.tenant.directory.get(&resource_type, id).await?.is_some() {
                 return Ok(Some(Member { id, resource_type }));

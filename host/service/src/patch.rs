@@ -1,4 +1,4 @@
-use muster_model::{Event, Record, ResourceId, ResourceType};
+use muster_model::{Change, Event, Record, ResourceId, ResourceType};
 use muster_protocol::Document;
 use muster_protocol::dialect::Rewrite;
 use muster_protocol::patch::{self, MemberEdit, PatchRequest};
@@ -7,7 +7,7 @@ use muster_store::Write;
 use serde_json::Value;
 
 use crate::authenticate::Caller;
-use crate::create::change_of;
+use crate::create::{Decided, change_of};
 use crate::expected::Expected;
 use crate::mapped::{give_up_old_duplicates, map, plan, plan_members, update_event};
 use crate::members::RowChanges;
@@ -29,6 +29,19 @@ pub(crate) struct Update<'a> {
     pub rewrites: Vec<Rewrite>,
     /// What the client expects.
     pub expected: &'a Expected,
+}
+
+/// How a resource shall be, its members told as rows.
+#[derive(Debug, Default)]
+pub(crate) struct Shall {
+    /// As in [`Update`].
+    pub document: Option<Document>,
+    /// Rows that come and go; each changes something.
+    pub rows: RowChanges,
+    /// What was forgiven.
+    pub rewrites: Vec<Rewrite>,
+    /// Whether the rows were decided from the resource at its present version.
+    pub must_be_current: bool,
 }
 
 impl Service {
@@ -83,22 +96,38 @@ impl Service {
 
     /// One attempt at making a resource what it shall be: one commit, or none if it is so already.
     pub(crate) async fn update(&self, caller: &Caller, current: Record, update: Update<'_>) -> Result<Record, Attempt> {
-        let resource_type = current.resource_type.clone();
-        let id = current.id;
-        let rows = match update.members.as_slice() {
+        let Update { document, members, rewrites, expected } = update;
+        let rows = match members.as_slice() {
             [] => RowChanges::default(),
-            edits => self.row_changes(caller, id, edits).await?,
+            edits => self.row_changes(caller, current.id, edits).await?,
         };
-        let mapped = match &update.document {
-            Some(document) => Some(map(caller, &resource_type, id, document, Some(&current.account))?),
+        // Rows that were decided one by one do not care for the group's version: two requests that add different members both win.
+        let must_be_current = rows.from_whole || expected.names_versions();
+        let shall = Shall { document, rows, rewrites, must_be_current };
+        match self.decide(caller, &current, shall).await? {
+            Some(decided) => Ok(self.commit(caller, decided).await?.record),
+            None => Ok(current),
+        }
+    }
+
+    /// What making a resource what it shall be means; `None`: it is so already. Nothing is written yet.
+    pub(crate) async fn decide(
+        &self,
+        caller: &Caller,
+        current: &Record,
+        shall: Shall,
+    ) -> Result<Option<Decided>, Attempt> {
+        let Shall { document, rows, mut rewrites, must_be_current } = shall;
+        let (resource_type, id) = (&current.resource_type, current.id);
+        let mapped = match &document {
+            Some(document) => Some(map(caller, resource_type, id, document, Some(&current.account))?),
             None => None,
         };
-        let mut rewrites = update.rewrites;
         if let Some(mapped) = &mapped {
             caller.note(&mapped.left_out);
             rewrites.extend_from_slice(&mapped.left_out);
         }
-        let mut next = mapped.filter(|mapped| !mapped.is_in(&current)).map(|mapped| Record {
+        let mut next = mapped.filter(|mapped| !mapped.is_in(current)).map(|mapped| Record {
             modified: caller.now,
             version: current.version.next(),
             document: mapped.document,
@@ -109,19 +138,19 @@ impl Service {
             ..current.clone()
         });
         if next.is_none() && rows.is_empty() {
-            return Ok(current);
+            return Ok(None);
         }
         if let Some(next) = &mut next {
-            give_up_old_duplicates(caller, &current, next).await?;
+            give_up_old_duplicates(caller, current, next).await?;
         }
 
-        let after = next.as_ref().unwrap_or(&current);
+        let after = next.as_ref().unwrap_or(current);
         let sides = (Some(&current.account), Some(&after.account));
         let mut tasks = Vec::new();
         let event = match &next {
             Some(next) => {
                 let event = update_event(&current.document, &next.document);
-                tasks.extend(plan(caller, &resource_type, id, event, sides, None)?);
+                tasks.extend(plan(caller, resource_type, id, event, sides, None)?);
                 event
             }
             None if rows.added.is_empty() => Event::MemberRemoved,
@@ -129,16 +158,16 @@ impl Service {
         };
         let lost = rows.removed.iter().map(|member| (Event::MemberRemoved, *member));
         let gained = rows.added.iter().map(|member| (Event::MemberAdded, member.id));
-        let of = (&resource_type, id);
+        let of = (resource_type, id);
         tasks.extend(plan_members(&self.parts.limits, caller, of, sides, lost.chain(gained)).await?);
 
-        let before = next.as_ref().map(|_| &current);
-        let mut change = change_of(caller, event, before, next.as_ref(), &current);
-        change.members_added = rows.added.iter().map(|member| member.id).collect();
-        change.members_removed.clone_from(&rows.removed);
-        change.rewrites = rewrites;
-        // Rows that were decided one by one do not care for the group's version: two requests that add different members both win.
-        let must_be_current = rows.from_whole || update.expected.names_versions();
+        let before = next.as_ref().map(|_| current);
+        let change = Change {
+            members_added: rows.added.iter().map(|member| member.id).collect(),
+            members_removed: rows.removed.clone(),
+            rewrites,
+            ..change_of(caller, event, before, next.as_ref(), current)
+        };
         let own = match &next {
             Some(next) => Write::Replace { record: Box::new(next.clone()), expected: current.version },
             None => Write::Touch {
@@ -148,8 +177,6 @@ impl Service {
             },
         };
         let writes = std::iter::once(own).chain(rows.writes(id)).collect();
-        let touched = self.commit(caller, &resource_type, writes, change, tasks).await?;
-        let touched = touched.into_iter().find(|record| record.id == id);
-        Ok(next.or(touched).unwrap_or(current))
+        Ok(Some(Decided { record: next.unwrap_or_else(|| current.clone()), writes, change, tasks }))
     }
 }

@@ -24,6 +24,7 @@ impl Attempt {
             StoreError::Stale => Self::Stale,
             StoreError::Taken { attribute } => Self::Failed(ScimError::Uniqueness { attribute: name(&attribute) }),
             StoreError::TooMany { limit } => Self::Failed(ScimError::TooMany { limit }),
+            StoreError::Full => Self::Failed(ScimError::Full),
             failure @ (StoreError::Unavailable(_) | StoreError::Damaged(_)) => {
                 Self::Failed(ScimError::Unavailable(failure))
             }

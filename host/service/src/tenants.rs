@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use governor::{DefaultDirectRateLimiter, Quota};
-use muster_model::{TenantId, TenantRow, Timestamp, TokenHash, TokenRow};
+use muster_model::{RequestValues, Retention, TenantId, TenantRow, Timestamp, TokenHash, TokenRow};
 use muster_store::Directory;
+use muster_store::request_log::{RequestBounds, RequestLog};
+use tokio::sync::Notify;
 
 use crate::binding::Bound;
-use crate::trail::Trail;
 
 /// One tenant as requests meet it.
 pub struct Tenant {
@@ -18,8 +19,11 @@ pub struct Tenant {
     pub(crate) directory: Arc<dyn Directory>,
     /// Its plugin; `None` if that could not be loaded. A request takes it once, so that it is decided by one version.
     pub(crate) bound: ArcSwapOption<Bound>,
-    /// Its last requests.
-    pub(crate) trail: Trail,
+    /// Where its requests are noted.
+    pub(crate) requests: Arc<dyn RequestLog>,
+    retention: ArcSwap<Retention>,
+    /// Tells whoever waits for it that the log has grown.
+    pub(crate) news: Notify,
     limiter: DefaultDirectRateLimiter,
 }
 
@@ -30,10 +34,36 @@ impl std::fmt::Debug for Tenant {
 }
 
 impl Tenant {
-    pub(crate) fn new(id: TenantId, directory: Arc<dyn Directory>, per_second: u32, bound: Option<Bound>) -> Self {
+    pub(crate) fn new(
+        id: TenantId,
+        directory: Arc<dyn Directory>,
+        requests: Arc<dyn RequestLog>,
+        per_second: u32,
+        bound: Option<Bound>,
+    ) -> Self {
         let quota = Quota::per_second(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN));
         let bound = ArcSwapOption::from(bound.map(Arc::new));
-        Self { id, directory, bound, trail: Trail::default(), limiter: DefaultDirectRateLimiter::direct(quota) }
+        let limiter = DefaultDirectRateLimiter::direct(quota);
+        let retention = ArcSwap::from_pointee(Retention::default());
+        Self { id, directory, bound, requests, retention, news: Notify::new(), limiter }
+    }
+
+    /// How much of its requests is kept, and how, from now on.
+    fn retain(&self, retention: Retention) {
+        let bounds = RequestBounds { days: retention.requests_days, bytes: u64::from(retention.requests_mib) << 20 };
+        self.requests.keep(&self.id, bounds);
+        self.retention.store(Arc::new(retention));
+    }
+
+    /// Whether anything is kept of its requests.
+    pub(crate) fn keeps_requests(&self) -> bool {
+        let retention = self.retention.load();
+        retention.requests_days > 0 && retention.requests_mib > 0
+    }
+
+    /// What is kept of the values in them.
+    pub(crate) fn request_values(&self) -> RequestValues {
+        self.retention.load().requests_values
     }
 
     /// `Err`: in how many seconds there is room for one more request.
@@ -110,11 +140,15 @@ impl View {
     }
 
     pub(crate) fn put_tenant(&mut self, row: TenantRow, tenant: Arc<Tenant>) {
+        tenant.retain(row.retention);
         self.by_name.insert(row.id.clone(), tenant);
         self.rows.insert(row.id.clone(), row);
     }
 
     pub(crate) fn put_row(&mut self, row: TenantRow) {
+        if let Some(tenant) = self.by_name.get(&row.id) {
+            tenant.retain(row.retention);
+        }
         self.rows.insert(row.id.clone(), row);
     }
 

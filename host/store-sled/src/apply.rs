@@ -1,11 +1,15 @@
 //! What each write means, row by row. Every precondition of the port is checked here, and nowhere else.
 
-use muster_model::{ResourceId, ResourceType, TenantRow, Timestamp, Version};
-use muster_store::{COVERED, Member, StoreError};
+use std::collections::BTreeMap;
 
-use crate::codec::{self, Names, Value};
+use muster_model::{Change, ResourceId, ResourceType, TenantRow, Timestamp, Version};
+use muster_store::{Member, StoreError};
+
+use crate::codec::{self, Value};
+use crate::entry;
+use crate::index_rows::{IndexRows, of_names};
 use crate::keys::Space;
-use crate::prepared::{Prepared, PreparedRecord, PreparedWrite, Work};
+use crate::prepared::{Prepared, PreparedChange, PreparedRecord, PreparedWrite, Work};
 use crate::staging::{Made, Staging};
 
 impl Work {
@@ -14,9 +18,12 @@ impl Work {
         let deployment = Space::deployment();
         match self {
             Self::Commit(commit) => return commit.apply(staging),
+            Self::Seal(sealing) => sealing.apply(staging)?,
+            Self::Prune(pruning) => pruning.apply(staging)?,
+            Self::Move(moving) => moving.apply(staging)?,
             Self::AddTenant(id, row) => {
                 let key = deployment.tenant(id);
-                if staging.has(&key)? {
+                if staging.has(&key)? || staging.has(&deployment.reserved(id))? {
                     return Err(StoreError::Taken { attribute: "tenant".to_owned() });
                 }
                 staging.put_value(key, row)?;
@@ -42,32 +49,45 @@ impl Work {
     }
 }
 
+/// Adds what another store has written: it is not logged, and stays as it is.
+pub(crate) fn add(space: &Space, write: &PreparedWrite, staging: &mut Staging<'_>) -> Result<(), StoreError> {
+    Step::new(space, Timestamp::from_millis(0), staging).write(write)
+}
+
 impl Prepared {
     fn apply(&self, staging: &mut Staging<'_>) -> Result<Made, StoreError> {
-        let mut step = Step { space: &self.space, at: self.at, staging, touched: Vec::new() };
+        let mut step = Step::new(&self.space, self.at, staging);
         for write in &self.writes {
             step.write(write)?;
         }
         let touched = step.touched()?;
-        let seq = self.append(staging)?;
+        let seq = self.append(&mut step)?;
         Ok(Made { seq, touched })
     }
 
     /// Numbers the changes and the tasks, and gives the number of the first change.
-    fn append(&self, staging: &mut Staging<'_>) -> Result<u64, StoreError> {
-        let (changes, tasks) = codec::heads(staging.get(&self.space.heads())?)?;
+    fn append(&self, step: &mut Step<'_, '_>) -> Result<u64, StoreError> {
+        let (before, tasks) = codec::heads(step.staging.get(&self.space.heads())?)?;
         if self.changes.is_empty() {
-            return Ok(changes);
+            return Ok(before);
         }
-        for (seq, change) in (changes + 1..).zip(&self.changes) {
-            staging.put_value(self.space.change(seq), change)?;
+        let mut last = before;
+        for change in &self.changes {
+            last += 1;
+            step.append(last, change)?;
+        }
+        if let Some(loss) = &self.loss {
+            for change in step.losses(loss)? {
+                last += 1;
+                step.append(last, &change)?;
+            }
         }
         for (seq, (position, task)) in (tasks + 1..).zip(&self.tasks) {
-            staging.put_value(self.space.task(seq), &codec::task_row(changes + 1 + position, task))?;
+            step.staging.put_value(self.space.task(seq), &codec::task_row(before + 1 + position, task))?;
         }
-        let heads = [changes + self.changes.len() as u64, tasks + self.tasks.len() as u64];
-        staging.put(self.space.heads(), &heads.map(u64::to_be_bytes).concat()[..]);
-        Ok(changes + 1)
+        let heads = [last, tasks + self.tasks.len() as u64];
+        step.staging.put(self.space.heads(), &heads.map(u64::to_be_bytes).concat()[..]);
+        Ok(before + 1)
     }
 }
 
@@ -77,6 +97,42 @@ struct Step<'a, 'b> {
     at: Timestamp,
     staging: &'a mut Staging<'b>,
     touched: Vec<(ResourceType, ResourceId)>,
+    /// What was written, at the version that it has now; of what was removed, the last one.
+    versions: BTreeMap<(ResourceId, ResourceType), Version>,
+    /// Groups that lost members because those were removed.
+    losses: BTreeMap<ResourceId, Vec<ResourceId>>,
+}
+
+impl<'a, 'b> Step<'a, 'b> {
+    fn new(space: &'a Space, at: Timestamp, staging: &'a mut Staging<'b>) -> Self {
+        let (touched, versions, losses) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        Self { space, at, staging, touched, versions, losses }
+    }
+
+    /// An entry of the log, with the way to it from the resources that it tells of.
+    fn append(&mut self, seq: u64, change: &PreparedChange) -> Result<(), StoreError> {
+        let version = match self.versions.get(&(change.id, change.kind.clone())) {
+            Some(version) => *version,
+            None => codec::record_version(&self.current(&change.kind, change.id, None)?.1)?,
+        };
+        self.staging.put_value(self.space.change(seq), &entry::row(version, &change.encoded))?;
+        for key in entry::history_keys(self.space, seq, &change.tells_of) {
+            self.staging.put(key, &[]);
+        }
+        Ok(())
+    }
+
+    /// What the log says of the groups that lost members because those were removed; not of those that are gone themselves.
+    fn losses(&self, loss: &Change) -> Result<Vec<PreparedChange>, StoreError> {
+        let mut changes = Vec::new();
+        for (group, members) in &self.losses {
+            if self.staging.has(&self.space.record(&ResourceType::GROUP, *group))? {
+                let change = Change { id: *group, members_removed: members.clone(), ..loss.clone() };
+                changes.push(PreparedChange::new(&change)?);
+            }
+        }
+        Ok(changes)
+    }
 }
 
 impl Step<'_, '_> {
@@ -97,24 +153,26 @@ impl Step<'_, '_> {
             return Err(StoreError::Stale);
         }
         self.claim(record)?;
+        self.lead(&IndexRows::default(), &record.index)?;
         self.staging.put_value(key, &record.bytes)?;
-        self.staging.count(self.space.record_count(&record.kind), 1)?;
+        self.versions.insert((record.id, record.kind.clone()), record.version);
         self.staging.turn(self.space.records(&record.kind), record.id, true);
         Ok(())
     }
 
     fn replace(&mut self, record: &PreparedRecord, expected: Version) -> Result<(), StoreError> {
         let (key, old) = self.current(&record.kind, record.id, Some(expected))?;
-        self.release(&record.kind, record.id, &codec::record_names(&old)?)?;
         self.claim(record)?;
+        self.lead(&self.index_of(&record.kind, record.id, &old)?, &record.index)?;
+        self.versions.insert((record.id, record.kind.clone()), record.version);
         self.staging.put_value(key, &record.bytes)
     }
 
     fn remove(&mut self, kind: &ResourceType, id: ResourceId, expected: Option<Version>) -> Result<(), StoreError> {
         let (key, old) = self.current(kind, id, expected)?;
-        self.release(kind, id, &codec::record_names(&old)?)?;
+        self.lead(&self.index_of(kind, id, &old)?, &IndexRows::default())?;
+        self.versions.insert((id, kind.clone()), codec::record_version(&old)?);
         self.staging.delete_value(key)?;
-        self.staging.count(self.space.record_count(kind), -1)?;
         self.staging.turn(self.space.records(kind), id, false);
         if *kind == ResourceType::GROUP {
             for member in self.staging.ids(&self.space.members(id))? {
@@ -127,6 +185,7 @@ impl Step<'_, '_> {
             // A group may have a member of another kind with the same id.
             if self.staging.get(&self.space.member(group, id))?.is_some_and(|row| *row == *kind.as_str().as_bytes()) {
                 self.remove_member(group, id)?;
+                self.losses.entry(group).or_default().push(id);
                 self.touch(&ResourceType::GROUP, group, None)?;
             }
         }
@@ -137,6 +196,12 @@ impl Step<'_, '_> {
         let (key, old) = self.current(kind, id, expected)?;
         let next = codec::record_version(&old)?.next();
         self.staging.put_value(key, &codec::touched(&old, next, self.at)?)?;
+        let modified = codec::record_modified(&old)?;
+        if modified != self.at {
+            self.staging.delete(self.space.modified(kind, modified, id));
+            self.staging.put(self.space.modified(kind, self.at, id), &[]);
+        }
+        self.versions.insert((id, kind.clone()), next);
         let touched = (kind.clone(), id);
         if !self.touched.contains(&touched) {
             self.touched.push(touched);
@@ -181,36 +246,36 @@ impl Step<'_, '_> {
         }
     }
 
-    fn claim(&mut self, record: &PreparedRecord) -> Result<(), StoreError> {
-        let PreparedRecord { kind, id, names, .. } = record;
-        for name in &names.keys {
-            let key = self.space.unique(kind, &name.attribute, &name.folded);
-            // The plugin may give the same key that the document gives.
-            if self.staging.get(&key)?.is_some_and(|holder| *holder != *id.as_bytes()) {
+    /// Whether no other record of its kind holds one of its keys.
+    fn claim(&self, record: &PreparedRecord) -> Result<(), StoreError> {
+        for name in &record.keys {
+            let key = self.space.unique(&record.kind, &name.attribute, &name.folded);
+            if self.staging.get(&key)?.is_some_and(|holder| *holder != *record.id.as_bytes()) {
                 return Err(StoreError::Taken { attribute: name.attribute.clone() });
-            }
-            self.staging.put(key, id.as_bytes());
-        }
-        for entry in &names.index {
-            if entry.attribute == COVERED {
-                self.staging.count(self.space.covered(kind, &entry.value), 1)?;
-            } else {
-                self.staging.put(self.space.index(kind, &entry.attribute, &entry.value, *id), &[]);
             }
         }
         Ok(())
     }
 
-    fn release(&mut self, kind: &ResourceType, id: ResourceId, names: &Names) -> Result<(), StoreError> {
-        for name in &names.keys {
-            self.staging.delete(self.space.unique(kind, &name.attribute, &name.folded));
+    /// What leads to a record as this commit finds it.
+    fn index_of(&self, kind: &ResourceType, id: ResourceId, record: &[u8]) -> Result<IndexRows, StoreError> {
+        let names = codec::record_names(record)?;
+        Ok(of_names(self.space, kind, id, codec::record_modified(record)?, &names))
+    }
+
+    /// Makes what shall lead to a record out of what led to it. Rows that stay are not written.
+    fn lead(&mut self, from: &IndexRows, to: &IndexRows) -> Result<(), StoreError> {
+        for key in from.rows.keys().filter(|key| !to.rows.contains_key(*key)) {
+            self.staging.delete(key.clone());
         }
-        for entry in &names.index {
-            if entry.attribute == COVERED {
-                self.staging.count(self.space.covered(kind, &entry.value), -1)?;
-            } else {
-                self.staging.delete(self.space.index(kind, &entry.attribute, &entry.value, id));
-            }
+        for (key, row) in to.rows.iter().filter(|(key, _)| !from.rows.contains_key(*key)) {
+            self.staging.put(key.clone(), row.clone());
+        }
+        for counter in from.counters.difference(&to.counters) {
+            self.staging.count(counter.clone(), -1)?;
+        }
+        for counter in to.counters.difference(&from.counters) {
+            self.staging.count(counter.clone(), 1)?;
         }
         Ok(())
     }

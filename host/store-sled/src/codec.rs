@@ -1,9 +1,10 @@
 //! What a row holds, as bytes.
 //!
-//! Small facts (ids, counters) are bare. Everything else is a *value*: a format byte, then the bytes themselves
-//! ([`WHOLE`]) or, where they are many, how many parts they are in and what they must add up to ([`IN_PARTS`]). sled
-//! checks what it reads back from its log by a CRC of its own; the sum of a value in parts is there because its parts
-//! are read one by one, while they may be replaced.
+//! Small facts (ids, counters) are bare. Everything else is a *value*: a format byte, then a CRC-32 and the bytes
+//! themselves ([`WHOLE`]) or, where they are many, how many parts they are in and what they must add up to
+//! ([`IN_PARTS`]). Both sums are of key and value, so that a value is not taken for another's either. sled checks what it reads back from its log
+//! by a CRC of its own, which is not of what a page is put together from; and the parts of a value are read one by one,
+//! while they may be replaced.
 //!
 //! A record is told in two pieces of JSON behind a fixed head. The committer needs version and names only, and must not
 //! spend its time on reading documents:
@@ -31,6 +32,9 @@ const WHOLE: u8 = 1;
 /// The format byte of a value that stands in rows of its own.
 const IN_PARTS: u8 = 2;
 
+/// What stands before a value in its own row: the format byte and the CRC.
+const WHOLE_HEAD_BYTES: usize = 1 + 4;
+
 /// How large a row's value can be, in bytes. sled writes a page above 128 KiB to a file of its own, which it never
 /// syncs, and a page holds up to 20 rows.
 pub(crate) const MAX_PART_BYTES: usize = 5 * 1024;
@@ -41,7 +45,7 @@ const HEAD_BYTES: usize = 8 + 8 + 4;
 #[derive(Debug, Clone)]
 pub(crate) struct Value {
     bytes: IVec,
-    /// The format byte is part of the row, but not of the value.
+    /// What stands before it is part of the row, but not of the value.
     from: usize,
 }
 
@@ -60,20 +64,25 @@ pub(crate) enum Row {
 }
 
 /// The rows of a value: the first is for its own key, the others are its parts.
-pub(crate) fn rows(value: &[u8]) -> (Vec<u8>, std::slice::Chunks<'_, u8>) {
-    if value.len() < MAX_PART_BYTES {
-        return ([&[WHOLE], value].concat(), [].chunks(MAX_PART_BYTES));
+pub(crate) fn rows<'v>(key: &[u8], value: &'v [u8]) -> (Vec<u8>, std::slice::Chunks<'v, u8>) {
+    if value.len() <= MAX_PART_BYTES - WHOLE_HEAD_BYTES {
+        return ([&[WHOLE][..], &crc(key, value).to_be_bytes(), value].concat(), [].chunks(MAX_PART_BYTES));
     }
     let parts = value.chunks(MAX_PART_BYTES);
     // 2^32 parts would be 20 TiB.
     let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-    ([&[IN_PARTS][..], &count.to_be_bytes(), &sum(value).to_be_bytes()].concat(), parts)
+    ([&[IN_PARTS][..], &count.to_be_bytes(), &sum(key, value).to_be_bytes()].concat(), parts)
 }
 
 /// What [`rows`] put into the value's own row.
-pub(crate) fn row(bytes: IVec) -> Result<Row, StoreError> {
+pub(crate) fn row(key: &[u8], bytes: IVec) -> Result<Row, StoreError> {
     match bytes.split_first() {
-        Some((&WHOLE, _)) => Ok(Row::Whole(Value { bytes, from: 1 })),
+        Some((&WHOLE, rest)) => match rest.split_first_chunk() {
+            Some((expected, value)) if crc(key, value) == u32::from_be_bytes(*expected) => {
+                Ok(Row::Whole(Value { bytes, from: WHOLE_HEAD_BYTES }))
+            }
+            Some(_) | None => Err(damaged("a value")),
+        },
         Some((&IN_PARTS, rest)) => match (rest.first_chunk(), rest.last_chunk()) {
             (Some(count), Some(sum)) if rest.len() == 12 => {
                 Ok(Row::Parts { count: u32::from_be_bytes(*count), sum: u64::from_be_bytes(*sum) })
@@ -81,6 +90,14 @@ pub(crate) fn row(bytes: IVec) -> Result<Row, StoreError> {
             _ => Err(damaged("a value")),
         },
         Some(_) | None => Err(damaged("a value")),
+    }
+}
+
+/// How many parts the value in this row has; 0 also if the row is no value's.
+pub(crate) fn count_of_parts(row: &[u8]) -> u32 {
+    match row.split_first() {
+        Some((&IN_PARTS, rest)) if rest.len() == 12 => rest.first_chunk().map_or(0, |count| u32::from_be_bytes(*count)),
+        Some(_) | None => 0,
     }
 }
 
@@ -94,17 +111,18 @@ pub(crate) fn load(
 ) -> Result<Option<Value>, StoreError> {
     let Some(mut own) = get(key)? else { return Ok(None) };
     loop {
-        let (count, expected) = match row(own.clone())? {
+        let (count, expected) = match row(key, own.clone())? {
             Row::Whole(value) => return Ok(Some(value)),
             Row::Parts { count, sum } => (count, sum),
         };
         let mut bytes = Vec::new();
         for number in 0..count {
-            if let Some(part) = get(&keys::part(key, number))? {
-                bytes.extend_from_slice(&part);
+            match get(&keys::part(key, number))? {
+                Some(part) => bytes.extend_from_slice(&part),
+                None => break,
             }
         }
-        if sum(&bytes) == expected {
+        if sum(key, &bytes) == expected {
             return Ok(Some(Value { bytes: bytes.into(), from: 0 }));
         }
         match get(key)? {
@@ -116,8 +134,16 @@ pub(crate) fn load(
 }
 
 /// FNV-1a, 64 bits: against mix-ups, not against an attacker.
-fn sum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+fn sum(key: &[u8], value: &[u8]) -> u64 {
+    let bytes = key.iter().chain(value);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn crc(key: &[u8], value: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(value);
+    hasher.finalize()
 }
 
 /// What a record is found by.
@@ -125,12 +151,25 @@ fn sum(bytes: &[u8]) -> u64 {
 pub(crate) struct Names {
     pub(crate) keys: Vec<Key>,
     pub(crate) index: Vec<IndexEntry>,
+    /// What the resource says of itself; `None`: nothing that is yes or no.
+    pub(crate) active: Option<bool>,
+    /// The state of the account.
+    pub(crate) state: String,
+}
+
+impl Names {
+    pub(crate) fn of(record: &Record) -> Self {
+        let Record { keys, index, document, account, .. } = record;
+        Self { keys: keys.clone(), index: index.clone(), active: active(document), state: account.state.clone() }
+    }
 }
 
 #[derive(Serialize)]
 struct NamesRef<'a> {
     keys: &'a [Key],
     index: &'a [IndexEntry],
+    active: Option<bool>,
+    state: &'a str,
     /// What people call the resource, so that members are shown without reading their documents.
     called: Option<String>,
 }
@@ -166,9 +205,25 @@ struct Body {
     plugin: PluginDigest,
 }
 
+/// As a filter that asks `active eq true` compares it: the text is what an attribute of another type may hold.
+fn active(document: &Document) -> Option<bool> {
+    match document.get("active")? {
+        serde_json::Value::Bool(active) => Some(*active),
+        serde_json::Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        serde_json::Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
 pub(crate) fn encode_record(record: &Record) -> Result<Vec<u8>, StoreError> {
     let called = display_name(&record.document);
-    let names = encode(&NamesRef { keys: &record.keys, index: &record.index, called })?;
+    let names = encode(&NamesRef {
+        keys: &record.keys,
+        index: &record.index,
+        active: active(&record.document),
+        state: &record.account.state,
+        called,
+    })?;
     let body = encode(&BodyRef {
         created: record.created,
         document: &record.document,
@@ -181,7 +236,7 @@ pub(crate) fn encode_record(record: &Record) -> Result<Vec<u8>, StoreError> {
 
 pub(crate) fn decode_record(kind: &ResourceType, id: ResourceId, bytes: &[u8]) -> Result<Record, StoreError> {
     let Split { version, modified, names, body } = split(bytes)?;
-    let Names { keys, index } = decode(names, "a record")?;
+    let Names { keys, index, .. } = decode(names, "a record")?;
     let Body { created, document, account, plugin } = decode(body, "a record")?;
     let resource_type = kind.clone();
     Ok(Record { id, resource_type, created, modified, version, document, account, plugin, keys, index })
@@ -190,6 +245,11 @@ pub(crate) fn decode_record(kind: &ResourceType, id: ResourceId, bytes: &[u8]) -
 /// The version of a record, without reading the rest.
 pub(crate) fn record_version(bytes: &[u8]) -> Result<Version, StoreError> {
     split(bytes).map(|parts| parts.version)
+}
+
+/// When a record was last changed, without reading the rest.
+pub(crate) fn record_modified(bytes: &[u8]) -> Result<Timestamp, StoreError> {
+    split(bytes).map(|parts| parts.modified)
 }
 
 /// The names of a record, without reading its document.
@@ -292,7 +352,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T,
     serde_json::from_slice(bytes).map_err(|_| damaged(what))
 }
 
-fn unencodable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+pub(crate) fn unencodable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Unavailable(Box::new(error))
 }
 
@@ -308,14 +368,15 @@ mod tests {
     use super::*;
 
     fn stored(value: &[u8]) -> BTreeMap<Vec<u8>, IVec> {
-        let (own, parts) = rows(value);
+        let (own, parts) = rows(b"\x00B", value);
         let parts = (0..).zip(parts).map(|(number, part)| (keys::part(b"\x00B", number), part.into()));
         parts.chain([(b"\x00B".to_vec(), own.into())]).collect()
     }
 
     #[test]
     fn values_of_any_size_are_read_back_from_rows_that_are_small() {
-        for length in [0, 1, MAX_PART_BYTES - 1, MAX_PART_BYTES, MAX_PART_BYTES + 1, 50 * MAX_PART_BYTES] {
+        let most = MAX_PART_BYTES - WHOLE_HEAD_BYTES;
+        for length in [0, 1, most - 1, most, most + 1, MAX_PART_BYTES, MAX_PART_BYTES + 1, 50 * MAX_PART_BYTES] {
             let value: Vec<u8> = (0..length).map(|n| u8::try_from(n / 100 % 256).unwrap()).collect();
             let rows = stored(&value);
             assert!(rows.values().all(|row| row.len() <= MAX_PART_BYTES));
@@ -359,6 +420,32 @@ mod tests {
         assert!(matches!(load(b"\x00B", |key| Ok(rows.get(key).cloned())), Err(StoreError::Damaged(_))));
         rows.remove(&keys::part(b"\x00B", 1));
         assert!(matches!(load(b"\x00B", |key| Ok(rows.get(key).cloned())), Err(StoreError::Damaged(_))));
-        assert!(matches!(row(IVec::from(&[9, 9][..])), Err(StoreError::Damaged(_))));
+        for no_value in [&[][..], &[9, 9], &[WHOLE], &[WHOLE, 0, 0, 0], &[IN_PARTS, 0]] {
+            assert!(matches!(row(b"\x00B", IVec::from(no_value)), Err(StoreError::Damaged(_))), "{no_value:?}");
+        }
+    }
+
+    #[test]
+    fn no_bit_of_a_value_or_of_its_key_can_change_unseen() {
+        let key = b"\x00B".to_vec();
+        for length in [0, 1, 40, 6000] {
+            let stored = stored(&vec![7; length]);
+            for (place, row) in &stored {
+                for bit in (0..row.len() * 8).step_by(1 + length / 50) {
+                    let mut changed = row.to_vec();
+                    changed[bit / 8] ^= 1 << (bit % 8);
+                    let mut rows = stored.clone();
+                    rows.insert(place.clone(), changed.into());
+                    let loaded = load(&key, |key| Ok(rows.get(key).cloned()));
+                    assert!(matches!(loaded, Err(StoreError::Damaged(_))), "{length}, bit {bit} of {place:?}");
+                }
+            }
+            let moved: BTreeMap<Vec<u8>, IVec> = stored
+                .into_iter()
+                .map(|(place, row)| (place.iter().map(|byte| if *byte == b'B' { b'C' } else { *byte }).collect(), row))
+                .collect();
+            let loaded = load(b"\x00C", |key| Ok(moved.get(key).cloned()));
+            assert!(matches!(loaded, Err(StoreError::Damaged(_))), "{length}: under another key");
+        }
     }
 }

@@ -19,20 +19,31 @@ use sled::IVec;
 use tokio::sync::oneshot;
 
 use crate::core::{Core, Opened, closed};
+use crate::fault::point;
 use crate::flight::{Outcome, Writes};
-use crate::keys::Space;
+use crate::keys::{Range, Space};
 use crate::open::Mark;
 use crate::options::SyncHook;
 use crate::prepared::Work;
+use crate::room::{Allowance, Held, Room, cost};
+use crate::snapshot::Snapshot;
 use crate::staging::{Made, Staging};
+use crate::total::Total;
 
 /// How many commits can wait for the committer. Beyond that they are refused: an answer at once is better than one
 /// after the client has given up.
 pub const MAX_WAITING_COMMITS: usize = 1024;
 
-struct Job {
-    work: Work,
-    answer: oneshot::Sender<Result<Made, StoreError>>,
+enum Job {
+    Write {
+        work: Work,
+        answer: oneshot::Sender<Result<Made, StoreError>>,
+    },
+    /// Begins a snapshot of these ranges, between two batches.
+    Snapshot {
+        ranges: Vec<Range>,
+        answer: oneshot::Sender<Result<(), StoreError>>,
+    },
 }
 
 /// The way to the committer. Dropping it lets the committer finish what waits, and waits for that.
@@ -43,15 +54,17 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    /// `batch` is the number of the latest batch in the store.
+    /// `latest` is the latest batch in the store.
     pub(crate) fn start(
         core: Arc<Core>,
         opened: Arc<Opened>,
-        batch: u64,
+        latest: Mark,
+        room: Arc<Room>,
         before_sync: Option<SyncHook>,
     ) -> io::Result<Self> {
         let (sender, jobs) = sync_channel(MAX_WAITING_COMMITS);
-        let mut writer = Writer { core, opened, batch, before_sync };
+        let mut writer =
+            Writer { core, opened, batch: latest.batch, total: latest.total, room, held: Held::default(), before_sync };
         let thread = std::thread::Builder::new().name("muster-commit".to_owned()).spawn(move || writer.run(&jobs))?;
         Ok(Self { jobs: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
@@ -59,14 +72,29 @@ impl Committer {
     /// Waits until the work is durable, or refused. It is done even if nobody waits any more.
     pub(crate) async fn commit(&self, work: Work) -> Result<Made, StoreError> {
         let (answer, made) = oneshot::channel();
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
-        jobs.try_send(Job { work, answer }).map_err(|error| match error {
-            TrySendError::Full(_) => StoreError::Unavailable("too many commits are waiting".into()),
-            TrySendError::Disconnected(_) => closed(),
-        })?;
-        drop(jobs);
+        self.send(Job::Write { work, answer })?;
         // The committer drops an answer only when it panics.
         made.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the write was interrupted".into())))
+    }
+
+    /// These ranges as they are now, with everything that was acknowledged and nothing that is not on disk. Waits until no other
+    /// snapshot is being read.
+    pub(crate) async fn snapshot(&self, core: &Arc<Core>, ranges: Vec<Range>) -> Result<Snapshot, StoreError> {
+        let turn = core.snapshots.turn().await?;
+        let (answer, begun) = oneshot::channel();
+        self.send(Job::Snapshot { ranges, answer })?;
+        // It ends what the committer begins, also if nobody waits for it any more.
+        let snapshot = Snapshot::new(Arc::clone(core), turn);
+        begun.await.unwrap_or_else(|_| Err(closed()))?;
+        Ok(snapshot)
+    }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)?;
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Unavailable("too many commits are waiting".into()),
+            TrySendError::Disconnected(_) => closed(),
+        })
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -95,6 +123,10 @@ struct Writer {
     opened: Arc<Opened>,
     /// The number of the latest batch.
     batch: u64,
+    /// What all rows add up to after it.
+    total: Total,
+    room: Arc<Room>,
+    held: Held,
     before_sync: Option<SyncHook>,
 }
 
@@ -113,35 +145,60 @@ impl Writer {
     fn write(&mut self, batch: Vec<Job>) {
         let mut writes = Writes::new();
         let mut turns = Vec::new();
-        let mut answers = Vec::new();
-        for Job { work, answer } in batch {
+        let (mut answers, mut snapshots) = (Vec::new(), Vec::new());
+        let mut allowance = None;
+        for job in batch {
+            let (work, answer) = match job {
+                Job::Write { work, answer } => (work, answer),
+                Job::Snapshot { ranges, answer } => {
+                    snapshots.push((ranges, answer));
+                    continue;
+                }
+            };
             let mut staging = Staging::new(&self.opened.db, &writes);
             let made = self.core.sound().and_then(|()| work.apply(&mut staging));
+            let (own, came_and_went) = staging.into_parts();
+            let made = made.and_then(|made| take_room(&self.room, &mut allowance, &own).map(|()| made));
             if made.is_ok() {
-                let (own, came_and_went) = staging.into_parts();
                 writes.extend(own);
                 turns.extend(came_and_went);
             }
             answers.push((answer, made));
         }
         // Refusals wait as well: a key may be taken by a commit of this very batch.
-        let durable = if writes.is_empty() { Ok(()) } else { self.make_durable(writes) };
+        let durable = if writes.is_empty() {
+            Ok(())
+        } else {
+            let held = self.held.hold(&self.opened.data, cost(&writes));
+            held.and_then(|()| self.make_durable(writes).map_err(|why| StoreError::Unavailable(why.into())))
+        };
         if durable.is_ok() {
             self.core.lists.apply(turns);
         }
         for (answer, made) in answers {
             let made = match &durable {
                 Ok(()) => made,
-                Err(why) => Err(StoreError::Unavailable(why.clone().into())),
+                Err(StoreError::Full) => Err(StoreError::Full),
+                Err(why) => Err(StoreError::Unavailable(in_words(why).into())),
             };
             // Whoever asked may be gone.
             let _ = answer.send(made);
+        }
+        for (ranges, answer) in snapshots {
+            let begun = self.core.sound().map(|()| self.core.snapshots.begin(ranges));
+            if answer.send(begun).is_err() {
+                self.core.snapshots.end();
+            }
         }
     }
 
     fn make_durable(&mut self, mut writes: Writes) -> Result<(), String> {
         self.batch += 1;
-        writes.insert(Space::deployment().format(), Some(IVec::from(&Mark::row(self.batch)[..])));
+        self.total = self.total.after(&self.opened.db, &writes).map_err(|error| {
+            self.core.break_down(error.to_string());
+            error.to_string()
+        })?;
+        writes.insert(Space::deployment().format(), Some(IVec::from(&Mark::row(self.batch, self.total)[..])));
         let mut batch = sled::Batch::default();
         for (key, row) in &writes {
             match row {
@@ -149,8 +206,9 @@ impl Writer {
                 None => batch.remove(&key[..]),
             }
         }
-        self.core.flights.begin(Arc::new(writes));
-        match self.persist(batch) {
+        let writes = Arc::new(writes);
+        self.core.flights.begin(&writes);
+        match self.persist(batch, &writes) {
             Ok(()) => {
                 self.core.synced();
                 self.core.flights.end(Outcome::Durable);
@@ -164,14 +222,38 @@ impl Writer {
         }
     }
 
-    fn persist(&self, batch: sled::Batch) -> Result<(), String> {
+    fn persist(&self, batch: sled::Batch, writes: &Writes) -> Result<(), String> {
+        let fault = |place| point(&self.opened.folder, place).map_err(|error| error.to_string());
+        let kept = self.core.snapshots.keep(&self.opened.db, writes);
+        fault("apply")?;
         self.opened.db.apply_batch(batch).map_err(|error| error.to_string())?;
+        drop(kept);
         if let Some(SyncHook(before_sync)) = &self.before_sync {
             before_sync().map_err(|error| error.to_string())?;
         }
+        fault("flush")?;
         self.opened.db.flush().map_err(|error| error.to_string())?;
+        fault("sync")?;
         self.opened.data.sync_data().map_err(|error| error.to_string())?;
+        fault("marker")?;
         let length = self.opened.data.metadata().map_err(|error| error.to_string())?.len();
         self.opened.marker.set(self.batch, length).map_err(|error| error.to_string())
     }
+}
+
+/// The error, for each of those who share it.
+fn in_words(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => cause.to_string(),
+        None => error.to_string(),
+    }
+}
+
+/// The file system is asked once a batch.
+fn take_room<'a>(room: &'a Room, allowance: &mut Option<Allowance<'a>>, writes: &Writes) -> Result<(), StoreError> {
+    let allowance = match allowance {
+        Some(allowance) => allowance,
+        None => allowance.insert(room.allowance()?),
+    };
+    allowance.take(writes)
 }

@@ -1,6 +1,7 @@
 //! What readers and the committer share.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -11,10 +12,12 @@ use crate::flight::{Flights, Seen};
 use crate::lists::Lists;
 use crate::open::Marker;
 use crate::reader::Reader;
+use crate::snapshot::{MAX_KEPT_BYTES, Snapshots};
 
 /// An open folder. The order of the fields is the order in which they are let go: the lock last.
 #[derive(Debug)]
 pub(crate) struct Opened {
+    pub(crate) folder: PathBuf,
     pub(crate) db: sled::Db,
     /// The file that sled writes to, for `fdatasync`.
     pub(crate) data: File,
@@ -30,6 +33,7 @@ pub(crate) struct Core {
     opened: RwLock<Option<Arc<Opened>>>,
     pub(crate) flights: Flights,
     pub(crate) lists: Lists,
+    pub(crate) snapshots: Snapshots,
     pub(crate) max_scanned: u64,
     /// Why nothing is written any more.
     broken: OnceLock<String>,
@@ -62,6 +66,7 @@ impl Core {
             opened: RwLock::new(Some(opened)),
             flights: Flights::default(),
             lists: Lists::default(),
+            snapshots: Snapshots::new(MAX_KEPT_BYTES),
             max_scanned,
             broken: OnceLock::new(),
             syncs: AtomicU64::new(0),

@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use muster_model::{Key, LogEntry, Record, ResourceId, ResourceType, Task};
-use muster_store::{Called, Commit, Committed, Directory, Listing, Member, OutboxReader, Query, StoreError};
+use muster_store::{
+    Called, Commit, Committed, Directory, Found, Listing, LogQuery, Member, OutboxReader, Query, StoreError,
+};
 
 use crate::codec;
 use crate::committer::Committer;
 use crate::core::Core;
 use crate::keys::{Space, last_id, last_number};
+use crate::log;
 use crate::prepared::{Prepared, Work};
 use crate::query;
 use crate::reader::Reader;
+use crate::states;
 
 /// How often a key may change hands while its holder is looked up. Each time takes a whole commit, between two reads of
 /// microseconds.
@@ -20,6 +24,9 @@ const MAX_TURNS: usize = 16;
 
 /// How many names are read on the thread that asks for them: a millisecond or two.
 const MAX_NAMES_AT_ONCE: usize = 1000;
+
+/// How many entries of the log are read on the thread that asks for them: about a millisecond.
+const MAX_ENTRIES_AT_ONCE: usize = 50;
 
 #[derive(Debug)]
 pub(crate) struct SledDirectory {
@@ -72,6 +79,20 @@ impl Directory for SledDirectory {
         self.core.read(|reader| reader.ids(self.space.groups(member), usize::MAX)).await
     }
 
+    async fn by_state(
+        &self,
+        kind: &ResourceType,
+        state: &str,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.core.read(|reader| states::page(reader, &self.space, kind, state, after, limit)).await
+    }
+
+    async fn states(&self, kind: &ResourceType) -> Result<Vec<(String, u64)>, StoreError> {
+        self.core.read(|reader| states::counts(reader, &self.space, kind)).await
+    }
+
     async fn names(&self, of: &[(ResourceType, ResourceId)]) -> Result<Vec<Option<Called>>, StoreError> {
         if of.len() <= MAX_NAMES_AT_ONCE {
             return self.core.read(|reader| reader.names(&self.space, of)).await;
@@ -81,12 +102,18 @@ impl Directory for SledDirectory {
     }
 
     async fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
-        let entry = |(key, change): (sled::IVec, codec::Value)| {
-            let seq = last_number(&key).ok_or_else(|| codec::damaged("a change"))?;
-            Ok(LogEntry { seq, change: codec::decode(&change, "a change")? })
-        };
-        let range = self.space.changes(after);
-        self.core.read(|reader| reader.values(range, limit)?.into_iter().map(entry).collect()).await
+        let space = self.space.clone();
+        self.read_log(limit, move |reader| log::page(reader, &space, after, limit)).await
+    }
+
+    async fn history(&self, id: ResourceId, before: Option<u64>, limit: usize) -> Result<Vec<LogEntry>, StoreError> {
+        let space = self.space.clone();
+        self.read_log(limit, move |reader| log::history(reader, &space, id, before, limit)).await
+    }
+
+    async fn find_in_log(&self, query: &LogQuery, after: u64, limit: usize) -> Result<Found, StoreError> {
+        let (space, query) = (self.space.clone(), query.clone());
+        self.core.read_long(move |reader| log::find(reader, &space, &query, after, limit)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
@@ -109,6 +136,15 @@ impl OutboxReader for SledDirectory {
 }
 
 impl SledDirectory {
+    /// Reads at most `limit` entries of the log.
+    async fn read_log<T: Send + 'static>(
+        &self,
+        limit: usize,
+        reads: impl FnOnce(&Reader<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if limit <= MAX_ENTRIES_AT_ONCE { self.core.read(reads).await } else { self.core.read_long(reads).await }
+    }
+
     /// The record that holds a key. Key and record are read one after the other: if they disagree, a commit came
     /// between, and the key leads somewhere else now. If it keeps leading astray, the store is damaged.
     fn holder(&self, reader: &Reader<'_>, kind: &ResourceType, key: &Key) -> Result<Option<Record>, StoreError> {

@@ -13,6 +13,7 @@ use muster_store::StoreError;
 use sled::IVec;
 use tokio::sync::watch;
 
+use crate::arrivals::{Arrivals, Watch};
 use crate::keys::Range;
 
 /// Rows to write; `None`: to remove.
@@ -27,7 +28,10 @@ pub(crate) enum Outcome {
 
 /// Holds the one batch that is under way; there is one committer.
 #[derive(Debug, Default)]
-pub(crate) struct Flights(RwLock<Option<Arc<Flight>>>);
+pub(crate) struct Flights {
+    under_way: RwLock<Option<Arc<Flight>>>,
+    arrivals: Arrivals,
+}
 
 #[derive(Debug)]
 struct Flight {
@@ -43,8 +47,9 @@ pub(crate) struct Seen {
 }
 
 impl Flights {
-    pub(crate) fn begin(&self, writes: Arc<Writes>) {
-        self.set(Some(Arc::new(Flight { writes, outcome: watch::Sender::new(None) })));
+    pub(crate) fn begin(&self, writes: &Arc<Writes>) {
+        self.set(Some(Arc::new(Flight { writes: Arc::clone(writes), outcome: watch::Sender::new(None) })));
+        self.arrivals.note(writes);
     }
 
     /// A batch that failed stays: its rows may be seen, and nobody can say whether a restart will find them.
@@ -55,6 +60,11 @@ impl Flights {
             }
             flight.outcome.send_replace(Some(outcome));
         }
+    }
+
+    /// For whoever is about to read ranges of an index.
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        self.arrivals.watch(|| self.current().map(|flight| Arc::clone(&flight.writes)))
     }
 
     /// Waits until what was seen is on disk.
@@ -70,11 +80,11 @@ impl Flights {
     }
 
     fn current(&self) -> Option<Arc<Flight>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.under_way.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set(&self, flight: Option<Arc<Flight>>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = flight;
+        *self.under_way.write().unwrap_or_else(PoisonError::into_inner) = flight;
     }
 }
 

@@ -9,43 +9,68 @@
 //! | `r` | type, id | the record ([`crate::codec`]) |
 //! | `k` | type, attribute, folded value | the id of the one that holds the key |
 //! | `i` | type, attribute, value, id | nothing: one row for each record that has the value |
+//! | `a` | type, `active`, id | nothing: one row for each record that says whether it is active |
+//! | `A` | type, `active` | how many of them there are |
+//! | `s` | type, state of the account, id | nothing: one row for each record |
+//! | `S` | type, state of the account | how many of them there are |
+//! | `d` | type, time of the last change, id | nothing: one row for each record |
 //! | `u` | type, attribute | how many records know that the attribute is unique ([`muster_store::COVERED`]) |
 //! | `R` | type | how many records there are |
 //! | `m` | group, member | the member's type |
 //! | `g` | member, group | nothing: the same row read the other way |
 //! | `M` | group | how many members it has; absent: none |
 //! | `h` | | the last `seq` of the log, and of the outbox |
-//! | `l` | seq | the change |
+//! | `l` | seq | the change ([`crate::entry`]) |
+//! | `H` | id, seq counted down | nothing: one row for each entry of the log that tells of a resource, the newest first |
+//! | `L` | seq | the seal over the entries up to this one |
+//! | `b` | | from where the log is kept, and how far it is sealed ([`crate::log`]) |
 //! | `t` | seq | the task |
 //! | `c` | the key of a large value without its owner, number | one part of it |
 //! | `f` | | deployment: format, and number of the latest batch ([`crate::open`]) |
+//! | `x` | | deployment: what leads to the records is being made again ([`crate::rebuild`]) |
 //! | `T` | name | deployment: a tenant |
 //! | `K` | id | deployment: a token |
 //! | `P` | digest | deployment: a plugin's row |
 //! | `B` | digest | deployment: a plugin's bytes |
+//! | `I` | import | deployment: an import that is not finished, as it was announced ([`crate::moving`]) |
+//! | `J` | import | deployment: how far it has come |
+//! | `N` | name | deployment: the import that brings the tenant of this name |
+//! | `W` | import, then `T`, `K`, `P` as above, or `B`, digest, place | deployment: what it has brought and nobody sees yet |
 //!
-//! Texts have their length before them, ids and numbers have one length: no key is the beginning of another of its
-//! kind, and a range holds nothing but what was asked for.
+//! Names (of kinds, attributes, tenants) have their length before them, ids and numbers have one length, and a value has an end
+//! ([`Key::value`]): no key is the beginning of another of its kind, and a range holds nothing but what was asked for.
+//! Values stand in the order of their bytes, so those that begin with a text are a range.
+
+mod index;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use muster_model::{PluginDigest, ResourceId, ResourceType, TenantId, TokenId};
+use muster_model::{PluginDigest, ResourceId, ResourceType, TenantId, Timestamp, TokenId};
+use muster_store::moving::ImportId;
 use sha2::{Digest, Sha256};
 
-/// Longer texts stand in keys as their sha-256. An inner page of the tree holds 256 keys, and must stay below the size
+/// Longer names stand in keys as their sha-256, and longer values as how they begin and that. An inner page of the tree holds 256 keys, and must stay below the size
 /// at which sled writes it to a file that it never syncs (see [`crate::codec::MAX_PART_BYTES`]): so no key is longer
 /// than [`MAX_KEY_BYTES`], whatever a tenant, a kind and an attribute are called.
 const MAX_TEXT_BYTES: usize = 256;
 
-/// As [`MAX_TEXT_BYTES`], for the names of kinds. `User` and `Group` are far below it.
-const MAX_KIND_BYTES: usize = 32;
+/// How much of a value that is too long stands in keys before its sha-256.
+const KEPT_BYTES: usize = 223;
+
+/// Behind the part of a value that is kept, before its sha-256. No UTF-8 has this byte, so no value that stands whole looks like it.
+const CUT: u8 = 0xff;
+
+/// As [`MAX_TEXT_BYTES`], for the names of kinds. None that can be declared is longer: so the kind of a record can be read from its key.
+pub(crate) const MAX_KIND_BYTES: usize = 64;
 
 /// As [`MAX_TEXT_BYTES`], for the paths of attributes. All of RFC 7643 are below it.
 const MAX_ATTRIBUTE_BYTES: usize = 80;
 
-/// The longest key: an index entry's. 256 of them are 114 KiB.
+/// The longest key: an index entry's. 256 of them are 122 KiB.
 #[cfg(test)]
-const MAX_KEY_BYTES: usize = 64 + 1 + (2 + MAX_KIND_BYTES) + (2 + MAX_ATTRIBUTE_BYTES) + (2 + MAX_TEXT_BYTES) + 16;
+const MAX_KEY_BYTES: usize = 64 + 1 + (2 + MAX_KIND_BYTES) + (2 + MAX_ATTRIBUTE_BYTES) + (MAX_TEXT_BYTES + 1) + 16;
 
 /// Whose rows: one tenant's, or the deployment's.
 #[derive(Debug, Clone)]
@@ -67,7 +92,37 @@ impl Space {
     }
 
     pub(crate) fn deployment() -> Self {
-        Self(Arc::new([0]))
+        Self(Arc::new(*Self::DEPLOYMENT))
+    }
+
+    /// What the keys of the deployment's own rows begin with.
+    pub(crate) const DEPLOYMENT: &[u8; 1] = &[0];
+
+    /// Whose row a key is of; `None`: no key of ours looks like it.
+    pub(crate) fn of_key(key: &[u8]) -> Option<Self> {
+        let owner = owner_bytes(key);
+        let is_whole = key.first().is_some_and(|length| owner == 1 + usize::from(*length));
+        (is_whole && std::str::from_utf8(&key[1..owner]).is_ok()).then(|| Self(key[..owner].into()))
+    }
+
+    /// The tenant's name; empty: the deployment.
+    pub(crate) fn name(&self) -> &str {
+        self.0.get(1..).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+    }
+
+    /// All its rows.
+    pub(crate) fn everything(&self) -> Range {
+        Range::below(self.0.to_vec())
+    }
+
+    /// All its rows of one kind, by the table above.
+    pub(crate) fn rows(&self, kind: u8) -> Range {
+        Range::below(self.key(kind).0)
+    }
+
+    /// Only while what follows from the records is being made again: see [`crate::rebuild`].
+    pub(crate) fn rebuilding(&self) -> Vec<u8> {
+        self.key(b'x').0
     }
 
     fn key(&self, kind: u8) -> Key {
@@ -77,34 +132,20 @@ impl Space {
         Key(bytes)
     }
 
+    fn of_kind(&self, row: u8, kind: &ResourceType) -> Key {
+        self.key(row).name(kind.as_str(), MAX_KIND_BYTES)
+    }
+
+    fn of_attribute(&self, row: u8, kind: &ResourceType, attribute: &str) -> Key {
+        self.of_kind(row, kind).name(attribute, MAX_ATTRIBUTE_BYTES)
+    }
+
     pub(crate) fn record(&self, kind: &ResourceType, id: ResourceId) -> Vec<u8> {
-        self.key(b'r').name(kind.as_str(), MAX_KIND_BYTES).id(id).0
+        self.of_kind(b'r', kind).id(id).0
     }
 
     pub(crate) fn records(&self, kind: &ResourceType) -> Range {
-        Range::below(self.key(b'r').name(kind.as_str(), MAX_KIND_BYTES).0)
-    }
-
-    pub(crate) fn unique(&self, kind: &ResourceType, attribute: &str, folded: &str) -> Vec<u8> {
-        self.key(b'k').name(kind.as_str(), MAX_KIND_BYTES).name(attribute, MAX_ATTRIBUTE_BYTES).text(folded).0
-    }
-
-    pub(crate) fn index(&self, kind: &ResourceType, attribute: &str, value: &str, id: ResourceId) -> Vec<u8> {
-        self.key(b'i').name(kind.as_str(), MAX_KIND_BYTES).name(attribute, MAX_ATTRIBUTE_BYTES).text(value).id(id).0
-    }
-
-    pub(crate) fn indexed(&self, kind: &ResourceType, attribute: &str, value: &str) -> Range {
-        Range::below(
-            self.key(b'i').name(kind.as_str(), MAX_KIND_BYTES).name(attribute, MAX_ATTRIBUTE_BYTES).text(value).0,
-        )
-    }
-
-    pub(crate) fn covered(&self, kind: &ResourceType, attribute: &str) -> Vec<u8> {
-        self.key(b'u').name(kind.as_str(), MAX_KIND_BYTES).name(attribute, MAX_ATTRIBUTE_BYTES).0
-    }
-
-    pub(crate) fn record_count(&self, kind: &ResourceType) -> Vec<u8> {
-        self.key(b'R').name(kind.as_str(), MAX_KIND_BYTES).0
+        Range::below(self.of_kind(b'r', kind).0)
     }
 
     pub(crate) fn member(&self, group: ResourceId, member: ResourceId) -> Vec<u8> {
@@ -142,6 +183,32 @@ impl Space {
     /// The log after `seq`.
     pub(crate) fn changes(&self, after: u64) -> Range {
         Range::below(self.key(b'l').0).after(&self.change(after))
+    }
+
+    pub(crate) fn told(&self, id: ResourceId, seq: u64) -> Vec<u8> {
+        self.key(b'H').id(id).number(!seq).0
+    }
+
+    /// The entries that tell of a resource, newest first; with `before` only those before it.
+    pub(crate) fn history(&self, id: ResourceId, before: Option<u64>) -> Range {
+        let all = Range::below(self.key(b'H').id(id).0);
+        match before {
+            Some(before) => all.after(&self.told(id, before)),
+            None => all,
+        }
+    }
+
+    pub(crate) fn seal(&self, seq: u64) -> Vec<u8> {
+        self.key(b'L').number(seq).0
+    }
+
+    /// The seals after `seq`.
+    pub(crate) fn seals(&self, after: u64) -> Range {
+        Range::below(self.key(b'L').0).after(&self.seal(after))
+    }
+
+    pub(crate) fn log_bounds(&self) -> Vec<u8> {
+        self.key(b'b').0
     }
 
     pub(crate) fn task(&self, seq: u64) -> Vec<u8> {
@@ -184,13 +251,106 @@ impl Space {
     pub(crate) fn plugin_bytes(&self, digest: &PluginDigest) -> Vec<u8> {
         self.key(b'B').bytes(digest.as_bytes()).0
     }
+
+    /// What can be made again from the rest: indexes, counts, the histories of resources.
+    pub(crate) fn derived(&self) -> [Range; 10] {
+        [b'A', b'H', b'S', b'a', b'd', b'g', b'i', b'k', b's', b'u'].map(|kind| self.rows(kind))
+    }
+
+    /// The group of the membership that has this key.
+    pub(crate) fn member_group(&self, key: &[u8]) -> Option<ResourceId> {
+        let group = key.strip_prefix(&*self.0)?.strip_prefix(b"m")?.first_chunk()?;
+        Some(ResourceId::from_bytes(*group))
+    }
+
+    pub(crate) fn import(&self, id: &ImportId) -> Vec<u8> {
+        self.key(b'I').text(&id.0).0
+    }
+
+    pub(crate) fn import_stand(&self, id: &ImportId) -> Vec<u8> {
+        self.key(b'J').text(&id.0).0
+    }
+
+    pub(crate) fn reserved(&self, tenant: &TenantId) -> Vec<u8> {
+        self.key(b'N').text(tenant.as_str()).0
+    }
+
+    /// What an import has brought that is not shown yet.
+    pub(crate) fn room(&self, import: &ImportId) -> Range {
+        Range::below(self.key(b'W').text(&import.0).0)
+    }
+
+    /// The parts of large values in it.
+    pub(crate) fn room_parts(&self, import: &ImportId) -> Range {
+        Range::below(self.key(b'c').bytes(b"W").text(&import.0).0)
+    }
+
+    fn waits(&self, import: &ImportId, kind: u8) -> Key {
+        self.key(b'W').text(&import.0).bytes(&[kind])
+    }
+
+    /// As what they will be, `T`, `K` or `P`.
+    pub(crate) fn waiting(&self, import: &ImportId, kind: u8) -> Range {
+        Range::below(self.waits(import, kind).0)
+    }
+
+    pub(crate) fn waiting_tenant(&self, import: &ImportId, id: &TenantId) -> Vec<u8> {
+        self.waits(import, b'T').text(id.as_str()).0
+    }
+
+    pub(crate) fn waiting_token(&self, import: &ImportId, id: &TokenId) -> Vec<u8> {
+        self.waits(import, b'K').text(&id.0).0
+    }
+
+    pub(crate) fn waiting_plugin(&self, import: &ImportId, digest: &PluginDigest) -> Vec<u8> {
+        self.waits(import, b'P').bytes(digest.as_bytes()).0
+    }
+
+    pub(crate) fn waiting_part(&self, import: &ImportId, digest: &PluginDigest, at: u64) -> Vec<u8> {
+        self.waits(import, b'B').bytes(digest.as_bytes()).number(at).0
+    }
+
+    pub(crate) fn waiting_parts(&self, import: &ImportId, digest: &PluginDigest) -> Range {
+        Range::below(self.waits(import, b'B').bytes(digest.as_bytes()).0)
+    }
 }
 
 /// A part of the value at `key`, which is too large for one row.
 pub(crate) fn part(key: &[u8], number: u32) -> Vec<u8> {
-    let owner = key.first().map_or(0, |length| 1 + usize::from(*length)).min(key.len());
-    let (owner, rest) = key.split_at(owner);
+    let (owner, rest) = key.split_at(owner_bytes(key));
     [owner, b"c", rest, &number.to_be_bytes()].concat()
+}
+
+/// Whether a key is that of a part of a value.
+pub(crate) fn is_part(key: &[u8]) -> bool {
+    key.get(owner_bytes(key)) == Some(&b'c')
+}
+
+/// Where a row belongs: the key of its value, and 0 for the value's own row, or 1, 2, 3, ... for its parts. It is its own key's, if it is no part.
+pub(crate) fn place(key: &[u8]) -> (Vec<u8>, u64) {
+    let (owner, rest) = key.split_at(owner_bytes(key));
+    match rest.split_first().and_then(|(kind, rest)| Some((kind, rest.split_last_chunk()?))) {
+        Some((b'c', (rest, number))) => ([owner, rest].concat(), u64::from(u32::from_be_bytes(*number)) + 1),
+        Some(_) | None => (key.to_vec(), 0),
+    }
+}
+
+/// The kind of a row, by the table above.
+pub(crate) fn kind_of_row(key: &[u8]) -> Option<u8> {
+    key.get(owner_bytes(key)).copied()
+}
+
+/// The kind of resource that a row is about, where that is what its key goes on with.
+pub(crate) fn kind_of_resource(key: &[u8]) -> Option<ResourceType> {
+    let rest = key.get(owner_bytes(key) + 1..)?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let name = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+    Some(ResourceType::new(std::str::from_utf8(name).ok()?))
+}
+
+/// How much of a key says whose row it is.
+fn owner_bytes(key: &[u8]) -> usize {
+    key.first().map_or(0, |length| 1 + usize::from(*length)).min(key.len())
 }
 
 /// The id that a key ends with.
@@ -198,9 +358,29 @@ pub(crate) fn last_id(key: &[u8]) -> Option<ResourceId> {
     Some(ResourceId::from_bytes(*key.last_chunk()?))
 }
 
+/// The record that a row of an index, or of a membership, leads to.
+pub(crate) fn leads_to(key: &[u8], row: &[u8]) -> Option<ResourceId> {
+    match key.get(owner_bytes(key))? {
+        b'k' => last_id(row),
+        b'i' | b'a' | b's' | b'd' | b'm' | b'g' => last_id(key),
+        _ => None,
+    }
+}
+
+/// The value that a key ends with, if it stands there whole.
+pub(crate) fn last_value<'k>(key: &'k [u8], range: &Range) -> Option<&'k str> {
+    let value = key.strip_prefix(&range.start[..])?.strip_suffix(&[0])?;
+    std::str::from_utf8(value).ok()
+}
+
 /// The number that a key ends with.
 pub(crate) fn last_number(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*key.last_chunk()?))
+}
+
+/// The `seq` of an entry that tells of a resource.
+pub(crate) fn told_seq(key: &[u8]) -> Option<u64> {
+    last_number(key).map(|number| !number)
 }
 
 /// A key being made.
@@ -225,6 +405,31 @@ impl Key {
         }
     }
 
+    /// A value, so that those which begin with one text are neighbours: its bytes and a NUL, which no stored text has. Of one that is too
+    /// long (or has a NUL after all) how it begins, [`CUT`], and the sha-256 of all of it.
+    fn value(mut self, value: &str) -> Self {
+        if value.len() <= MAX_TEXT_BYTES && !value.as_bytes().contains(&0) {
+            self.0.extend_from_slice(value.as_bytes());
+            self.0.push(0);
+            return self;
+        }
+        let mut cut = self.kept(value);
+        cut.0.push(CUT);
+        cut.bytes(&Sha256::digest(value.as_bytes()))
+    }
+
+    /// As much of how a value begins as stands in all keys of values that begin so.
+    fn kept(self, value: &str) -> Self {
+        let bytes = value.as_bytes();
+        let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or(bytes);
+        self.bytes(bytes.get(..KEPT_BYTES).unwrap_or(bytes))
+    }
+
+    /// An instant, in eight bytes that sort as instants do.
+    fn time(self, at: Timestamp) -> Self {
+        self.number(at.as_millis().cast_unsigned() ^ (1 << 63))
+    }
+
     fn id(self, id: ResourceId) -> Self {
         self.bytes(id.as_bytes())
     }
@@ -240,6 +445,11 @@ impl Key {
 }
 
 impl Range {
+    /// All keys: none begins with a length that no tenant's name has.
+    pub(crate) fn everything() -> Self {
+        Self { start: Vec::new(), end: vec![u8::MAX] }
+    }
+
     /// All keys that begin with `prefix`.
     pub(crate) fn below(prefix: Vec<u8>) -> Self {
         let mut end = prefix.clone();
@@ -250,6 +460,15 @@ impl Range {
             }
         }
         Self { start: prefix, end }
+    }
+
+    /// This one key.
+    pub(crate) fn only(key: Vec<u8>) -> Self {
+        Self { end: successor(&key), start: key }
+    }
+
+    pub(crate) fn holds(&self, key: &[u8]) -> bool {
+        (&self.start[..]..&self.end[..]).contains(&key)
     }
 
     /// The part that is greater than `key`.
@@ -268,77 +487,4 @@ impl Range {
 /// The least key that is greater.
 fn successor(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn space(name: &str) -> Space {
-        Space::of(&TenantId::parse(name).unwrap())
-    }
-
-    #[test]
-    fn a_range_holds_what_was_asked_for_and_nothing_else() {
-        let acme = space("acme");
-        let id = ResourceId::from_bytes([0xff; 16]);
-        let user = ResourceType::USER;
-        let holds = |range: &Range, key: &[u8]| key >= &range.start[..] && key < &range.end[..];
-
-        assert!(holds(&acme.records(&user), &acme.record(&user, id)));
-        assert!(!holds(&acme.records(&user), &acme.record(&ResourceType::new("Users"), id)));
-        assert!(!holds(&acme.records(&user), &space("acme2").record(&user, id)));
-        assert!(!holds(&acme.indexed(&user, "externalid", "a"), &acme.index(&user, "externalid", "ab", id)));
-        assert!(!holds(&acme.indexed(&user, "externalid", ""), &acme.index(&user, "externalid", "a", id)));
-        assert!(holds(&acme.members(id), &acme.member(id, id)));
-        assert!(holds(&acme.changes(3), &acme.change(4)));
-        assert!(!holds(&acme.changes(3), &acme.change(3)));
-        assert!(!holds(&acme.changes(u64::MAX), &acme.change(u64::MAX)));
-        assert!(holds(&acme.changes(0).through(&acme.change(7)), &acme.change(7)));
-        assert!(!holds(&acme.changes(0).through(&acme.change(7)), &acme.change(8)));
-    }
-
-    #[test]
-    fn no_name_makes_a_key_too_long_and_none_is_taken_for_another() {
-        let id = ResourceId::from_bytes([7; 16]);
-        let long = space(&"t".repeat(63));
-        let urn = |length: usize| format!("urn:example:{}:2.0:device:serial.number", "x".repeat(length));
-        let kind = |length: usize| ResourceType::new(&"K".repeat(length));
-        for length in [1, 31, 32, 33, 79, 80, 81, 255, 256, 257, 5000] {
-            let key = long.index(&kind(length), &urn(length), &"v".repeat(length), id);
-            assert!(key.len() <= MAX_KEY_BYTES, "{length}: {}", key.len());
-            let other = long.index(&kind(length), &urn(length + 1), &"v".repeat(length), id);
-            assert_ne!(key, other);
-            assert_ne!(key, long.index(&kind(length + 1), &urn(length), &"v".repeat(length), id));
-        }
-        const { assert!(256 * MAX_KEY_BYTES < 128 * 1024) };
-        // A point or a colon in a path separates nothing here.
-        let unique = |attribute: &str, value: &str| long.unique(&kind(4), attribute, value);
-        assert_ne!(unique("urn:a:b.c", "d"), unique("urn:a:b", "c.d"));
-    }
-
-    #[test]
-    fn the_paths_of_the_standard_stand_in_keys_as_they_are() {
-        for def in &muster_protocol::schema::Registry::core().types {
-            assert!(def.name.len() <= MAX_KIND_BYTES);
-            let own = def.core_attributes().map(|attribute| (String::new(), attribute));
-            let extensions = def
-                .extensions
-                .iter()
-                .flat_map(|schema| schema.attributes.iter().map(|attribute| (format!("{}:", schema.id), attribute)));
-            for (prefix, attribute) in own.chain(extensions) {
-                let sub = attribute.sub_attributes.iter().map(|sub| sub.name.len() + 1).max().unwrap_or(0);
-                assert!(prefix.len() + attribute.name.len() + sub <= MAX_ATTRIBUTE_BYTES, "{prefix}{}", attribute.name);
-            }
-        }
-    }
-
-    #[test]
-    fn long_texts_make_short_keys_that_differ() {
-        let key = |text: String| space("acme").unique(&ResourceType::USER, "username", &text);
-        let (one, other) = (key("x".repeat(5000)), key("x".repeat(5001)));
-        assert!(one.len() < 2 * MAX_TEXT_BYTES);
-        assert_ne!(one, other);
-        assert_ne!(key("x".repeat(MAX_TEXT_BYTES)), key("x".repeat(MAX_TEXT_BYTES + 1)));
-    }
 }

@@ -2,66 +2,108 @@
 //!
 //! Start with `keys` (where each row is). Then follow a write: `directory` -> `prepared` (encoded by the thread that
 //! brings it) -> `committer` (one thread, group commit) -> `apply` (what each write means) -> flushed, synced,
-//! answered; and a read: `core` -> `reader` -> `flight` (which waits until what was read is on disk). `open` guards against what
-//! sled does not.
+//! answered; and a read: `core` -> `reader` -> `flight` (which waits until what was read is on disk). `entry` is a row of
+//! the log, `log` reads them, `log_keeper` seals and prunes them. `open` guards against what sled does not.
 
 mod apply;
+mod arrivals;
+mod backup;
+mod check;
 mod codec;
 mod committer;
 mod core;
 mod directory;
+mod entry;
+mod fault;
 mod flight;
+mod index_rows;
 mod keys;
 mod lists;
+mod log;
+mod log_keeper;
+mod memory;
+mod moving;
+mod offline;
 mod open;
 mod options;
 mod prepared;
 mod query;
+mod raw;
 mod reader;
+mod rebuild;
+mod room;
+mod snapshot;
 mod staging;
+mod states;
 #[cfg(test)]
 mod tests;
+mod total;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster_model::{PluginDigest, PluginRow, TenantId, TenantRow, TokenRow};
-use muster_store::{Directory, OutboxReader, Store, StoreError};
+use muster_model::{PluginDigest, PluginRow, TenantId, TenantRow, Timestamp, TokenRow};
+use muster_store::moving::Mover;
+use muster_store::{BackedUp, Directory, LogKeeper, OutboxReader, Store, StoreError};
 use serde::de::DeserializeOwned;
 
 use crate::committer::Committer;
 use crate::core::{Core, closed};
 use crate::directory::SledDirectory;
 use crate::keys::{Range, Space};
+use crate::moving::SledMover;
 use crate::prepared::Work;
+use crate::room::Room;
+use crate::snapshot::Snapshot;
 
+pub use backup::{Restored, restore};
+pub use check::{Finding, MAX_FINDINGS, Report};
 pub use committer::MAX_WAITING_COMMITS;
+pub use offline::{OfflineError, Rebuilt, check, rebuild_index};
 pub use open::{FilesState, OpenError};
 pub use options::{Options, SyncHook};
+#[doc(hidden)]
+pub use raw::RawLog;
+pub use room::FreeSpace;
 
 /// A store in one folder. One process at a time can have it.
 #[derive(Debug)]
 pub struct SledStore {
     core: Arc<Core>,
     committer: Arc<Committer>,
+    room: Arc<Room>,
 }
 
 impl SledStore {
     /// Opens the folder, or makes it. After a crash this takes seconds for a million records. The methods of the store
     /// need a tokio runtime around them.
     pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
-        let (opened, batch) = open::open(folder, &options)?;
+        let (opened, latest) = open::open(folder, &options)?;
+        open::refuse_half_made(folder, &opened.db)?;
         let opened = Arc::new(opened);
         let core = Arc::new(Core::new(Arc::clone(&opened), options.max_scanned));
-        let committer = Committer::start(Arc::clone(&core), opened, batch, options.before_sync)
-            .map_err(|source| OpenError::Io { folder: folder.to_owned(), source })?;
-        Ok(Self { core, committer: Arc::new(committer) })
+        let io = |source| OpenError::Io { folder: folder.to_owned(), source };
+        let room = Arc::new(Room::new(folder, options.reserve_bytes, options.free_space).map_err(io)?);
+        let committer = Committer::start(Arc::clone(&core), opened, latest, Arc::clone(&room), options.before_sync);
+        let committer = committer.map_err(io)?;
+        Ok(Self { core, committer: Arc::new(committer), room })
+    }
+
+    /// For tests of what proves a log.
+    #[doc(hidden)]
+    pub fn raw_log(&self, tenant: &TenantId) -> RawLog {
+        RawLog::new(Arc::clone(&self.core), tenant)
     }
 
     /// How often a batch of commits was made durable since the store was opened.
     pub fn syncs(&self) -> u64 {
         self.core.syncs()
+    }
+
+    /// These ranges as they are at one moment; see [`snapshot`].
+    pub(crate) async fn snapshot(&self, ranges: Vec<Range>) -> Result<Snapshot, StoreError> {
+        self.committer.snapshot(&self.core, ranges).await
     }
 
     fn handle(&self, tenant: &TenantId) -> Arc<SledDirectory> {
@@ -86,6 +128,14 @@ impl Store for SledStore {
 
     fn outbox(&self, tenant: &TenantId) -> Arc<dyn OutboxReader> {
         self.handle(tenant)
+    }
+
+    fn log_keeper(&self, tenant: &TenantId) -> Arc<dyn LogKeeper> {
+        self.handle(tenant)
+    }
+
+    fn mover(&self) -> Arc<dyn Mover> {
+        Arc::new(SledMover { core: Arc::clone(&self.core), committer: Arc::clone(&self.committer) })
     }
 
     async fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
@@ -123,6 +173,18 @@ impl Store for SledStore {
 
     async fn put_plugin(&self, row: &PluginRow, bytes: &[u8]) -> Result<(), StoreError> {
         self.committer.commit(Work::put_plugin(row, bytes)?).await.map(drop)
+    }
+
+    async fn back_up(
+        &self,
+        folder: &Path,
+        at: Timestamp,
+        tell: Box<dyn Fn(u64) + Send + Sync>,
+    ) -> Result<BackedUp, StoreError> {
+        let snapshot = self.snapshot(vec![Range::everything()]).await?;
+        let (core, room, folder) = (Arc::clone(&self.core), Arc::clone(&self.room), folder.to_owned());
+        let copying = tokio::task::spawn_blocking(move || backup::back_up(&core, snapshot, &folder, at, &room, &*tell));
+        copying.await.map_err(|error| StoreError::Unavailable(Box::new(error)))?
     }
 
     fn ready(&self) -> Result<(), StoreError> {

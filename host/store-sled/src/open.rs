@@ -8,6 +8,7 @@
 //!    copied before sled shortens and overwrites it, with all that belongs to it: see `found`. sled itself may have
 //!    shortened it, so it is opened, and read to its end: sled also opens what lacks pages. The copy is kept if that is
 //!    refused, and deleted otherwise. Other damage shows only after sled has opened the files; the refusal says so.
+//!    The same is done where sled would pass over a part of its log: see `scan`.
 //! 4. `snap.*.generating` is deleted: a kill while sled wrote a snapshot leaves it behind, and sled would take it for a
 //!    whole one.
 //! 5. sled may panic on damage: that is caught. If it says "corruption", the snapshots are moved aside, once: they are
@@ -17,10 +18,12 @@
 //!    served. The marker itself is synced at each start only; a power cut may leave it behind, which is no harm, and a
 //!    kill does not.
 
+mod error;
 mod found;
 mod marker;
+mod plain;
+mod scan;
 
-use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,127 +31,34 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::found::AsFound;
-use self::marker::{FORMAT, UNFINISHED_MARKER};
+use self::marker::UNFINISHED_MARKER;
 use crate::core::Opened;
+use crate::fault::point;
 use crate::keys::Space;
 use crate::options::Options;
+use crate::total::Total;
 
+pub use self::error::{FilesState, OpenError};
+pub(crate) use self::marker::{FORMAT, MARKER, Mark, Marker};
+pub(crate) use self::plain::{open_existing, open_plain, quietly, refuse_half_made, wait_for_sled};
+pub(crate) use self::scan::Doubt;
 #[cfg(test)]
-pub(crate) use self::found::AS_FOUND;
-pub(crate) use self::marker::{MARKER, Mark, Marker};
+pub(crate) use self::{found::AS_FOUND, scan::scan as doubts};
 
 pub(crate) const LOCK: &str = "muster.lock";
 /// The file that sled writes to.
 pub(crate) const DATA: &str = "db";
 const SNAPSHOT_PREFIX: &str = "snap.";
 const MOVED: &str = "moved-snapshots";
+/// What sled's file of settings is called.
+const SETTINGS: &str = "conf";
 
 /// sled's threads keep its file locked for a moment after a store was closed in the same process.
 const LOCK_RETRIES: u32 = 500;
 const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Why a folder was not opened. Nothing in it was deleted or changed, except as the `files` of [`OpenError::Damaged`]
-/// and [`OpenError::Behind`] tell. Snapshots are no data, but made from it: sled's own are replaced, and damaged ones
-/// moved aside.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file system refuses.
-    #[error(
-        "the store's folder {} cannot be used; check that it can be created, read and written by this user",
-        .folder.display()
-    )]
-    Io {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// Another process has it.
-    #[error(
-        "the store in {} is in use by another process; stop that one first, or give this one another folder",
-        .folder.display()
-    )]
-    InUse {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// It holds something else.
-    #[error(
-        "{} is not empty, and has no file `{MARKER}`, so it is not a store of Muster, or not all of one; choose a \
-         folder of Muster's own, or restore all files of this one from the latest backup",
-        .folder.display()
-    )]
-    Foreign {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// A version with another format wrote it.
-    #[error(
-        "the store in {} has format {found}, and this version of Muster reads format {FORMAT}; start the version that \
-         wrote it, and move the data with `muster export` and `muster import`",
-        .folder.display()
-    )]
-    Format {
-        /// The folder.
-        folder: PathBuf,
-        /// Its format.
-        found: u32,
-    },
-    /// It cannot be read.
-    #[error(
-        "the store in {} is damaged ({detail}); {files}, and restore all files of the folder together from the latest \
-         backup",
-        .folder.display()
-    )]
-    Damaged {
-        /// The folder.
-        folder: PathBuf,
-        /// What is wrong.
-        detail: String,
-        /// What became of its files.
-        files: FilesState,
-    },
-    /// It can be read, but lacks what is known to have been in it.
-    #[error(
-        "the database in {} is not the one that its marker file `{MARKER}` belongs to: parts of it are lost or were \
-         exchanged; {files}, and restore all files of the folder together from the latest backup",
-        .folder.display()
-    )]
-    Behind {
-        /// The folder.
-        folder: PathBuf,
-        /// What became of its files.
-        files: FilesState,
-    },
-}
-
-/// What became of the files of a store that was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FilesState {
-    /// They are as they were found.
-    Untouched,
-    /// sled opened them and may have overwritten parts; before that they were copied to this folder.
-    Copied(PathBuf),
-    /// sled opened them and may have overwritten parts: that they are damaged was found only then.
-    PerhapsRepaired,
-}
-
-impl fmt::Display for FilesState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Untouched => f.write_str("nothing in it was changed; keep a copy of the folder"),
-            Self::Copied(copy) => write!(f, "its files as they were found are in {}; keep them", copy.display()),
-            Self::PerhapsRepaired => f.write_str(
-                "this was found only after a repair may have begun, which overwrites parts of the file `db`; keep a \
-                 copy of the folder",
-            ),
-        }
-    }
-}
-
-/// Opens the folder; gives the number of the latest batch as well.
-pub(crate) fn open(folder: &Path, options: &Options) -> Result<(Opened, u64), OpenError> {
+/// Opens the folder; gives the latest batch as well.
+pub(crate) fn open(folder: &Path, options: &Options) -> Result<(Opened, Mark), OpenError> {
     let io = |source| OpenError::Io { folder: folder.to_owned(), source };
     create_folder(folder).map_err(io)?;
     // Before the lock file makes the folder look used.
@@ -161,18 +71,18 @@ pub(crate) fn open(folder: &Path, options: &Options) -> Result<(Opened, u64), Op
         mark
     } else {
         Marker::create(folder, 0, 0).map_err(io)?;
-        Mark { format: FORMAT, batch: 0, length: Some(0) }
+        Mark { format: FORMAT, batch: 0, length: Some(0), total: Total::default() }
     };
     if mark.format != FORMAT {
         return Err(OpenError::Format { folder: folder.to_owned(), found: mark.format });
     }
-    let as_found = keep_what_is_in_doubt(folder, mark)?;
-    match open_files(folder, options, mark, as_found.as_ref()) {
-        Ok((db, data, marker, next)) => {
+    let (as_found, doubt) = keep_what_is_in_doubt(folder, mark)?;
+    match open_files(folder, options, mark, as_found.as_ref(), doubt) {
+        Ok((db, data, marker, latest)) => {
             if let Some(as_found) = as_found {
                 as_found.discard();
             }
-            Ok((Opened { db, data, marker, lock }, next))
+            Ok((Opened { folder: folder.to_owned(), db, data, marker, lock }, latest))
         }
         Err(error) => {
             match as_found {
@@ -187,13 +97,17 @@ pub(crate) fn open(folder: &Path, options: &Options) -> Result<(Opened, u64), Op
 }
 
 /// Before sled writes to it.
-fn keep_what_is_in_doubt(folder: &Path, mark: Mark) -> Result<Option<AsFound>, OpenError> {
+fn keep_what_is_in_doubt(folder: &Path, mark: Mark) -> Result<(Option<AsFound>, Doubt), OpenError> {
     let io = |source| OpenError::Io { folder: folder.to_owned(), source };
     match fs::metadata(folder.join(DATA)) {
-        Ok(data) => AsFound::keep(folder, mark.length.is_some_and(|length| data.len() < length)).map_err(io),
+        Ok(data) => {
+            let doubt = scan::scan(folder).map_err(io)?;
+            let is_short = mark.length.is_some_and(|length| data.len() < length);
+            Ok((AsFound::keep(folder, is_short || doubt == Doubt::Grave).map_err(io)?, doubt))
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io(error)),
         // A store that is just being made.
-        Err(_) if mark.batch == 0 => Ok(None),
+        Err(_) if mark.batch == 0 => Ok((None, Doubt::None)),
         Err(_) => Err(OpenError::Behind { folder: folder.to_owned(), files: FilesState::Untouched }),
     }
 }
@@ -204,26 +118,35 @@ fn open_files(
     options: &Options,
     mark: Mark,
     as_found: Option<&AsFound>,
-) -> Result<(sled::Db, File, Marker, u64), OpenError> {
+    doubt: Doubt,
+) -> Result<(sled::Db, File, Marker, Mark), OpenError> {
     let io = |source| OpenError::Io { folder: folder.to_owned(), source };
     let files = as_found.map_or(FilesState::PerhapsRepaired, |kept| FilesState::Copied(kept.copy().to_owned()));
     delete_unfinished_snapshots(folder).map_err(io)?;
-    let db = open_sled(folder, options, &files)?;
-    if as_found.is_some() {
-        read_everything(&db).map_err(|detail| OpenError::Damaged {
+    if mark.batch == 0 {
+        // Half of a start: nothing was acknowledged yet, and sled would take half a file of settings for damage.
+        remove_if_there(&folder.join(SETTINGS)).map_err(io)?;
+    }
+    let (db, is_without_snapshots) = open_sled(folder, options, &files)?;
+    // sled writes its settings once, and does not sync them.
+    File::open(folder.join(SETTINGS)).and_then(|settings| settings.sync_all()).map_err(io)?;
+    let data = File::options().write(true).open(folder.join(DATA)).map_err(io)?;
+    let known = latest_batch(folder, &db, mark, &files)?;
+    if as_found.is_some() || doubt != Doubt::None || is_without_snapshots {
+        add_up(&db, known.total).map_err(|detail| OpenError::Damaged {
             folder: folder.to_owned(),
             detail,
             files: files.clone(),
         })?;
     }
-    let data = File::options().write(true).open(folder.join(DATA)).map_err(io)?;
-    let next = next_batch(folder, &db, &data, mark, &files)?;
+    let latest = next_batch(folder, &db, &data, known, &files)?;
     let length = data.metadata().map_err(io)?.len();
-    let marker = Marker::create(folder, next, length).map_err(io)?;
-    Ok((db, data, marker, next))
+    point(folder, "open: marker").map_err(io)?;
+    let marker = Marker::create(folder, latest.batch, length).map_err(io)?;
+    Ok((db, data, marker, latest))
 }
 
-fn create_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
@@ -236,7 +159,7 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     folder.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_folder)
 }
 
-fn is_empty(folder: &Path) -> io::Result<bool> {
+pub(crate) fn is_empty(folder: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(folder)? {
         // What a start leaves behind that was killed before it made the marker.
         let name = entry?.file_name();
@@ -300,15 +223,16 @@ fn move_snapshots_aside(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-fn open_sled(folder: &Path, options: &Options, files: &FilesState) -> Result<sled::Db, OpenError> {
+/// Tells as well whether it is without the snapshots that were there.
+fn open_sled(folder: &Path, options: &Options, files: &FilesState) -> Result<(sled::Db, bool), OpenError> {
     let damaged = |detail: String| OpenError::Damaged { folder: folder.to_owned(), detail, files: files.clone() };
     match try_sled(folder, options) {
-        Ok(db) => Ok(db),
+        Ok(db) => Ok((db, false)),
         Err(Refusal::Io(error)) if is_locked(&error) => Err(OpenError::InUse { folder: folder.to_owned() }),
         Err(Refusal::Io(source)) => Err(OpenError::Io { folder: folder.to_owned(), source }),
         Err(Refusal::Damage(first)) => {
             move_snapshots_aside(folder).map_err(|source| OpenError::Io { folder: folder.to_owned(), source })?;
-            try_sled(folder, options).map_err(|second| match second {
+            try_sled(folder, options).map(|db| (db, true)).map_err(|second| match second {
                 Refusal::Io(error) => damaged(format!("{first}; then: {error}")),
                 Refusal::Damage(second) => damaged(format!("{first}; without snapshots: {second}")),
             })
@@ -348,37 +272,60 @@ fn is_locked(error: &io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }
 
-/// sled opens a file that lacks pages, and says so only when one of them is read.
-fn read_everything(db: &sled::Db) -> Result<(), String> {
-    match catch_unwind(AssertUnwindSafe(|| db.iter().try_for_each(|row| row.map(drop)))) {
-        Ok(read) => read.map_err(|error| error.to_string()),
-        Err(_) => Err("reading it panicked".to_owned()),
+/// sled opens a file that lacks pages, and says so only when one of them is read; and one with pages that are older than they were, and
+/// never says so.
+fn add_up(db: &sled::Db, expected: Total) -> Result<(), String> {
+    tracing::warn!("the database may have lost something: everything in it is read");
+    match quietly(|| Total::of(db))? {
+        Ok(total) if total == expected => Ok(()),
+        Ok(total) => Err(format!("its {} rows are not the {} that were written", total.rows, expected.rows)),
+        Err(error) => Err(error.to_string()),
     }
 }
 
-/// Writes a first batch, with nothing in it but its number; gives the number when it is on disk.
-fn next_batch(folder: &Path, db: &sled::Db, data: &File, mark: Mark, files: &FilesState) -> Result<u64, OpenError> {
+/// The latest batch that is in the database.
+fn latest_batch(folder: &Path, db: &sled::Db, mark: Mark, files: &FilesState) -> Result<Mark, OpenError> {
     let damaged = |detail: String| OpenError::Damaged { folder: folder.to_owned(), detail, files: files.clone() };
     let key = Space::deployment().format();
     let known = match db.get(&key).map_err(|error| damaged(error.to_string()))? {
         Some(row) => Some(Mark::from_row(&row).ok_or_else(|| damaged("its format cannot be read".to_owned()))?),
         None => None,
     };
-    let next = match known {
+    match known {
         Some(known) if known.format != FORMAT => {
-            return Err(OpenError::Format { folder: folder.to_owned(), found: known.format });
+            Err(OpenError::Format { folder: folder.to_owned(), found: known.format })
         }
-        Some(known) if known.batch >= mark.batch => known.batch + 1,
+        Some(known) if known.batch >= mark.batch => Ok(known),
         // Only a store that is just being made has none.
-        None if mark.batch == 0 && db.is_empty() => 1,
-        Some(_) | None => return Err(OpenError::Behind { folder: folder.to_owned(), files: files.clone() }),
+        None if mark.batch == 0 && db.is_empty() => Ok(mark),
+        Some(_) | None => Err(OpenError::Behind { folder: folder.to_owned(), files: files.clone() }),
+    }
+}
+
+/// Writes a first batch, with nothing in it but its number; it is on disk when this returns.
+fn next_batch(folder: &Path, db: &sled::Db, data: &File, known: Mark, files: &FilesState) -> Result<Mark, OpenError> {
+    let damaged = |error: sled::Error| OpenError::Damaged {
+        folder: folder.to_owned(),
+        detail: error.to_string(),
+        files: files.clone(),
     };
-    db.insert(key, &Mark::row(next)).map_err(|error| damaged(error.to_string()))?;
-    db.flush().map_err(|error| damaged(error.to_string()))?;
-    data.sync_data().map_err(|source| OpenError::Io { folder: folder.to_owned(), source })?;
+    let io = |source| OpenError::Io { folder: folder.to_owned(), source };
+    let next = Mark { batch: known.batch + 1, ..known };
+    point(folder, "open: first batch").map_err(io)?;
+    db.insert(Space::deployment().format(), &Mark::row(next.batch, next.total)).map_err(damaged)?;
+    db.flush().map_err(damaged)?;
+    point(folder, "open: sync").map_err(io)?;
+    data.sync_data().map_err(io)?;
     Ok(next)
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+fn remove_if_there(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

@@ -2,16 +2,24 @@
 //! need not.
 
 use muster_model::{
-    PluginDigest, PluginRow, Record, ResourceId, ResourceType, TenantId, TenantRow, Timestamp, TokenRow, Version,
+    Change, Event, Key, PluginDigest, PluginRow, Record, ResourceId, ResourceType, TenantId, TenantRow, Timestamp,
+    TokenRow, Version,
 };
 use muster_store::{Commit, Member, StoreError, Write};
 
-use crate::codec::{self, Names};
+use crate::codec;
+use crate::entry::{self, Encoded};
+use crate::index_rows::{IndexRows, index_rows};
 use crate::keys::Space;
+use crate::log_keeper::{Pruning, Sealing};
+use crate::moving::Moving;
 
 /// What the committer is asked to write.
 pub(crate) enum Work {
     Commit(Box<Prepared>),
+    Seal(Sealing),
+    Prune(Pruning),
+    Move(Moving),
     AddTenant(TenantId, Vec<u8>),
     ReplaceTenant { id: TenantId, row: Vec<u8>, expected: u64 },
     PutToken { key: Vec<u8>, row: Vec<u8> },
@@ -23,8 +31,18 @@ pub(crate) struct Prepared {
     pub(crate) space: Space,
     pub(crate) at: Timestamp,
     pub(crate) writes: Vec<PreparedWrite>,
-    pub(crate) changes: Vec<Vec<u8>>,
+    pub(crate) changes: Vec<PreparedChange>,
     pub(crate) tasks: Vec<(u64, Vec<u8>)>,
+    /// What the log will say of a group that loses members because they are removed, but for the group and them; `None`: nothing.
+    pub(crate) loss: Option<Box<Change>>,
+}
+
+/// A [`Change`], encoded.
+pub(crate) struct PreparedChange {
+    pub(crate) kind: ResourceType,
+    pub(crate) id: ResourceId,
+    pub(crate) tells_of: Vec<ResourceId>,
+    pub(crate) encoded: Encoded,
 }
 
 /// A [`Write`], encoded.
@@ -40,14 +58,19 @@ pub(crate) enum PreparedWrite {
 pub(crate) struct PreparedRecord {
     pub(crate) kind: ResourceType,
     pub(crate) id: ResourceId,
-    pub(crate) names: Names,
+    pub(crate) version: Version,
+    pub(crate) keys: Vec<Key>,
+    /// What leads to it, and counts it.
+    pub(crate) index: IndexRows,
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Prepared {
     pub(crate) fn new(space: Space, commit: Commit) -> Result<Self, StoreError> {
         let Commit { at, writes, changes, tasks } = commit;
-        let writes = writes.into_iter().map(PreparedWrite::new).collect::<Result<_, _>>()?;
+        let removes = writes.iter().any(|write| matches!(write, Write::Remove { .. }));
+        let loss = changes.first().filter(|_| removes).map(|first| Box::new(loss_after(first)));
+        let writes = writes.into_iter().map(|write| PreparedWrite::new(&space, write)).collect::<Result<_, _>>()?;
         let task = |(change, task): &(usize, _)| match u64::try_from(*change) {
             Ok(position) if *change < changes.len() => Ok((position, codec::encode_task(at, task)?)),
             Ok(_) | Err(_) => {
@@ -55,16 +78,44 @@ impl Prepared {
             }
         };
         let tasks = tasks.iter().map(task).collect::<Result<_, _>>()?;
-        let changes = changes.iter().map(codec::encode).collect::<Result<_, _>>()?;
-        Ok(Self { space, at, writes, changes, tasks })
+        let changes = changes.iter().map(PreparedChange::new).collect::<Result<_, _>>()?;
+        Ok(Self { space, at, writes, changes, tasks, loss })
+    }
+}
+
+/// What the log says of a group that loses members by the commit whose first change this is.
+fn loss_after(first: &Change) -> Change {
+    Change {
+        at: first.at,
+        actor: first.actor.clone(),
+        request: first.request.clone(),
+        plugin: first.plugin,
+        event: Event::MemberRemoved,
+        resource_type: ResourceType::GROUP,
+        id: first.id,
+        before: None,
+        after: None,
+        members_added: Vec::new(),
+        members_removed: Vec::new(),
+        rewrites: Vec::new(),
+        undoes: Vec::new(),
+    }
+}
+
+impl PreparedChange {
+    pub(crate) fn new(change: &Change) -> Result<Self, StoreError> {
+        let (kind, id) = (change.resource_type.clone(), change.id);
+        Ok(Self { kind, id, tells_of: entry::tells_of(change), encoded: entry::encode(change)? })
     }
 }
 
 impl PreparedWrite {
-    fn new(write: Write) -> Result<Self, StoreError> {
+    pub(crate) fn new(space: &Space, write: Write) -> Result<Self, StoreError> {
         Ok(match write {
-            Write::Insert(record) => Self::Insert(PreparedRecord::new(*record)?),
-            Write::Replace { record, expected } => Self::Replace { record: PreparedRecord::new(*record)?, expected },
+            Write::Insert(record) => Self::Insert(PreparedRecord::new(space, *record)?),
+            Write::Replace { record, expected } => {
+                Self::Replace { record: PreparedRecord::new(space, *record)?, expected }
+            }
             Write::Remove { resource_type: kind, id, expected } => Self::Remove { kind, id, expected },
             Write::Touch { resource_type: kind, id, expected } => Self::Touch { kind, id, expected },
             Write::AddMember { group, member } => Self::AddMember { group, member },
@@ -74,10 +125,11 @@ impl PreparedWrite {
 }
 
 impl PreparedRecord {
-    fn new(record: Record) -> Result<Self, StoreError> {
+    fn new(space: &Space, record: Record) -> Result<Self, StoreError> {
         let bytes = codec::encode_record(&record)?;
-        let names = Names { keys: record.keys, index: record.index };
-        Ok(Self { kind: record.resource_type, id: record.id, names, bytes })
+        let index = index_rows(space, &record);
+        let Record { id, resource_type: kind, version, keys, .. } = record;
+        Ok(Self { kind, id, version, keys, index, bytes })
     }
 }
 

@@ -1,6 +1,7 @@
-//! Lists: pages of all records by the ids in memory, filtered ones by a look-up where the filter allows it, otherwise by
-//! a bounded search.
+//! Lists: pages of all records by the ids in memory, filtered ones by the shortest look-up that the
+//! filter allows, otherwise by a bounded search.
 
+mod candidates;
 mod search;
 mod window;
 
@@ -19,13 +20,12 @@ pub(crate) async fn list(core: &Arc<Core>, space: &Space, query: &Query) -> Resu
     if query.filter.is_none() && query.sort.is_none() {
         return list_all(core, space, query).await;
     }
-    let mut search = Search::new(space, query, core.max_scanned);
-    core.read(|reader| search.check_ways(reader)).await?;
-    if search.is_short() {
-        core.read(|reader| search.run(reader)).await
-    } else {
-        core.read_long(move |reader| search.run(reader)).await
+    let search = Search::new(space, query, core.max_scanned);
+    if let Some(listing) = core.read(|reader| search.run_short(reader, &core.flights)).await? {
+        return Ok(listing);
     }
+    let watched = Arc::clone(core);
+    core.read_long(move |reader| search.run(reader, &watched.flights)).await
 }
 
 /// The names of a query's kinds, in their order.

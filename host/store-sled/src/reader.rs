@@ -75,12 +75,12 @@ impl<'a> Reader<'a> {
 
     /// The rows of a range, one by one; for [`Reader::saw`] the caller has to care.
     pub(crate) fn rows(&self, range: &Range) -> impl Iterator<Item = Result<(IVec, IVec), StoreError>> + use<> {
-        self.tree.range(&range.start[..]..&range.end[..]).map(|row| row.map_err(failed))
+        self.tree.range(&range.start[..]..&range.end[..]).inspect(|_| count_row()).map(|row| row.map_err(failed))
     }
 
     /// The value whose row came with a range; `None` if it was removed since.
     pub(crate) fn loaded(&self, key: &[u8], row: IVec) -> Result<Option<Value>, StoreError> {
-        match codec::row(row)? {
+        match codec::row(key, row)? {
             codec::Row::Whole(value) => Ok(Some(value)),
             codec::Row::Parts { .. } => codec::load(key, |key| self.peek(key)),
         }
@@ -92,6 +92,7 @@ impl<'a> Reader<'a> {
 
     /// A read that the caller reports with [`Reader::saw`].
     pub(crate) fn peek(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        count_row();
         self.tree.get(key).map_err(failed)
     }
 
@@ -253,6 +254,24 @@ impl Rows for Memberships<'_> {
             .and_then(|record| record.map(|record| codec::record_called(&record)).transpose());
         self.answer(name)
     }
+}
+
+/// For the tests that hold what operations cost: a row was looked at, or looked for.
+#[cfg_attr(not(test), expect(clippy::missing_const_for_fn, reason = "in tests it counts"))]
+pub(crate) fn count_row() {
+    #[cfg(test)]
+    ROWS_READ.with(|rows| rows.set(rows.get() + 1));
+}
+
+#[cfg(test)]
+thread_local! {
+    static ROWS_READ: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How many rows this thread has read so far.
+#[cfg(test)]
+pub(crate) fn rows_read() -> u64 {
+    ROWS_READ.with(std::cell::Cell::get)
 }
 
 /// What a failure of sled means to whoever reads.

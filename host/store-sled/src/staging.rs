@@ -12,7 +12,7 @@ use crate::codec::{self, Value};
 use crate::flight::Writes;
 use crate::keys::{self, Range, last_id};
 use crate::lists::Turn;
-use crate::reader::failed;
+use crate::reader::{count_row, failed};
 
 /// What a commit writes, and what comes of it.
 pub(crate) struct Staging<'a> {
@@ -39,10 +39,11 @@ impl<'a> Staging<'a> {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        match self.own.get(key).or_else(|| self.before.get(key)) {
-            Some(row) => Ok(row.clone()),
-            None => self.tree.get(key).map_err(failed),
+        if let Some(row) = self.own.get(key).or_else(|| self.before.get(key)) {
+            return Ok(row.clone());
         }
+        count_row();
+        self.tree.get(key).map_err(failed)
     }
 
     pub(crate) fn has(&self, key: &[u8]) -> Result<bool, StoreError> {
@@ -64,7 +65,7 @@ impl<'a> Staging<'a> {
     /// Writes a value, in parts if it is large, over what was there.
     pub(crate) fn put_value(&mut self, key: Vec<u8>, value: &[u8]) -> Result<(), StoreError> {
         self.delete_parts(&key)?;
-        let (own, parts) = codec::rows(value);
+        let (own, parts) = codec::rows(&key, value);
         for (number, part) in (0..).zip(parts) {
             self.put(keys::part(&key, number), part);
         }
@@ -79,7 +80,7 @@ impl<'a> Staging<'a> {
     }
 
     fn delete_parts(&mut self, key: &[u8]) -> Result<(), StoreError> {
-        if let Some(codec::Row::Parts { count, .. }) = self.get(key)?.map(codec::row).transpose()? {
+        if let Some(codec::Row::Parts { count, .. }) = self.get(key)?.map(|row| codec::row(key, row)).transpose()? {
             for number in 0..count {
                 self.delete(keys::part(key, number));
             }
@@ -91,6 +92,7 @@ impl<'a> Staging<'a> {
     pub(crate) fn ids(&self, range: &Range) -> Result<Vec<ResourceId>, StoreError> {
         let mut rows = BTreeMap::new();
         for row in self.tree.range(&range.start[..]..&range.end[..]) {
+            count_row();
             let (key, _) = row.map_err(failed)?;
             rows.insert(key.to_vec(), true);
         }

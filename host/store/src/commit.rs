@@ -12,7 +12,8 @@ pub struct Commit {
     pub at: Timestamp,
     /// What is written.
     pub writes: Vec<Write>,
-    /// One entry of the log for each changed resource.
+    /// One entry of the log for each changed resource; [`crate::StoreError::Stale`] if there is no such resource, neither before nor after.
+    /// The groups that lose a member by [`Write::Remove`] are added by the store: who they are is known only there.
     pub changes: Vec<Change>,
     /// What must happen afterwards, and for which of `changes` (by position).
     pub tasks: Vec<(usize, NewTask)>,
@@ -33,7 +34,9 @@ pub enum Write {
         expected: Version,
     },
     /// Removes a record with its keys, its index entries and all its memberships, as a group and as a member. Groups
-    /// that lose a member by it are touched. [`crate::StoreError::Stale`] if it is not there or not at `expected`.
+    /// that lose a member by it are touched, and each gets an entry of the log ([`muster_model::Event::MemberRemoved`]) behind those of the
+    /// commit, with time, actor, request and plugin of the commit's first change; none if the commit has no changes. The members that a
+    /// group itself loses are for its own change to tell. [`crate::StoreError::Stale`] if it is not there or not at `expected`.
     Remove {
         /// Its kind.
         resource_type: ResourceType,

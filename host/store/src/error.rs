@@ -16,6 +16,9 @@ pub enum StoreError {
         /// The bound, in records.
         limit: u64,
     },
+    /// There is no room for it on the disk; nothing was written. Reads go on, and so do writes as soon as there is room.
+    #[error("there is no room left on the disk of the store")]
+    Full,
     /// The store cannot answer now; for a commit: it is unknown whether it was made.
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),

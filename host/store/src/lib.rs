@@ -4,7 +4,7 @@
 //! no read or write below takes a tenant. Reads are methods of [`Directory`]; a write is a value, a [`Commit`], made
 //! whole before the store sees it: nothing can happen inside a transaction but the write itself (decision record 1).
 //!
-//! To add a store: implement the three traits, then call `contract_tests!` in its crate; what that runs is what the
+//! To add a store: implement its traits, then call `contract_tests!` in its crate; what that runs is what the
 //! service relies on.
 
 #![deny(missing_docs)]
@@ -14,14 +14,19 @@ pub mod contract;
 mod error;
 mod index;
 mod locations;
+mod log;
 mod lookup;
+pub mod moving;
+pub mod request_log;
 mod subject;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use muster_model::{
-    Key, LogEntry, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Task, TenantId, TenantRow, TokenRow,
+    Key, LogEntry, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Task, TenantId, TenantRow, Timestamp,
+    TokenRow,
 };
 use muster_protocol::filter::Filter;
 use muster_protocol::schema::ResourceTypeDef;
@@ -32,7 +37,8 @@ pub use commit::{Commit, Committed, Write};
 pub use error::StoreError;
 pub use index::{COVERED, INDEXED, index_of};
 pub use locations::Locations;
-pub use lookup::Lookup;
+pub use log::{Found, LogKeeper, LogQuery, LogStatus, MAX_LOG_PAGE_BYTES, MAX_LOG_SCANNED};
+pub use lookup::{Among, Lookup};
 pub use subject::{RecordSubject, Rows};
 
 /// Everything a deployment remembers.
@@ -43,6 +49,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// One tenant's tasks, for whoever carries them out: the request path has no such handle.
     fn outbox(&self, tenant: &TenantId) -> Arc<dyn OutboxReader>;
+
+    /// One tenant's log, for whoever seals it and cuts it off.
+    fn log_keeper(&self, tenant: &TenantId) -> Arc<dyn LogKeeper>;
+
+    /// How operators take everything out, or bring it in.
+    fn mover(&self) -> Arc<dyn moving::Mover>;
 
     /// All tenants, by name.
     async fn tenants(&self) -> Result<Vec<TenantRow>, StoreError>;
@@ -67,6 +79,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Keeps a plugin; does nothing if it is there already.
     async fn put_plugin(&self, row: &PluginRow, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Copies everything, as it is at one moment, into a new folder on the machine that the store is on, while it is read and written;
+    /// [`StoreError::Taken`] if there is such a folder. `at` is what the copy says of when it was made; `tell` hears how many rows are copied.
+    ///
+    /// The copy is whole, on disk and read once when this returns, and is not called by that name before.
+    async fn back_up(
+        &self,
+        folder: &Path,
+        at: Timestamp,
+        tell: Box<dyn Fn(u64) + Send + Sync>,
+    ) -> Result<BackedUp, StoreError>;
 
     /// Whether reads and writes can be expected to work: what `/readyz` says.
     fn ready(&self) -> Result<(), StoreError>;
@@ -109,11 +132,36 @@ pub trait Directory: Send + Sync {
     /// The groups that a resource is a direct member of, in order of their ids.
     async fn groups_of(&self, member: ResourceId) -> Result<Vec<ResourceId>, StoreError>;
 
+    /// The records of a kind whose account is in this state, in order of their ids, at most `limit`, beginning after `after`. What a
+    /// page costs does not depend on how many there are, in this state or in others.
+    async fn by_state(
+        &self,
+        resource_type: &ResourceType,
+        state: &str,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError>;
+
+    /// The states that accounts of a kind are in, by name, and how many are in each: without reading them.
+    async fn states(&self, resource_type: &ResourceType) -> Result<Vec<(String, u64)>, StoreError>;
+
     /// What people call each of these resources; `None` where there is no such record.
     async fn names(&self, of: &[(ResourceType, ResourceId)]) -> Result<Vec<Option<Called>>, StoreError>;
 
-    /// The log after `after` (0: from its beginning), at most `limit` entries.
+    /// The log after `after` (0: from its beginning), at most `limit` entries, fewer if they are large ([`MAX_LOG_PAGE_BYTES`]): the end is
+    /// where the answer is empty.
+    ///
+    /// The entries follow each other without a gap. If the first is not `after` + 1, those between were pruned, and where all were pruned
+    /// there are none to return: [`LogStatus::first`] tells. An entry that is missing for any other reason is [`StoreError::Damaged`].
     async fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError>;
+
+    /// The entries before `before` (`None`: from the latest) that tell of one resource, its memberships included: those of groups that it
+    /// came into or went out of. Newest first, at most `limit`, fewer if they are large: the end is where the answer is empty.
+    async fn history(&self, id: ResourceId, before: Option<u64>, limit: usize) -> Result<Vec<LogEntry>, StoreError>;
+
+    /// Looks for entries after `after`, oldest first, until it has `limit` of them, or has looked at so many that it is another call's turn
+    /// ([`MAX_LOG_SCANNED`]).
+    async fn find_in_log(&self, query: &LogQuery, after: u64, limit: usize) -> Result<Found, StoreError>;
 
     /// Makes the whole of `commit` durable, or nothing of it.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
@@ -124,6 +172,17 @@ pub trait Directory: Send + Sync {
 pub trait OutboxReader: Send + Sync {
     /// Tasks after `after` (0: from the beginning), at most `limit`.
     async fn tasks(&self, after: u64, limit: usize) -> Result<Vec<Task>, StoreError>;
+}
+
+/// A copy of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackedUp {
+    /// Where it is.
+    pub folder: PathBuf,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many bytes it takes on the disk.
+    pub bytes: u64,
 }
 
 /// One row of a group's membership.

@@ -1,4 +1,4 @@
-use muster_model::ResourceId;
+use muster_model::{ResourceId, Timestamp};
 use muster_protocol::filter::{Filter, Literal, Op, canonical_path};
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::{AttributeType, Resolved, ResourceTypeDef, Uniqueness};
@@ -8,7 +8,6 @@ use crate::index::{INDEXED, is_case_exact, is_indexed, is_name, is_text, leaf, u
 
 /// How to come by every record that a filter can match, without looking at the others.
 ///
-/// As [`Filter::equalities`], and it also sees the alternatives of an `or`.
 /// The records found are candidates: the whole filter must still be held against each ([`Filter::matches`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
@@ -36,22 +35,55 @@ pub enum Lookup {
         /// The value as index entries have it.
         value: String,
     },
+    /// Those with a name that begins so.
+    Prefix {
+        /// Which names.
+        among: Among,
+        /// As in [`Lookup::Value`] and [`Lookup::Unique`].
+        attribute: String,
+        /// As the names have it.
+        prefix: String,
+    },
+    /// Those whose `active` is this. Those that do not say are found by neither.
+    Active(bool),
+    /// Those last changed between these times, which belong to it; `None`: there is no such end.
+    Modified {
+        /// Not before.
+        from: Option<Timestamp>,
+        /// Not after.
+        through: Option<Timestamp>,
+    },
     /// The groups of this member.
     GroupsOf(ResourceId),
     /// The members of this group.
     MembersOf(ResourceId),
     /// What any of these finds; an empty list finds nothing.
     Any(Vec<Lookup>),
+    /// What one of these finds, whichever: each of them finds all that is needed. At least two, the one that is likely to find the
+    /// fewest first.
+    OneOf(Vec<Lookup>),
+}
+
+/// What a text is looked for in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among {
+    /// The keys of the records.
+    Keys,
+    /// Their index entries.
+    Entries,
+    /// Their index entries, where not every record may have them: see [`Lookup::Unique`].
+    Covered,
 }
 
 impl Lookup {
     /// For this filter; `None`: every record must be looked at.
     pub fn of(def: &ResourceTypeDef, filter: &Filter) -> Option<Self> {
         match filter {
-            // One condition that all matches fulfil is enough; the one that finds the fewest records.
-            Filter::And(all) => all.iter().filter_map(|one| Self::of(def, one)).min_by_key(Self::cost),
-            Filter::Or(any) => Some(Self::Any(any.iter().map(|one| Self::of(def, one)).collect::<Option<_>>()?)),
+            Filter::And(all) => Self::one_of(all.iter().filter_map(|one| Self::of(def, one))),
+            Filter::Or(any) => Self::any(any.iter().map(|one| Self::of(def, one))),
             Filter::Compare { path, op: Op::Eq, literal } => Self::of_equality(def, path, literal),
+            Filter::Compare { path, op: Op::Sw, literal } => Self::of_prefix(def, path, literal),
+            Filter::Compare { path, op, literal } if is_modified(def, path) => Self::of_times(*op, literal),
             Filter::Element { path, filter } => Self::of_element(def, path, filter),
             Filter::Compare { .. } | Filter::Present(_) | Filter::Not(_) => None,
         }
@@ -60,20 +92,44 @@ impl Lookup {
     /// `emails[type eq "work" and value eq "x"]`: whoever matches has an element whose `value` is `x`.
     fn of_element(def: &ResourceTypeDef, path: &AttrPath, filter: &Filter) -> Option<Self> {
         match filter {
-            Filter::And(all) => all.iter().filter_map(|one| Self::of_element(def, path, one)).min_by_key(Self::cost),
-            Filter::Or(any) => {
-                Some(Self::Any(any.iter().map(|one| Self::of_element(def, path, one)).collect::<Option<_>>()?))
-            }
-            Filter::Compare { path: sub, op: Op::Eq, literal } if sub.sub.is_none() => {
+            Filter::And(all) => Self::one_of(all.iter().filter_map(|one| Self::of_element(def, path, one))),
+            Filter::Or(any) => Self::any(any.iter().map(|one| Self::of_element(def, path, one))),
+            Filter::Compare { path: sub, op, literal } if sub.sub.is_none() => {
                 let attribute = def.resolve(path)?.attribute?;
                 // The elements of `tags[value eq "x"]` may be the values themselves (RFC 7643 §2.4).
                 let sub = (attribute.kind == AttributeType::Complex).then(|| sub.name.clone());
                 let whole = AttrPath { sub, ..path.clone() };
                 def.resolve(&whole)?;
-                Self::of_equality(def, &whole, literal)
+                match op {
+                    Op::Eq => Self::of_equality(def, &whole, literal),
+                    Op::Sw => Self::of_prefix(def, &whole, literal),
+                    Op::Ne | Op::Co | Op::Ew | Op::Gt | Op::Ge | Op::Lt | Op::Le => None,
+                }
             }
             Filter::Compare { .. } | Filter::Present(_) | Filter::Not(_) | Filter::Element { .. } => None,
         }
+    }
+
+    fn any(any: impl Iterator<Item = Option<Self>>) -> Option<Self> {
+        Some(Self::Any(any.collect::<Option<_>>()?))
+    }
+
+    /// Of conditions that all hold. Times are put together: `gt` and `le` are the two ends of one stretch.
+    fn one_of(all: impl Iterator<Item = Self>) -> Option<Self> {
+        let mut ways = Vec::new();
+        let mut times: Option<(Option<Timestamp>, Option<Timestamp>)> = None;
+        for way in all.flat_map(|one| if let Self::OneOf(ways) = one { ways } else { vec![one] }) {
+            if let Self::Modified { from, through } = way {
+                let (after, before) = times.unwrap_or_default();
+                // Of two ends the narrower counts; `None` is the widest.
+                times = Some((from.max(after), through.into_iter().chain(before).min()));
+            } else {
+                ways.push(way);
+            }
+        }
+        ways.extend(times.map(|(from, through)| Self::Modified { from, through }));
+        ways.sort_by_key(Self::rank);
+        if ways.len() > 1 { Some(Self::OneOf(ways)) } else { ways.pop() }
     }
 
     fn of_equality(def: &ResourceTypeDef, path: &AttrPath, literal: &Literal) -> Option<Self> {
@@ -91,6 +147,12 @@ impl Lookup {
                 let value = match def.resolve(path) {
                     None => None,
                     Some(resolved) if is_name(def, resolved) => None,
+                    Some(resolved) if is_active(resolved) => {
+                        return Some(Self::or_key(attribute, folded, Self::Active(as_active(literal)?)));
+                    }
+                    Some(_) if is_modified(def, path) => {
+                        return Some(Self::or_key(attribute, folded, Self::of_times(Op::Eq, literal)?));
+                    }
                     Some(resolved) if !INDEXED.contains(&name) || !is_text(resolved) => {
                         return Self::of_unique(resolved, attribute, literal);
                     }
@@ -100,6 +162,11 @@ impl Lookup {
                 Some(Self::Value { attribute, folded, value })
             }
         }
+    }
+
+    /// A plugin may have given a record a key of this attribute that its document does not have.
+    fn or_key(attribute: String, folded: String, other: Self) -> Self {
+        Self::Any(vec![Self::Value { attribute, folded, value: None }, other])
     }
 
     fn of_unique(resolved: Resolved<'_>, attribute: String, literal: &Literal) -> Option<Self> {
@@ -118,22 +185,91 @@ impl Lookup {
             _ if leaf.case_exact => literal.as_text()?.into_owned(),
             _ => fold(&literal.as_text()?),
         };
-        // A plugin may have given a record a key of this attribute that its document does not have.
-        let key = Self::Value { attribute: attribute.clone(), folded: fold(&literal.as_text()?), value: None };
-        Some(Self::Any(vec![key, Self::Unique { attribute: unique_entry(attribute, leaf), value }]))
+        let unique = Self::Unique { attribute: unique_entry(attribute.clone(), leaf), value };
+        Some(Self::or_key(attribute, fold(&literal.as_text()?), unique))
     }
 
-    /// How many records it may find, roughly.
-    fn cost(&self) -> u32 {
+    /// `sw` asks the document only: a key that the plugin gave does not count (see [`Filter::matches`]).
+    fn of_prefix(def: &ResourceTypeDef, path: &AttrPath, literal: &Literal) -> Option<Self> {
+        let text = literal.as_text()?;
+        let attribute = canonical_path(def, path);
+        // What the kind does not have begins with nothing.
+        let Some(resolved) = def.resolve(path) else { return Some(Self::Any(Vec::new())) };
+        let leaf = leaf(resolved)?;
+        if is_name(def, resolved) {
+            return Some(Self::Prefix { among: Among::Keys, attribute, prefix: fold(&text) });
+        }
+        // Ids are in no document, and so in no index either.
+        if !is_text(resolved) || attribute == "id" {
+            return None;
+        }
+        let prefix = if leaf.case_exact { text.into_owned() } else { fold(&text) };
+        if INDEXED.contains(&attribute.as_str()) {
+            return Some(Self::Prefix { among: Among::Entries, attribute, prefix });
+        }
+        let is_unique = leaf.uniqueness != Uniqueness::None;
+        is_unique.then(|| Self::Prefix { among: Among::Covered, attribute: unique_entry(attribute, leaf), prefix })
+    }
+
+    /// `meta.lastModified`, which every record has.
+    fn of_times(op: Op, literal: &Literal) -> Option<Self> {
+        // What is finer than a millisecond is cut off, here as where the filter is held against a record.
+        let Literal::Text(text) = literal else { return None };
+        let at = Timestamp::parse(text)?;
+        let millis = at.as_millis();
+        let (from, through) = match op {
+            Op::Eq => (Some(at), Some(at)),
+            Op::Gt => (Some(Timestamp::from_millis(millis.checked_add(1)?)), None),
+            Op::Ge => (Some(at), None),
+            Op::Lt => (None, Some(Timestamp::from_millis(millis.checked_sub(1)?))),
+            Op::Le => (None, Some(at)),
+            Op::Ne | Op::Co | Op::Sw | Op::Ew => return None,
+        };
+        Some(Self::Modified { from, through })
+    }
+
+    /// What to try first: roughly, how many records it may find.
+    fn rank(&self) -> u32 {
         match self {
             Self::Id(_) => 1,
             Self::Value { .. } => 2,
             Self::Unique { .. } => 3,
             Self::GroupsOf(_) => 100,
+            Self::Prefix { .. } => 1_000,
+            Self::Modified { .. } => 1_001,
             Self::MembersOf(_) => 10_000,
-            Self::Any(any) => any.iter().map(Self::cost).sum(),
+            Self::Active(_) => 100_000,
+            Self::Any(any) => any.iter().map(Self::rank).fold(0, u32::saturating_add),
+            Self::OneOf(ways) => ways.first().map_or(0, Self::rank),
         }
     }
+}
+
+/// `active` as users have it: one boolean.
+fn is_active(resolved: Resolved<'_>) -> bool {
+    resolved.extension.is_none()
+        && resolved.sub.is_none()
+        && resolved.attribute.is_some_and(|attribute| {
+            attribute.name == "active" && attribute.kind == AttributeType::Boolean && !attribute.multi_valued
+        })
+}
+
+/// What `active` is compared with. Of a number every way of writing it would have to be found.
+fn as_active(literal: &Literal) -> Option<bool> {
+    match literal {
+        Literal::Boolean(active) => Some(*active),
+        Literal::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Literal::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        Literal::Text(_) | Literal::Number(_) | Literal::Null => None,
+    }
+}
+
+fn is_modified(def: &ResourceTypeDef, path: &AttrPath) -> bool {
+    def.resolve(path).is_some_and(|resolved| {
+        resolved.extension.is_none()
+            && resolved.attribute.is_some_and(|attribute| attribute.name == "meta")
+            && resolved.sub.is_some_and(|sub| sub.name == "lastModified")
+    })
 }
 
 #[cfg(test)]
@@ -246,10 +382,71 @@ mod tests {
         assert_eq!(of("User", &title), None);
         assert_eq!(of("User", &Filter::Not(Box::new(name.clone()))), None);
         let and = Filter::And(vec![title.clone(), eq("groups", ID), name.clone()]);
-        assert_eq!(of("User", &and), Some(key("username", "ada")));
+        let group = Lookup::MembersOf(ResourceId::parse(ID).unwrap());
+        assert_eq!(of("User", &and), Some(Lookup::OneOf(vec![key("username", "ada"), group])));
+        assert_eq!(of("User", &Filter::And(vec![title.clone(), name.clone()])), Some(key("username", "ada")));
         assert_eq!(of("User", &Filter::Or(vec![name.clone(), title])), None);
         let or = Filter::Or(vec![name, eq("externalId", "Ext")]);
         let both = Lookup::Any(vec![key("username", "ada"), value("externalid", "ext", "Ext")]);
         assert_eq!(of("User", &or), Some(both));
+    }
+
+    fn compare(attribute: &str, op: Op, text: &str) -> Filter {
+        Filter::Compare { path: path(attribute), op, literal: Literal::Text(text.to_owned()) }
+    }
+
+    #[test]
+    fn what_begins_with_a_text_is_looked_up_among_the_names_that_have_it() {
+        let prefix = |among, attribute: &str, prefix: &str| {
+            Some(Lookup::Prefix { among, attribute: attribute.into(), prefix: prefix.into() })
+        };
+        let sw = |attribute: &str, text: &str| compare(attribute, Op::Sw, text);
+        assert_eq!(of("User", &sw("USERNAME", "Ada")), prefix(Among::Keys, "username", "ada"));
+        assert_eq!(of("User", &sw("externalId", "Ext")), prefix(Among::Entries, "externalid", "Ext"));
+        assert_eq!(of("User", &sw("emails", "Ada@")), prefix(Among::Entries, "emails.value", "ada@"));
+        assert_eq!(of("Group", &sw("displayName", "STRA\u{df}E")), prefix(Among::Entries, "displayname", "strasse"));
+        let element = Filter::Element { path: path("emails"), filter: Box::new(sw("value", "A")) };
+        assert_eq!(of("User", &element), prefix(Among::Entries, "emails.value", "a"));
+        assert_eq!(of("Group", &sw("userName", "a")), Some(Lookup::Any(vec![])), "a group has none");
+        assert_eq!(of("User", &sw("title", "a")), None);
+        assert_eq!(of("User", &sw("id", "019b")), None);
+    }
+
+    #[test]
+    fn active_is_looked_up_as_it_is_compared() {
+        let is = |literal| of("User", &Filter::Compare { path: path("Active"), op: Op::Eq, literal });
+        let found = |text: &str, active| Some(Lookup::Any(vec![key("active", text), Lookup::Active(active)]));
+        assert_eq!(is(Literal::Boolean(false)), found("false", false));
+        assert_eq!(is(Literal::Text("True".into())), found("true", true), "as Entra has it");
+        assert_eq!(is(Literal::Number(1.into())), None);
+        assert_eq!(is(Literal::Null), None);
+        assert_eq!(of("User", &compare("active", Op::Ne, "true")), None, "who does not say belongs to it");
+    }
+
+    #[test]
+    fn times_of_change_are_a_stretch_with_both_its_ends() {
+        let at = |millis: i64| Some(Timestamp::from_millis(1_790_841_600_000 + millis));
+        let modified = |op, time: &str| compare("meta.lastModified", op, time);
+        let between = |from, through| Some(Lookup::Modified { from, through });
+        let noon = "2026-10-01T10:00:00+02:00";
+        assert_eq!(of("User", &modified(Op::Gt, noon)), between(at(1), None));
+        assert_eq!(of("Group", &modified(Op::Ge, noon)), between(at(0), None));
+        assert_eq!(of("User", &modified(Op::Lt, noon)), between(None, at(-1)));
+        assert_eq!(of("User", &modified(Op::Le, "2026-10-01T08:00:00.0009Z")), between(None, at(0)));
+        let key = key("meta.lastmodified", &noon.to_lowercase());
+        let same = Lookup::Any(vec![key, between(at(0), at(0)).unwrap()]);
+        assert_eq!(of("User", &modified(Op::Eq, noon)), Some(same));
+        assert_eq!(of("User", &modified(Op::Sw, "2026")), None);
+        assert_eq!(of("User", &compare("meta.created", Op::Gt, noon)), None);
+
+        let (early, late) = ("2026-10-01T08:00:00.005Z", "2026-10-01T08:00:00.009Z");
+        let all = vec![modified(Op::Ge, noon), modified(Op::Lt, late), modified(Op::Gt, early), modified(Op::Le, late)];
+        assert_eq!(of("User", &Filter::And(all)), between(at(6), at(8)));
+        let nested = Filter::And(vec![
+            Filter::And(vec![modified(Op::Gt, early), eq("userName", "ada")]),
+            modified(Op::Le, late),
+        ]);
+        let ways = vec![self::key("username", "ada"), between(at(6), at(9)).unwrap()];
+        assert_eq!(of("User", &nested), Some(Lookup::OneOf(ways)));
     }
 }

@@ -2,6 +2,7 @@
 
 mod fuzz;
 mod run;
+mod strace;
 mod suites;
 mod wasm;
 
@@ -17,7 +18,7 @@ const HELP: &str = "\
 cargo xtask demo [-- ARGS]   builds everything and starts `muster demo ARGS`
 cargo xtask test [-- ARGS]   builds everything and runs every test (ARGS go to cargo nextest run)
 cargo xtask build [--release] builds the binary `muster` and all plugins, and says where they are
-cargo xtask bench [-- ARGS]  measures the protocol's functions (ARGS go to criterion)
+cargo xtask bench [protocol|store] [-- ARGS]  measures the protocol's functions (ARGS go to criterion), the store (`-- --help` says what can be chosen), or both
 cargo xtask fuzz [TARGET] [--seconds N]  feeds the protocol what nobody thought of, 60 s a target
 cargo xtask lint             rustfmt and clippy, as CI has them";
 
@@ -42,7 +43,8 @@ fn work() -> anyhow::Result<ExitCode> {
         ("test", []) => test(&passed_on()),
         ("build", []) => build(false).map(|()| ExitCode::SUCCESS),
         ("build", ["--release"]) => build(true).map(|()| ExitCode::SUCCESS),
-        ("bench", []) => bench(&passed_on()),
+        ("bench", []) => bench(&["protocol", "store"], &passed_on()),
+        ("bench", [one @ ("protocol" | "store")]) => bench(&[one], &passed_on()),
         ("fuzz", args) => fuzz::fuzz(args),
         ("lint", []) => lint(),
         ("" | "help" | "--help" | "-h", _) | (_, ["--help" | "-h"]) => {
@@ -102,6 +104,7 @@ fn demo(args: &[String]) -> anyhow::Result<ExitCode> {
 
 fn test(args: &[String]) -> anyhow::Result<ExitCode> {
     set_up_nextest()?;
+    strace::set_up()?;
     suites::set_up()?;
     wasm::set_up()?;
     let folder = target()?.join("debug");
@@ -120,8 +123,13 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn bench(args: &[String]) -> anyhow::Result<ExitCode> {
-    run(cargo(&["bench", "--package", "muster-bench", "--"])?.args(args))?;
+fn bench(which: &[&str], args: &[String]) -> anyhow::Result<ExitCode> {
+    if which.len() > 1 && !args.is_empty() {
+        bail!("each benchmark has arguments of its own: name one of them before `--`\n\n{HELP}");
+    }
+    for one in which {
+        run(cargo(&["bench", "--package", "muster-bench", "--bench", one, "--"])?.args(args))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,7 +5,7 @@ use reqwest::Method;
 use super::problem;
 
 /// Every route that there is, and one that is not.
-const ROUTES: [(Method, &str); 15] = [
+const ROUTES: [(Method, &str); 18] = [
     (Method::GET, "/admin/v1/tenants"),
     (Method::POST, "/admin/v1/tenants"),
     (Method::GET, "/admin/v1/tenants/acme"),
@@ -14,8 +14,11 @@ const ROUTES: [(Method, &str); 15] = [
     (Method::DELETE, "/admin/v1/tenants/acme/tokens/tok_1"),
     (Method::PUT, "/admin/v1/tenants/acme/binding"),
     (Method::POST, "/admin/v1/tenants/acme/binding/rollback"),
+    (Method::GET, "/admin/v1/tenants/acme/accounts"),
     (Method::GET, "/admin/v1/tenants/acme/accounts/1"),
     (Method::GET, "/admin/v1/tenants/acme/log"),
+    (Method::GET, "/admin/v1/tenants/acme/requests"),
+    (Method::GET, "/admin/v1/tenants/acme/requests/1"),
     (Method::GET, "/admin/v1/tenants/acme/tasks"),
     (Method::GET, "/admin/v1/plugins"),
     (Method::POST, "/admin/v1/plugins"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use muster_model::{FixedClock, Timestamp, Token};
 use muster_server::app::{App, CompileCache, Overrides};
 use muster_server::config::Config;
+use muster_service::Service;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -29,6 +30,8 @@ pub struct TestApp {
     pub scim: String,
     /// `http://127.0.0.1:PORT`
     pub admin: String,
+    /// The use cases, for what no request does.
+    pub service: Arc<Service>,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
 }
@@ -73,6 +76,7 @@ impl TestApp {
         };
         let app = App::build(&config, overrides).await.unwrap();
         let (scim, admin) = (app.scim_addr().unwrap(), app.admin_addr().unwrap());
+        let service = app.service.clone();
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(app.run(async move {
             let _ = stopped.await;
@@ -84,6 +88,7 @@ impl TestApp {
             http: reqwest::Client::new(),
             scim: format!("http://{scim}"),
             admin: format!("http://{admin}"),
+            service,
             stop: Some(stop),
             serving: Some(serving),
         }
@@ -111,6 +116,11 @@ impl TestApp {
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    /// Sets the clock so many milliseconds away from where it stood when the test began, as a wrong time server does.
+    pub fn set_clock(&self, away_ms: i64) {
+        self.clock.set(Timestamp::from_millis(START_MS + away_ms));
     }
 
     /// A tenant with the plugin `standard`.

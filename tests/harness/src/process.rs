@@ -1,41 +1,65 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::client::TenantClient;
+use crate::client::{Answer, TenantClient};
 use crate::wasm;
 
 /// The real binary in a process of its own, for what only a process can show: signals, kills, restarts.
 #[derive(Debug)]
 pub struct ServerProcess {
     child: Child,
+    lines: mpsc::Receiver<Value>,
     /// What it printed until it was ready, one JSON object a line.
     pub told: Vec<Value>,
 }
+
+/// Far more than a start takes.
+const START_PATIENCE: Duration = Duration::from_mins(2);
 
 impl ServerProcess {
     /// Starts `muster demo --json` on a folder, on any port; returns when it is ready.
     pub fn demo(data: &Path) -> Self {
         let mut server = Self::starting(data);
-        for line in BufReader::new(server.child.stdout.take().unwrap()).lines() {
-            let value: Value = serde_json::from_str(&line.unwrap()).expect("one JSON object a line");
-            let ready = value["ready"] == true;
-            server.told.push(value);
-            if ready {
-                return server;
-            }
-        }
-        panic!("the server ended before it was ready: {:?}; it had said {:?}", server.child.wait(), server.told);
+        let is_ready = server.is_ready_within(START_PATIENCE);
+        assert!(is_ready, "the server was not ready: {:?}; it had said {:?}", server.child.try_wait(), server.told);
+        server
     }
 
     /// Starts `muster demo --json` on a folder and does not wait for anything.
     pub fn starting(data: &Path) -> Self {
         let mut command = Command::new(wasm::folder().join("muster"));
         command.args(["demo", "--listen", "127.0.0.1:0", "--json", "--data"]).arg(data);
-        let child = command.stdout(Stdio::piped()).spawn().expect("built by `cargo xtask test`");
-        Self { child, told: Vec::new() }
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("built by `cargo xtask test`");
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                // Half a line is what a kill leaves.
+                let Ok(told) = serde_json::from_str(&line) else { return };
+                if sender.send(told).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines, told: Vec::new() }
+    }
+
+    /// Whether it says that it is ready within this time; waits no longer than it takes.
+    pub fn is_ready_within(&mut self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while let Ok(told) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            let is_ready = told["ready"] == true;
+            self.told.push(told);
+            if is_ready {
+                return true;
+            }
+        }
+        false
     }
 
     /// A tenant of the demo.
@@ -43,6 +67,18 @@ impl ServerProcess {
         let told = self.told.iter().find(|told| told["tenant"] == name).expect("a tenant of the demo");
         let (base, token) = (told["scim_base"].as_str().unwrap(), told["token"].as_str().unwrap());
         TenantClient::new(reqwest::Client::new(), base, token)
+    }
+
+    /// A request to the admin API that the test completes: `/tenants/acme/log`.
+    pub fn admin(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        let told = self.told.iter().find(|line| line["admin_base"].is_string()).expect("the demo tells its admin API");
+        let (base, key) = (told["admin_base"].as_str().unwrap(), told["admin_key"].as_str().unwrap());
+        reqwest::Client::new().request(method, format!("{base}{path}")).bearer_auth(key)
+    }
+
+    /// Reads from the admin API.
+    pub async fn admin_get(&self, path: &str) -> Answer {
+        Answer::of(self.admin(reqwest::Method::GET, path)).await
     }
 
     /// SIGKILL: no time to finish anything.
@@ -109,14 +145,20 @@ impl ServeProcess {
         let body = serde_json::json!({ "name": name, "plugin": plugin }).to_string();
         let http = reqwest::Client::new();
         let request = http.post(format!("{}/admin/v1/tenants", self.admin)).bearer_auth(&self.key).body(body);
-        let made = crate::Answer::of(request).await.expect(201);
+        let made = Answer::of(request).await.expect(201);
         TenantClient::new(http, made["scim_base"].as_str().unwrap(), made["token"].as_str().unwrap())
     }
 
     /// What the admin API answers to a PUT.
-    pub async fn admin_put(&self, path: &str, body: Value) -> crate::Answer {
+    pub async fn admin_put(&self, path: &str, body: Value) -> Answer {
         let request = reqwest::Client::new().put(format!("{}/admin/v1{path}", self.admin)).bearer_auth(&self.key);
-        crate::Answer::of(request.body(body.to_string())).await
+        Answer::of(request.body(body.to_string())).await
+    }
+
+    /// SIGKILL: no time to finish anything.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// A tenant that was created before.

@@ -1,13 +1,21 @@
 //! The admin API, `/admin/v1`: for operators and their tools. Errors are RFC 9457 problems.
 
+pub(crate) mod accounts;
+pub(crate) mod backups;
 pub(crate) mod bindings;
 pub(crate) mod health;
+pub(crate) mod history;
+pub(crate) mod jobs;
+pub(crate) mod log;
+pub(crate) mod moving;
 pub(crate) mod plugins;
 pub(crate) mod records;
 pub(crate) mod requests;
+pub(crate) mod retention;
 pub(crate) mod scim;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
+pub(crate) mod undo;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;

@@ -32,16 +32,6 @@ pub(crate) async fn account(
     Ok(Json(wire.service.show_account(&tenant, &id).await?))
 }
 
-/// A tenant's log.
-pub(crate) async fn log(
-    State(wire): State<Wire>,
-    _: Operator,
-    Path(tenant): Path<String>,
-    Query(page): Query<After>,
-) -> Result<Json<Value>, Problem> {
-    Ok(Json(wire.service.read_log(&tenant, page.after, page.limit).await?))
-}
-
 /// A tenant's outbox.
 pub(crate) async fn tasks(
     State(wire): State<Wire>,

@@ -29,6 +29,11 @@ impl AdminClient {
         self.send(Method::GET, path, None).await
     }
 
+    /// As [`AdminClient::get`], with a query.
+    pub(super) async fn find(&self, path: &[&str], query: &[(&str, String)]) -> anyhow::Result<Value> {
+        self.ask(Method::GET, path, query, None).await
+    }
+
     pub(super) async fn delete(&self, path: &[&str]) -> anyhow::Result<Value> {
         self.send(Method::DELETE, path, None).await
     }
@@ -45,10 +50,39 @@ impl AdminClient {
         self.send(Method::POST, path, Some(bytes)).await
     }
 
+    /// Sends lines of an import, which begin with item `from`.
+    pub(super) async fn load(&self, path: &[&str], from: u64, lines: Vec<u8>) -> anyhow::Result<Value> {
+        self.ask(Method::PUT, path, &[("from", from.to_string())], Some(lines)).await
+    }
+
+    /// What there is from byte `from` on, to be read piece by piece.
+    pub(super) async fn fetch(&self, path: &[&str], from: u64) -> anyhow::Result<reqwest::Response> {
+        let url = format!("{}/{}", self.base, path.join("/"));
+        let request = self.http.get(&url).bearer_auth(&self.key).header("range", format!("bytes={from}-"));
+        let answer = request.send().await.with_context(|| format!("no answer from {}", self.base))?;
+        match answer.status() {
+            reqwest::StatusCode::PARTIAL_CONTENT => Ok(answer),
+            status => bail!("{url} was answered {status}"),
+        }
+    }
+
     async fn send(&self, method: Method, path: &[&str], body: Option<Vec<u8>>) -> anyhow::Result<Value> {
+        self.ask(method, path, &[], body).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<Vec<u8>>,
+    ) -> anyhow::Result<Value> {
         // Whatever somebody types as a name stays one segment of the path.
-        let segments = path.iter().map(|segment| utf8_percent_encode(segment, NON_ALPHANUMERIC).to_string());
-        let url = format!("{}/{}", self.base, segments.collect::<Vec<_>>().join("/"));
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let segments = path.iter().map(|segment| encoded(segment));
+        let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let joint = if query.is_empty() { "" } else { "?" };
+        let url = format!("{}/{}{joint}{}", self.base, segments.collect::<Vec<_>>().join("/"), query.join("&"));
         let mut request = self.http.request(method, &url).bearer_auth(&self.key);
         if let Some(body) = body {
             request = request.body(body);

@@ -1,11 +1,20 @@
 //! The command line: one file a command.
 
+mod accounts;
 mod admin_client;
 mod demo;
+mod export;
+mod history;
+mod import;
+mod log;
+mod moving;
 mod plugin;
+mod requests;
 mod serve;
+mod store;
 mod tenant;
 mod token;
+mod undo;
 
 use std::time::Duration;
 
@@ -31,9 +40,23 @@ enum Command {
     /// Tokens of a tenant, on a running server.
     #[command(subcommand)]
     Token(token::Token),
+    /// What became of one user or group, newest first; or how it was at a time.
+    History(history::History),
+    /// Takes back changes, as new changes: one, or everything that a request or a time did.
+    Undo(undo::Undo),
+    /// A tenant's log: reading it, and proving it.
+    #[command(subcommand)]
+    Log(log::Log),
+    /// The store as a whole: backup, restore, check.
+    #[command(subcommand)]
+    Store(store::Store),
     /// Plugins, on a running server.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// Takes everything out, or some tenants, into one file.
+    Export(export::Export),
+    /// Brings in what `muster export` took out.
+    Import(import::Import),
 }
 
 /// Which server, and how to answer.
@@ -63,7 +86,13 @@ impl Cli {
                 Command::Demo(demo) => demo.run().await,
                 Command::Tenant(tenant) => tenant.run().await,
                 Command::Token(token) => token.run().await,
+                Command::History(history) => history.run().await,
+                Command::Undo(undo) => undo.run().await,
+                Command::Log(log) => log.run().await,
+                Command::Store(store) => store.run().await,
                 Command::Plugin(plugin) => plugin.run().await,
+                Command::Export(export) => export.run().await,
+                Command::Import(import) => import.run().await,
             }
         });
         // What still runs off the request threads (a compiler, a search that nobody waits for) does not hold the process up.

@@ -4,7 +4,9 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
+use super::accounts::Accounts;
 use super::admin_client::AdminClient;
+use super::requests::{Request, Requests};
 use super::{Remote, config, say};
 
 #[derive(Debug, Subcommand)]
@@ -72,12 +74,30 @@ pub(super) enum Tenant {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Shows a tenant's last requests: what arrived, what was forgiven, what was refused and why
-    Requests {
+    /// Shows a tenant's requests: what arrived, what was forgiven, what was refused and why
+    Requests(Requests),
+    /// Shows one request, whole: what came, what was made of it, what was answered
+    Request(Request),
+    /// Shows how long a tenant's history is kept; with any option, sets it, and removes from the log what is older
+    Retention {
         name: String,
+        /// Days that the log is kept, or `forever`
+        #[arg(long, value_parser = days)]
+        log_days: Option<Kept>,
+        /// Days that requests are kept
+        #[arg(long)]
+        requests_days: Option<u32>,
+        /// MiB for requests: the oldest go first
+        #[arg(long)]
+        requests_mib: Option<u32>,
+        /// Whether the values in requests are kept, as far as the directory keeps them, or what they look like only
+        #[arg(long, value_parser = ["shown", "hidden"])]
+        requests_values: Option<String>,
         #[command(flatten)]
         remote: Remote,
     },
+    /// Shows how many accounts are in each state, or those in one
+    Accounts(Accounts),
     /// Shows what the identity provider and what the product see of one user or group
     Account {
         name: String,
@@ -139,13 +159,23 @@ impl Tenant {
                 };
                 if remote.json { say(answer) } else { said(&answer) }
             }
-            Self::Requests { name, remote } => {
-                let answer = AdminClient::new(&remote)?.get(&["tenants", &name, "requests"]).await?;
-                if remote.json {
-                    return say(answer);
-                }
-                answer["requests"].as_array().into_iter().flatten().try_for_each(request)
+            Self::Requests(requests) => requests.run().await,
+            Self::Request(request) => request.run().await,
+            Self::Retention { name, log_days, requests_days, requests_mib, requests_values, remote } => {
+                let mut body = Map::new();
+                body.extend(log_days.map(|Kept(days)| ("log_days".to_owned(), json!(days))));
+                body.extend(requests_days.map(|days| ("requests_days".to_owned(), json!(days))));
+                body.extend(requests_mib.map(|mib| ("requests_mib".to_owned(), json!(mib))));
+                body.extend(requests_values.map(|values| ("requests_values".to_owned(), json!(values))));
+                let (client, path) = (AdminClient::new(&remote)?, ["tenants", &name, "retention"]);
+                let answer = if body.is_empty() {
+                    client.get(&path).await?
+                } else {
+                    client.put(&path, &Value::Object(body)).await?
+                };
+                if remote.json { say(answer) } else { kept(&answer) }
             }
+            Self::Accounts(accounts) => accounts.run().await,
             Self::Account { name, id, remote } => {
                 let answer = AdminClient::new(&remote)?.get(&["tenants", &name, "accounts", &id]).await?;
                 if remote.json { say(answer) } else { say(serde_json::to_string_pretty(&answer)?) }
@@ -202,18 +232,32 @@ fn line(tenant: &Value) -> String {
     )
 }
 
-/// One request, and under it what was forgiven.
-fn request(request: &Value) -> anyhow::Result<()> {
-    let refusal = match (plain(&request["scimType"]), plain(&request["detail"])) {
-        ("", detail) => detail.to_owned(),
-        (scim_type, detail) => format!("{scim_type}: {detail}"),
-    };
-    let (at, method, path) = (plain(&request["at"]), plain(&request["method"]), plain(&request["path"]));
-    say(format!("{at}  {method:<6} {path}  {} {refusal}", request["status"]).trim_end())?;
-    for rewrite in request["rewrites"].as_array().into_iter().flatten() {
-        say(format!("    {}", plain(&rewrite["says"])))?;
+/// How many days; `None`: for ever.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept(Option<u32>);
+
+fn days(text: &str) -> Result<Kept, String> {
+    match text {
+        "forever" => Ok(Kept(None)),
+        days => days.parse().map(|days| Kept(Some(days))).map_err(|_| "a number of days, or `forever`".to_owned()),
     }
-    Ok(())
+}
+
+/// How long a tenant's history is kept, and how far its log reaches.
+fn kept(answer: &Value) -> anyhow::Result<()> {
+    let days = answer["log_days"].as_u64().map_or_else(|| "for ever".to_owned(), |days| format!("{days} days"));
+    let log = &answer["log"];
+    let removed = match log["removed"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(removed) => format!("; {removed} were removed"),
+    };
+    let entries = match (log["first"].as_u64(), log["last"].as_u64()) {
+        (Some(first), Some(last)) if first <= last => format!("entries {first} to {last}"),
+        _ => "no entries".to_owned(),
+    };
+    say(format!("log        {days}   ({entries}{removed})"))?;
+    let values = plain(&answer["requests_values"]);
+    say(format!("requests   {} days, {} MiB, values {values}", answer["requests_days"], answer["requests_mib"]))
 }
 
 /// A JSON string without its quotes.

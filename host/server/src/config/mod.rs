@@ -4,6 +4,7 @@ mod admin;
 mod limits;
 mod log;
 mod plugins;
+mod requests;
 mod scim;
 mod store;
 
@@ -15,6 +16,7 @@ pub use admin::AdminConfig;
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
 pub use plugins::PluginsConfig;
+pub use requests::RequestsConfig;
 pub use scim::ScimConfig;
 pub use store::StoreConfig;
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// The store.
     pub store: StoreConfig,
+    /// The request log.
+    pub requests: RequestsConfig,
     /// The plugins.
     pub plugins: PluginsConfig,
     /// The log.
@@ -46,6 +50,7 @@ impl Default for Config {
             admin: AdminConfig::default(),
             limits: LimitsConfig::default(),
             store: StoreConfig::default(),
+            requests: RequestsConfig::default(),
             plugins: PluginsConfig::default(),
             log: LogConfig::default(),
         }
@@ -89,7 +94,7 @@ impl ConfigError {
 
 /// `MUSTER_LIMITS_BODY_BYTES` is `limits.body_bytes`; `MUSTER_DATA` is `data`.
 const PREFIX: &str = "MUSTER_";
-const SECTIONS: [&str; 6] = ["scim", "admin", "limits", "store", "plugins", "log"];
+const SECTIONS: [&str; 7] = ["scim", "admin", "limits", "store", "requests", "plugins", "log"];
 /// Read by the command line, not by the configuration.
 const NOT_KEYS: [&str; 2] = ["MUSTER_ADMIN_KEY", "MUSTER_SERVER"];
 
@@ -128,6 +133,7 @@ impl Config {
         self.scim.validate()?;
         self.limits.validate()?;
         self.store.validate()?;
+        self.requests.validate()?;
         self.log.validate()
     }
 }
@@ -191,6 +197,8 @@ mod tests {
             ("[limits]\nbody_bytes = 0", "`limits.body_bytes`"),
             ("[scim]\nlisten = \"nowhere\"", "`scim.listen`"),
             ("[scim]\npublic_origin = \"ftp://x\"", "`scim.public_origin`"),
+            ("[requests]\nqueue_entries = 0", "`requests.queue_entries`"),
+            ("[requests]\ntotal_mib = 0", "`requests.total_mib`"),
             ("[log]\nformat = \"loud\"", "`log.format`"),
             ("colour = 1", "colour"),
         ] {

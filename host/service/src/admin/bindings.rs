@@ -76,17 +76,20 @@ impl Service {
 
     /// Makes a row and what was bound from it the tenant's, at once and durably. The caller holds the administration lock.
     pub(super) async fn put_bound(&self, row: &TenantRow, bound: Bound, actual: u64) -> Result<(), AdminError> {
-        match self.parts.store.replace_tenant(row, actual).await {
-            Err(StoreError::Stale) => {
-                return Err(AdminError::Revision { expected: actual, actual: actual + 1 });
-            }
-            other => other?,
-        }
+        self.replace_row(row, actual).await?;
         if let Some(tenant) = self.tenants.view().tenant(&row.id) {
             tenant.bound.store(Some(Arc::new(bound)));
         }
         self.tenants.change(|view| view.put_row(row.clone()));
         Ok(())
+    }
+
+    /// Keeps a row whose binding is still at this revision.
+    pub(super) async fn replace_row(&self, row: &TenantRow, actual: u64) -> Result<(), AdminError> {
+        match self.parts.store.replace_tenant(row, actual).await {
+            Err(StoreError::Stale) => Err(AdminError::Revision { expected: actual, actual: actual + 1 }),
+            other => Ok(other?),
+        }
     }
 
     pub(super) async fn bound(&self, row: &TenantRow) -> Result<Bound, AdminError> {

@@ -1,8 +1,13 @@
 //! What operators do: tenants, tokens, plugins, bindings. The CLI uses nothing else.
 
+mod accounts;
+mod backups;
 mod bindings;
+mod log;
+mod moving;
 mod plugins;
 mod records;
+mod retention;
 mod scim;
 mod tenants;
 mod tokens;
@@ -12,25 +17,36 @@ use std::sync::Arc;
 use muster_model::TenantId;
 use muster_store::StoreError;
 
+pub use accounts::{AccountsView, MAX_ACCOUNTS_A_PAGE, StateView, WhichAccounts};
+pub use backups::{BackupView, MAX_BACKUP_NAME_BYTES, NewBackup};
+pub use moving::{
+    ExportView, ImportView, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD, MAX_LOAD_BYTES, NewExport, NewImport,
+};
 pub use plugins::PluginView;
 pub use records::AccountView;
+pub use retention::{LogDays, MAX_REQUESTS_MIB, MAX_RETENTION_DAYS, NewRetention};
 pub use scim::{NewScimSettings, ScimSettingsView};
 pub use tenants::{NewTenant, TenantView};
 pub use tokens::{IssuedToken, NewToken, TokenView};
 
 use crate::binding::Bound;
 use crate::tenants::Tenant;
-use crate::{AdminError, Parts, Service};
+use crate::{AdminError, Jobs, Parts, Service};
 
 impl Service {
     /// Reads tenants, tokens and bindings, and loads the plugins that are bound. A plugin that does not load leaves its tenants at 503, and
     /// every other tenant served.
     pub async fn start(parts: Parts) -> Result<Self, AdminError> {
+        let jobs = Jobs::new(parts.clock.clone(), parts.ids.clone());
+        moving::tidy(&parts.data);
         let service = Self {
             parts,
+            jobs,
+            stopping: tokio::sync::watch::Sender::new(false),
             tenants: crate::tenants::Tenants::default(),
             loaded: std::sync::Mutex::default(),
             administration: tokio::sync::Mutex::new(()),
+            loading: tokio::sync::Mutex::new(()),
         };
         let rows = service.parts.store.tenants().await?;
         let tokens = service.parts.store.tokens().await?;
@@ -59,7 +75,8 @@ impl Service {
 
     pub(super) fn tenant(&self, id: &TenantId, bound: Option<Bound>) -> Arc<Tenant> {
         let directory = self.parts.store.directory(id);
-        Arc::new(Tenant::new(id.clone(), directory, self.parts.limits.requests_per_second, bound))
+        let requests = self.parts.requests.clone();
+        Arc::new(Tenant::new(id.clone(), directory, requests, self.parts.limits.requests_per_second, bound))
     }
 
     /// Whether requests can be expected to be answered.
@@ -67,8 +84,19 @@ impl Service {
         self.parts.store.ready()
     }
 
+    /// Ends what only waits: readers of a log's end, and the upkeep between two rounds.
+    pub fn stop_waiting(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    pub(crate) async fn told_to_stop(&self) {
+        // The sender lives as long as the service that is waited on.
+        let _ = self.stopping.subscribe().wait_for(|stop| *stop).await;
+    }
+
     /// Finishes what was accepted and lets the store go.
     pub async fn close(&self) {
         self.parts.store.close().await;
+        self.parts.requests.close().await;
     }
 }

@@ -1,8 +1,7 @@
-use muster_model::{LogEntry, PluginDigest, Record, ResourceId, ResourceType};
+use muster_model::{PluginDigest, Record, ResourceId, ResourceType, TenantId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::trail::told;
 use crate::{AdminError, Service};
 
 /// A record with both its sides: what the IdP sees and what the product sees.
@@ -20,28 +19,14 @@ pub struct AccountView {
     pub account: Value,
 }
 
-/// How many entries of a log or an outbox are read at once.
-pub const MAX_ENTRIES_A_PAGE: usize = 1000;
+/// How many tasks of an outbox are read at once.
+pub const MAX_TASKS_A_PAGE: usize = 1000;
 
 impl Service {
-    /// A tenant's log after `after`, as JSON: it has user data, so only operators read it.
-    pub async fn read_log(&self, tenant: &str, after: u64, limit: usize) -> Result<Value, AdminError> {
-        let id = self.row(tenant)?.id;
-        let entries = self.parts.store.directory(&id).log(after, limit.min(MAX_ENTRIES_A_PAGE)).await?;
-        let entry = |entry: &LogEntry| {
-            let mut shown = json!(entry);
-            if !entry.change.rewrites.is_empty() {
-                shown["rewrites"] = told(&entry.change.rewrites);
-            }
-            shown
-        };
-        Ok(json!({ "entries": entries.iter().map(entry).collect::<Vec<_>>() }))
-    }
-
     /// A tenant's outbox after `after`, as JSON.
     pub async fn read_tasks(&self, tenant: &str, after: u64, limit: usize) -> Result<Value, AdminError> {
         let id = self.row(tenant)?.id;
-        let tasks = self.parts.store.outbox(&id).tasks(after, limit.min(MAX_ENTRIES_A_PAGE)).await?;
+        let tasks = self.parts.store.outbox(&id).tasks(after, limit.min(MAX_TASKS_A_PAGE)).await?;
         Ok(json!({ "tasks": tasks }))
     }
 
@@ -50,21 +35,27 @@ impl Service {
         let tenant_id = self.row(tenant)?.id;
         let missing = || AdminError::NotFound(format!("account {id} of tenant {tenant}"));
         let resource = ResourceId::parse(id).ok_or_else(missing)?;
-        let directory = self.parts.store.directory(&tenant_id);
-        let bound = self.tenants.view().tenant(&tenant_id).and_then(|tenant| tenant.bound.load_full());
+        let record = self.find_record(&tenant_id, resource).await?;
+        record.map(|record| AccountView::of(&record)).ok_or_else(missing)
+    }
+
+    /// The resource with this id, of whatever kind.
+    pub(crate) async fn find_record(&self, tenant: &TenantId, id: ResourceId) -> Result<Option<Record>, AdminError> {
+        let directory = self.parts.store.directory(tenant);
+        let bound = self.tenants.view().tenant(tenant).and_then(|tenant| tenant.bound.load_full());
         let served = bound.as_ref().map_or(&[][..], |bound| bound.accepted.types.as_slice());
         let others = served.iter().map(|def| ResourceType::new(&def.name));
         for resource_type in [ResourceType::USER, ResourceType::GROUP].into_iter().chain(others) {
-            if let Some(record) = directory.get(&resource_type, resource).await? {
-                return Ok(AccountView::of(&record));
+            if let Some(record) = directory.get(&resource_type, id).await? {
+                return Ok(Some(record));
             }
         }
-        Err(missing())
+        Ok(None)
     }
 }
 
 impl AccountView {
-    fn of(record: &Record) -> Self {
+    pub(super) fn of(record: &Record) -> Self {
         Self {
             id: record.id,
             resource_type: record.resource_type.clone(),

@@ -1,4 +1,4 @@
-use muster_model::{Binding, ScimSettings, TenantId, TenantRow};
+use muster_model::{Binding, Retention, ScimSettings, TenantId, TenantRow};
 use muster_store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,10 +53,16 @@ impl Service {
         let plugin = self.resolve(&new.plugin).await?;
         let now = self.parts.clock.now();
         let binding = Binding { plugin: plugin.digest, config: new.config, revision: 1, at: now };
-        let row = TenantRow { id: id.clone(), created: now, binding, previous: None, scim: ScimSettings::default() };
+        let (scim, retention) = (ScimSettings::default(), Retention::default());
+        let row = TenantRow { id: id.clone(), created: now, binding, previous: None, scim, retention };
         let bound = self.bound(&row).await?;
         match self.parts.store.add_tenant(&row).await {
-            Err(StoreError::Taken { .. }) => return Err(AdminError::Exists(format!("tenant {id}"))),
+            // Nobody sees it yet: it is one that an import brings.
+            Err(StoreError::Taken { .. }) => {
+                return Err(AdminError::InUse(format!(
+                    "an unfinished import brings a tenant {id}; finish it, or abandon it"
+                )));
+            }
             other => other?,
         }
         let tenant = self.tenant(&id, Some(bound));

@@ -10,12 +10,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{DATA, LOCK_RETRIES, LOCK_RETRY_PAUSE, MARKER, snapshots, sync_folder};
+use super::{DATA, LOCK_RETRIES, LOCK_RETRY_PAUSE, MARKER, SETTINGS, snapshots, sync_folder};
 
 pub(crate) const AS_FOUND: &str = "as-found";
 const UNFINISHED: &str = "unfinished";
-/// What sled's file of settings is called.
-const SETTINGS: &str = "conf";
 /// In a copy whose store was refused: the length and the SHA-256 of the `db` that sled left behind. That one is not
 /// copied as well, or a service that is restarted for ever fills the disk; and it is not trusted, though sled may have
 /// made it longer than the marker says.
@@ -32,7 +30,7 @@ pub(super) struct AsFound {
 }
 
 impl AsFound {
-    /// Whether the database is in doubt: it is short, or an earlier start of sled has worked on a short one. The copy is
+    /// Whether the database is in doubt: it is short (or sled would pass over a part of it), or an earlier start of sled has worked on a short one. The copy is
     /// on disk when this returns.
     pub(super) fn keep(folder: &Path, is_short: bool) -> io::Result<Option<Self>> {
         let parent = folder.join(AS_FOUND);
@@ -117,7 +115,7 @@ fn latest(copies: &Path) -> io::Result<u64> {
 }
 
 /// Its threads may still write for a moment after it was let go.
-fn wait_for_sled(data: &Path) -> io::Result<()> {
+pub(super) fn wait_for_sled(data: &Path) -> io::Result<()> {
     let file = File::open(data)?;
     for _ in 0..LOCK_RETRIES {
         match file.try_lock() {

@@ -3,16 +3,22 @@
 use std::collections::BTreeSet;
 
 use muster_model::{Record, ResourceId, ResourceType};
-use muster_store::{Listing, Lookup, Query, RecordSubject, StoreError};
+use muster_store::{Among, Listing, Lookup, Query, RecordSubject, StoreError};
 
+use super::candidates::{Candidates, MAX_TURNS};
 use super::kinds;
 use super::window::{Place, Window};
 use crate::codec;
+use crate::flight::Flights;
 use crate::keys::{Space, last_id};
 use crate::reader::{Memberships, Reader};
 
-/// How many names may be looked up on the thread that asks for them.
-const MAX_SHORT: usize = 4;
+/// How many index rows of each kind may be read on the thread that asks for them.
+const MAX_SHORT_ROWS: usize = 32;
+
+/// A record that is looked up costs about this much more than one that is come upon in order, in quarters of the latter (measured: `tests/timing.rs`): when an index
+/// leads to more records than that makes up for, all are looked at in order.
+const LOOKED_UP_COST: u64 = 5;
 
 pub(super) struct Search {
     space: Space,
@@ -23,6 +29,12 @@ pub(super) struct Search {
     limit: u64,
 }
 
+/// Which records of a kind are looked at.
+enum Way {
+    These(BTreeSet<ResourceId>),
+    All,
+}
+
 impl Search {
     pub(super) fn new(space: &Space, query: &Query, limit: u64) -> Self {
         let lookup = |def| Lookup::of(def, query.filter.as_ref()?);
@@ -31,126 +43,130 @@ impl Search {
         Self { space: space.clone(), query: query.clone(), kinds, limit }
     }
 
-    /// Forgets the ways that do not lead to every record.
-    pub(super) fn check_ways(&mut self, reader: &Reader<'_>) -> Result<(), StoreError> {
-        for (kind, lookup) in &mut self.kinds {
-            if let Some(way) = lookup
-                && !leads_everywhere(reader, &self.space, kind, way)?
-            {
-                *lookup = None;
+    /// Answers if indexes lead to no more than a few records: not worth another thread.
+    pub(super) fn run_short(&self, reader: &Reader<'_>, flights: &Flights) -> Result<Option<Listing>, StoreError> {
+        let mut ways = Vec::with_capacity(self.kinds.len());
+        for (kind, lookup) in &self.kinds {
+            let Some(lookup) = self.usable(reader, kind, lookup.as_ref())? else { return Ok(None) };
+            let found = Candidates::of(reader, flights, &self.space, kind, &lookup, MAX_SHORT_ROWS)?;
+            let Some(found) = found else { return Ok(None) };
+            ways.push(Way::These(found));
+        }
+        self.judge(reader, ways).map(Some)
+    }
+
+    pub(super) fn run(&self, reader: &Reader<'_>, flights: &Flights) -> Result<Listing, StoreError> {
+        let ways = self.ways(reader, flights)?;
+        self.judge(reader, ways)
+    }
+
+    /// The way to the records of each kind. How many records there are is known beforehand: there is no point in looking at a part of
+    /// too many.
+    fn ways(&self, reader: &Reader<'_>, flights: &Flights) -> Result<Vec<Way>, StoreError> {
+        let count = |(kind, _): &(ResourceType, _)| codec::number(reader.get(self.space.record_count(kind))?);
+        let counts = self.kinds.iter().map(count).collect::<Result<Vec<_>, _>>()?;
+        let are_too_many = counts.iter().sum::<u64>() > self.limit;
+        let mut in_order = 0;
+        let mut ways = Vec::with_capacity(counts.len());
+        for ((kind, lookup), count) in self.kinds.iter().zip(counts) {
+            let worth = if are_too_many { self.limit } else { (count * 4 / LOOKED_UP_COST).max(MAX_SHORT_ROWS as u64) };
+            let budget = usize::try_from(worth).unwrap_or(usize::MAX);
+            let found = match self.usable(reader, kind, lookup.as_ref())? {
+                Some(lookup) => Candidates::of(reader, flights, &self.space, kind, &lookup, budget)?,
+                None => None,
+            };
+            ways.push(found.map_or(Way::All, Way::These));
+            if let Some(Way::All) = ways.last() {
+                in_order += count;
             }
         }
-        Ok(())
+        if in_order > self.limit { Err(self.too_many()) } else { Ok(ways) }
     }
 
-    /// A name leads to one record or a few: not worth another thread.
-    pub(super) fn is_short(&self) -> bool {
-        self.kinds.iter().all(|(_, lookup)| lookup.as_ref().is_some_and(is_short))
+    /// The look-up without the ways that do not lead to every record.
+    fn usable(
+        &self,
+        reader: &Reader<'_>,
+        kind: &ResourceType,
+        lookup: Option<&Lookup>,
+    ) -> Result<Option<Lookup>, StoreError> {
+        match lookup {
+            None => Ok(None),
+            Some(Lookup::Unique { attribute, .. } | Lookup::Prefix { among: Among::Covered, attribute, .. }) => {
+                let is_covered = self.is_covered(reader, kind, attribute)?;
+                Ok(lookup.filter(|_| is_covered).cloned())
+            }
+            Some(Lookup::Any(any)) => {
+                let any = any.iter().map(|one| self.usable(reader, kind, Some(one)));
+                Ok(any.collect::<Result<Option<Vec<_>>, _>>()?.map(Lookup::Any))
+            }
+            Some(Lookup::OneOf(ways)) => {
+                let mut usable = Vec::with_capacity(ways.len());
+                for way in ways {
+                    usable.extend(self.usable(reader, kind, Some(way))?);
+                }
+                Ok((!usable.is_empty()).then_some(Lookup::OneOf(usable)))
+            }
+            Some(
+                Lookup::Id(_)
+                | Lookup::Value { .. }
+                | Lookup::Prefix { among: Among::Keys | Among::Entries, .. }
+                | Lookup::Active(_)
+                | Lookup::Modified { .. }
+                | Lookup::GroupsOf(_)
+                | Lookup::MembersOf(_),
+            ) => Ok(lookup.cloned()),
+        }
     }
 
-    pub(super) fn run(&self, reader: &Reader<'_>) -> Result<Listing, StoreError> {
-        self.check_counts(reader)?;
+    /// Whether every record says that it has an entry of this attribute, if it has a value. The two counters are read one after the
+    /// other: while records come, they are compared again.
+    fn is_covered(&self, reader: &Reader<'_>, kind: &ResourceType, attribute: &str) -> Result<bool, StoreError> {
+        let records = || codec::number(reader.get(self.space.record_count(kind))?);
+        let mut before = records()?;
+        for _ in 0..MAX_TURNS {
+            let covered = codec::number(reader.get(self.space.covered(kind, attribute))?)?;
+            let after = records()?;
+            if before == after {
+                return Ok(covered == after);
+            }
+            before = after;
+        }
+        Ok(false)
+    }
+
+    fn judge(&self, reader: &Reader<'_>, ways: Vec<Way>) -> Result<Listing, StoreError> {
         let mut judge = Judge {
             search: self,
             memberships: Memberships::new(reader, &self.space, self.limit),
             window: Window::new(&self.query, &self.kinds.iter().map(|(kind, _)| kind).collect::<Vec<_>>()),
             looked_at: 0,
         };
-        for (number, (kind, lookup)) in self.kinds.iter().enumerate() {
-            if let Some(lookup) = lookup {
-                let mut candidates = BTreeSet::new();
-                self.candidates(reader, kind, lookup, &mut candidates)?;
-                for id in candidates {
-                    judge.look_at(reader, number, reader.record(&self.space, kind, id)?)?;
+        for (number, ((kind, _), way)) in self.kinds.iter().zip(ways).enumerate() {
+            match way {
+                Way::These(ids) => {
+                    for id in ids {
+                        judge.look_at(reader, number, reader.record(&self.space, kind, id)?)?;
+                    }
                 }
-            } else {
-                let range = self.space.records(kind);
-                for row in reader.rows(&range) {
-                    let (key, row) = row?;
-                    let id = last_id(&key).ok_or_else(|| codec::damaged("an id"))?;
-                    let record = reader.loaded(&key, row)?;
-                    let record = record.map(|record| codec::decode_record(kind, id, &record)).transpose()?;
-                    judge.look_at(reader, number, record)?;
+                Way::All => {
+                    let range = self.space.records(kind);
+                    for row in reader.rows(&range) {
+                        let (key, row) = row?;
+                        let id = last_id(&key).ok_or_else(|| codec::damaged("an id"))?;
+                        let record = reader.loaded(&key, row)?;
+                        let record = record.map(|record| codec::decode_record(kind, id, &record)).transpose()?;
+                        judge.look_at(reader, number, record)?;
+                    }
+                    reader.saw(range);
                 }
-                reader.saw(range);
             }
         }
         judge.finish(reader)
     }
 
-    /// How many records there are is known beforehand: there is no point in looking at a part of them.
-    fn check_counts(&self, reader: &Reader<'_>) -> Result<(), StoreError> {
-        let mut count = 0_u64;
-        for (kind, lookup) in &self.kinds {
-            if lookup.is_none() {
-                count += codec::number(reader.get(self.space.record_count(kind))?)?;
-            }
-        }
-        if count > self.limit { Err(StoreError::TooMany { limit: self.limit }) } else { Ok(()) }
-    }
-
-    fn candidates(
-        &self,
-        reader: &Reader<'_>,
-        kind: &ResourceType,
-        lookup: &Lookup,
-        found: &mut BTreeSet<ResourceId>,
-    ) -> Result<(), StoreError> {
-        // One more than may be looked at is enough to refuse.
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX).saturating_add(1);
-        match lookup {
-            Lookup::Id(id) => found.extend([*id]),
-            Lookup::Value { attribute, folded, value } => {
-                let holder = reader.get(self.space.unique(kind, attribute, folded))?;
-                found.extend(holder.as_deref().and_then(last_id));
-                if let Some(value) = value {
-                    found.extend(reader.ids(self.space.indexed(kind, attribute, value), limit)?);
-                }
-            }
-            Lookup::Unique { attribute, value } => {
-                found.extend(reader.ids(self.space.indexed(kind, attribute, value), limit)?);
-            }
-            Lookup::GroupsOf(member) => found.extend(reader.ids(self.space.groups(*member), limit)?),
-            Lookup::MembersOf(group) => found.extend(reader.ids(self.space.members(*group), limit)?),
-            Lookup::Any(any) => {
-                for one in any {
-                    self.candidates(reader, kind, one, found)?;
-                }
-            }
-        }
-        if found.len() >= limit { Err(StoreError::TooMany { limit: self.limit }) } else { Ok(()) }
-    }
-}
-
-fn is_short(lookup: &Lookup) -> bool {
-    match lookup {
-        Lookup::Id(_) | Lookup::Value { .. } | Lookup::Unique { .. } => true,
-        Lookup::Any(any) => any.len() <= MAX_SHORT && any.iter().all(is_short),
-        Lookup::GroupsOf(_) | Lookup::MembersOf(_) => false,
-    }
-}
-
-/// Whether a look-up finds every record that it should.
-fn leads_everywhere(
-    reader: &Reader<'_>,
-    space: &Space,
-    kind: &ResourceType,
-    lookup: &Lookup,
-) -> Result<bool, StoreError> {
-    match lookup {
-        Lookup::Unique { attribute, .. } => {
-            let covered = codec::number(reader.get(space.covered(kind, attribute))?)?;
-            Ok(covered == codec::number(reader.get(space.record_count(kind))?)?)
-        }
-        Lookup::Any(any) => {
-            for one in any {
-                if !leads_everywhere(reader, space, kind, one)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
-        Lookup::Id(_) | Lookup::Value { .. } | Lookup::GroupsOf(_) | Lookup::MembersOf(_) => Ok(true),
+    const fn too_many(&self) -> StoreError {
+        StoreError::TooMany { limit: self.limit }
     }
 }
 
@@ -167,7 +183,7 @@ impl Judge<'_> {
         reader.check_wanted()?;
         self.looked_at += 1;
         if self.looked_at > self.search.limit {
-            return Err(StoreError::TooMany { limit: self.search.limit });
+            return Err(self.search.too_many());
         }
         let Some(record) = record else { return Ok(()) };
         let place = self.place(kind, &record);

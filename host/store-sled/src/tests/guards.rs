@@ -7,7 +7,7 @@ use muster_store::Store;
 use muster_store::contract::help::{USER, acme, commit, id, insert, user};
 use tempfile::TempDir;
 
-use crate::open::{DATA, LOCK, MARKER};
+use crate::open::{DATA, FORMAT, LOCK, MARKER};
 use crate::{FilesState, OpenError, Options, SledStore};
 
 pub(super) const USERS: u64 = 200;
@@ -99,18 +99,20 @@ async fn a_marker_that_disagrees_with_the_database_is_not_served() {
     let latest = batch(folder.path());
     assert_eq!(latest, USERS + 1, "the start is a batch as well");
     for batch in [latest + 1, u64::MAX] {
-        set_marker(folder.path(), 1, batch);
+        set_marker(folder.path(), FORMAT, batch);
         assert!(matches!(refused(folder.path()), OpenError::Behind { .. }));
     }
-    set_marker(folder.path(), 7, 1);
-    assert!(matches!(refused(folder.path()), OpenError::Format { found: 7, .. }));
+    for other in [FORMAT - 1, FORMAT + 1] {
+        set_marker(folder.path(), other, 1);
+        assert!(matches!(refused(folder.path()), OpenError::Format { found, .. } if found == other));
+    }
     fs::write(folder.path().join(MARKER), "nonsense").unwrap();
     assert!(matches!(refused(folder.path()), OpenError::Damaged { .. }));
     fs::remove_file(folder.path().join(MARKER)).unwrap();
     assert!(matches!(refused(folder.path()), OpenError::Foreign { .. }));
 
     // A marker that a power cut has left behind.
-    set_marker(folder.path(), 1, latest - 7);
+    set_marker(folder.path(), FORMAT, latest - 7);
     assert_whole(open(folder.path()).unwrap()).await;
     let marker = fs::read_to_string(folder.path().join(MARKER)).unwrap();
     assert!(marker.contains(&format!("\nbatch {:020}\n", latest + 1)), "{marker}");
@@ -120,7 +122,7 @@ async fn a_marker_that_disagrees_with_the_database_is_not_served() {
 async fn a_store_whose_making_was_interrupted_is_made() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(LOCK), "").unwrap();
-    set_marker(folder.path(), 1, 0);
+    set_marker(folder.path(), FORMAT, 0);
     open(folder.path()).unwrap().close().await;
 }
 

@@ -1,6 +1,8 @@
 //! What belongs to the deployment: tenants, tokens, plugins, and the life of the store itself.
 
-use muster_model::{Binding, PluginDigest, PluginRow, ScimSettings, TenantRow, Token, TokenId, TokenKey, TokenRow};
+use muster_model::{
+    Binding, PluginDigest, PluginRow, Retention, ScimSettings, TenantRow, Token, TokenId, TokenKey, TokenRow,
+};
 use serde_json::json;
 
 use super::Fixture;
@@ -12,7 +14,8 @@ const LARGE_PLUGIN_BYTES: usize = 3 * 1024 * 1024;
 
 fn tenant_row(name: &str) -> TenantRow {
     let binding = Binding { plugin: PluginDigest::of(b"one"), config: json!({ "a": 1 }), revision: 1, at: at(0) };
-    TenantRow { id: tenant(name), created: at(0), binding, previous: None, scim: ScimSettings::default() }
+    let (scim, retention) = (ScimSettings::default(), Retention::default());
+    TenantRow { id: tenant(name), created: at(0), binding, previous: None, scim, retention }
 }
 
 fn rebound(row: &TenantRow) -> TenantRow {

@@ -118,11 +118,16 @@ pub fn change(record: &Record) -> Change {
         resource_type: record.resource_type.clone(),
         id: record.id,
         before: None,
-        after: Some(Snapshot { document: record.document.clone(), account: record.account.clone() }),
+        after: Some(snapshot(record)),
         members_added: Vec::new(),
         members_removed: Vec::new(),
         rewrites: Vec::new(),
+        undoes: Vec::new(),
     }
+}
+
+pub fn snapshot(record: &Record) -> Snapshot {
+    Snapshot { document: record.document.clone(), account: record.account.clone(), created: Some(record.created) }
 }
 
 pub fn task(record: &Record, action: &str) -> NewTask {

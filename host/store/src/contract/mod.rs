@@ -17,9 +17,15 @@ pub mod deployment;
 pub mod derived;
 pub mod help;
 pub mod lists;
+pub mod log;
 pub mod members;
+pub mod moving;
 pub mod pages;
+pub mod planned;
 pub mod records;
+pub mod replay;
+pub mod seals;
+pub mod states;
 pub mod unique;
 
 use std::sync::Arc;
@@ -72,12 +78,29 @@ macro_rules! contract_tests {
             derived::a_filter_finds_by_what_the_server_knows
             derived::a_filter_that_would_look_at_too_many_rows_is_refused
             derived::names_are_told_for_whoever_is_there
+            log::each_write_leaves_one_entry_with_the_version_after_it
+            log::who_is_removed_leaves_an_entry_for_each_group_that_it_was_in
+            log::several_who_are_removed_together_leave_one_entry_for_their_group
+            log::a_group_of_two_thousand_members_is_removed_with_one_entry
+            log::commits_that_remove_at_once_leave_no_gaps
+            log::a_change_of_what_is_not_there_is_stale
+            log::what_was_removed_comes_back_under_its_id
+            log::the_history_of_a_resource_is_newest_first_and_read_in_pages
+            log::the_log_is_searched_by_request_and_by_time_whichever_way_the_clock_went
+            log::a_search_of_the_log_looks_at_a_bounded_number_of_entries
+            log::a_page_of_large_entries_ends_before_its_limit
+            log::a_log_is_seen_by_its_tenant_only
             members::members_are_added_removed_and_counted
             members::members_are_read_in_pages
             members::a_row_that_is_there_or_has_no_ends_is_stale
             members::a_removed_user_leaves_its_groups_and_touches_them
             members::a_removed_group_takes_its_rows_with_it
             members::two_commits_that_add_different_members_at_once_are_both_made
+            moving::what_is_exported_can_be_loaded_and_is_exported_the_same
+            moving::what_was_loaded_is_read_and_written_as_if_it_had_always_been_there
+            moving::an_export_is_of_one_moment
+            moving::what_breaks_a_rule_of_the_store_is_not_loaded
+            moving::an_abandoned_import_leaves_nothing_behind
             pages::pages_follow_each_other_by_position
             pages::several_kinds_are_listed_one_after_the_other
             pages::a_list_is_in_the_order_of_an_attribute_and_then_of_ids
@@ -85,6 +108,10 @@ macro_rules! contract_tests {
             pages::a_record_that_stays_is_on_exactly_one_page
             pages::a_position_outlives_the_record_that_told_it
             pages::an_order_is_not_made_of_too_many_records
+            planned::whatever_way_is_taken_the_answer_is_the_same
+            planned::what_begins_with_a_text_is_found_without_a_search
+            planned::who_is_active_is_found_without_a_search
+            planned::what_changed_since_is_found_without_a_search
             records::a_record_is_read_back_as_it_was_written
             records::a_record_of_a_hundred_kilobytes_is_read_back
             records::an_id_is_inserted_once
@@ -95,6 +122,16 @@ macro_rules! contract_tests {
             records::a_key_can_change_hands_in_one_commit
             records::a_long_key_is_as_exact_as_a_short_one
             records::a_touch_gives_the_next_version_and_time
+            replay::the_log_replayed_gives_what_the_directory_holds
+            seals::a_log_is_sealed_from_the_latest_seal_on
+            seals::of_two_seals_over_the_same_entries_exactly_one_is_kept
+            seals::what_was_pruned_is_gone_and_the_rest_is_still_proved
+            seals::a_log_is_cut_off_only_where_a_seal_is
+            seals::a_pruning_goes_in_steps_of_which_readers_see_one
+            seals::a_log_that_was_pruned_to_its_end_goes_on
+            seals::who_reads_a_log_that_is_pruned_meets_no_gap
+            states::accounts_are_listed_by_state_in_pages
+            states::how_many_accounts_are_in_each_state_is_counted
             unique::a_unique_attribute_is_found_without_a_search
             unique::a_record_from_before_the_declaration_is_found_as_well
             unique::what_a_custom_kind_is_matched_by_is_found_without_a_search

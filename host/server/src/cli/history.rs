@@ -1,0 +1,150 @@
+use clap::Args;
+use serde_json::Value;
+
+use super::admin_client::AdminClient;
+use super::tenant::plain;
+use super::{Remote, say};
+
+/// What became of one user or group, newest first; or how it was at a time.
+#[derive(Debug, Args)]
+pub(super) struct History {
+    tenant: String,
+    /// The id of the user or group; one that is deleted as well
+    id: String,
+    /// How it was at this time, as in 2026-11-03T14:03:00Z
+    #[arg(long)]
+    at: Option<String>,
+    /// How many changes at most
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Only changes before the one with this number
+    #[arg(long, conflicts_with = "at")]
+    before: Option<u64>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl History {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let mut query = vec![("limit", self.limit.to_string())];
+        query.extend(self.before.map(|before| ("before", before.to_string())));
+        query.extend(self.at.clone().map(|at| ("at", at)));
+        let path = ["tenants", &self.tenant, "resources", &self.id, "history"];
+        let answer = AdminClient::new(&self.remote)?.find(&path, &query).await?;
+        if self.remote.json {
+            return say(answer);
+        }
+        if self.at.is_some() {
+            return then(&answer);
+        }
+        for entry in answer["entries"].as_array().into_iter().flatten() {
+            say(line(entry, Some(&self.id)))?;
+        }
+        if let Some(next) = answer["next"].as_u64() {
+            say(format!("earlier changes: --before {next}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// How something was, and by which change.
+fn then(answer: &Value) -> anyhow::Result<()> {
+    let id = plain(&answer["id"]);
+    match plain(&answer["state"]) {
+        "present" => {
+            let about = [&answer["resource_type"], &answer["created"], &answer["modified"]].map(plain);
+            say(format!("{} {id}   created {}   changed {}", about[0], time(about[1]), time(about[2])))?;
+            say(serde_json::to_string_pretty(&answer["resource"])?)?;
+            say(format!("account {}", serde_json::to_string_pretty(&answer["account"])?))?;
+            for (name, rows) in [("in group", &answer["groups"]), ("member", &answer["members"])] {
+                for row in rows.as_array().into_iter().flatten() {
+                    say(format!("{name} {}", called(row)))?;
+                }
+            }
+            if let Some(next) = answer["next_members_after"].as_str() {
+                say(format!("more members: behind {next} (members_after of the admin API)"))?;
+            }
+        }
+        "deleted" => say(format!("{id} was deleted then"))?,
+        _ => say(format!("{id} was not there yet"))?,
+    }
+    match &answer["entry"] {
+        Value::Null => Ok(()),
+        entry => say(format!("by      {}", line(entry, Some(id)))),
+    }
+}
+
+/// One entry of the log, at a glance; in the history `of` a resource its own name is not repeated.
+pub(super) fn line(entry: &Value, of: Option<&str>) -> String {
+    let (id, kind) = (plain(&entry["id"]), plain(&entry["resource_type"]));
+    let about = match plain(&entry["name"]) {
+        _ if of == Some(id) => String::new(),
+        "" => format!(" {kind} {id}"),
+        name => format!(" {kind} {name} ({id})"),
+    };
+    let plugin = match (plain(&entry["plugin"]["name"]), plain(&entry["plugin"]["version"])) {
+        ("", _) => plain(&entry["plugin"]["digest"]).chars().take(12).collect(),
+        (name, version) => format!("{name} {version}"),
+    };
+    let changed =
+        [told(&entry["changed"]), told(&entry["account_changed"]).map(|account| format!("account: {account}"))];
+    let members = [("members_added", "+"), ("members_removed", "-")];
+    let members = members.map(|(name, sign)| rows(&entry[name], sign).filter(|_| of.is_none_or(|of| of == id)));
+    let undoes = entry["undoes"]
+        .as_array()
+        .map(|seqs| format!("takes back {}", seqs.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")));
+    let parts: Vec<String> = changed.into_iter().chain(members).chain([undoes]).flatten().collect();
+    let colon = if parts.is_empty() { "" } else { ": " };
+    format!(
+        "{}  {:>4}  {}{about} by {} (request {}) plugin {plugin}{colon}{}",
+        time(plain(&entry["at"])),
+        entry["seq"].to_string(),
+        plain(&entry["event"]),
+        actor(&entry["actor"]),
+        plain(&entry["request"]),
+        parts.join("; ")
+    )
+}
+
+/// `2026-11-03 14:03:11Z`
+pub(super) fn time(text: &str) -> String {
+    let seconds = text.split_once('.').map_or(text.trim_end_matches('Z'), |(seconds, _)| seconds);
+    if seconds.is_empty() { String::new() } else { format!("{}Z", seconds.replace('T', " ")) }
+}
+
+/// `token tok_...`, `operator`
+pub(super) fn actor(actor: &Value) -> String {
+    match actor {
+        Value::Object(named) => {
+            named.iter().map(|(kind, name)| format!("{kind} {}", plain(name))).collect::<Vec<_>>().join(" ")
+        }
+        other => plain(other).to_owned(),
+    }
+}
+
+/// `active true -> false, title "Countess" gone`
+pub(super) fn told(changed: &Value) -> Option<String> {
+    let one = |one: &Value| {
+        let path = plain(&one["path"]);
+        match (one.get("was"), one.get("became")) {
+            (Some(was), Some(became)) => format!("{path} {was} -> {became}"),
+            (Some(was), None) => format!("{path} {was} gone"),
+            (None, became) => format!("{path} {}", became.unwrap_or(&Value::Null)),
+        }
+    };
+    let changed = changed.as_array().filter(|changed| !changed.is_empty())?;
+    Some(changed.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
+/// `+2 members (Ada, Grace)`
+fn rows(rows: &Value, sign: &str) -> Option<String> {
+    let count = rows["count"].as_u64()?;
+    let shown: Vec<&str> = rows["members"].as_array()?.iter().map(called).collect();
+    let more = if shown.len() < usize::try_from(count).unwrap_or(usize::MAX) { ", ..." } else { "" };
+    let word = if count == 1 { "member" } else { "members" };
+    Some(format!("{sign}{count} {word} ({}{more})", shown.join(", ")))
+}
+
+fn called(row: &Value) -> &str {
+    row["name"].as_str().unwrap_or_else(|| plain(&row["id"]))
+}

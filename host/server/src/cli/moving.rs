@@ -1,0 +1,53 @@
+//! What `export` and `import` share: where the deployment is, and what a file must hold to.
+
+pub(super) mod meter;
+pub(super) mod source;
+pub(super) mod target;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use self::target::Target;
+use super::Remote;
+use crate::app::{App, Overrides};
+use crate::config::Config;
+
+/// A running server, or a deployment that nobody serves.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// The data folder of a deployment that is not being served, instead of a running server
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The admin listener of a running server
+    #[arg(long, env = "MUSTER_SERVER", default_value = "http://127.0.0.1:7601")]
+    server: String,
+    /// The admin key of a running server
+    #[arg(long, env = "MUSTER_ADMIN_KEY", hide_env_values = true)]
+    admin_key: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Place {
+    /// A deployment that is there.
+    pub(super) async fn open(&self) -> anyhow::Result<Target> {
+        if let Some(data) = &self.data {
+            anyhow::ensure!(data.join("store").is_dir(), "{} holds no deployment of Muster", data.display());
+        }
+        self.open_or_make().await
+    }
+
+    /// A deployment that may be made by this.
+    pub(super) async fn open_or_make(&self) -> anyhow::Result<Target> {
+        let Some(data) = &self.data else {
+            let admin_key = self.admin_key.clone().context("--admin-key (or MUSTER_ADMIN_KEY) is missing")?;
+            return Target::remote(&Remote { server: self.server.clone(), admin_key, json: self.json });
+        };
+        let config = Config { data: data.clone(), ..Config::default() };
+        let (service, _, _) = App::open(&config, Overrides::default()).await?;
+        Ok(Target::Here { service, exports: data.join("exports") })
+    }
+}

@@ -1,0 +1,127 @@
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{ArgGroup, Args};
+use serde_json::{Value, json};
+
+use super::admin_client::AdminClient;
+use super::history::told;
+use super::tenant::plain;
+use super::{Remote, say};
+
+/// Takes back changes, as new changes: one, or everything that a request or a time did.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).args(["change", "request", "from"])))]
+pub(super) struct Undo {
+    tenant: String,
+    /// The number of one change in the log
+    #[arg(long)]
+    change: Option<u64>,
+    /// The id of a request, or of an earlier undo
+    #[arg(long)]
+    request: Option<String>,
+    /// Everything since this time, as in 2026-11-03T14:03:00Z
+    #[arg(long, requires = "to")]
+    from: Option<String>,
+    /// And before this one
+    #[arg(long, requires = "from")]
+    to: Option<String>,
+    /// Only what was done to the user or group with this id
+    #[arg(long)]
+    resource: Option<String>,
+    /// Says what would be done, and does nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Takes back also what has changed since
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// How often a long undo is asked how far it is.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+
+impl Undo {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let Self { tenant, change, request, from, to, resource, dry_run, force, remote } = self;
+        let body = json!({
+            "change": change, "request": request, "from": from, "to": to,
+            "resource": resource, "dry_run": dry_run, "force": force,
+        });
+        let client = AdminClient::new(&remote)?;
+        let answer = client.post(&["tenants", &tenant, "undo"], &body).await?;
+        let answer = match answer["job"].as_str() {
+            Some(job) => ended(&client, job).await?,
+            None => answer,
+        };
+        if remote.json {
+            say(&answer)?;
+        } else {
+            shown(&answer)?;
+        }
+        let left = ["partly", "conflicts", "rejected", "failed"].map(|name| answer[name].as_u64().unwrap_or_default());
+        match left.iter().sum::<u64>() {
+            0 => Ok(()),
+            _ if dry_run => Ok(()),
+            left => bail!("{left} of them could not be taken back, or only in part"),
+        }
+    }
+}
+
+async fn ended(client: &AdminClient, job: &str) -> anyhow::Result<Value> {
+    loop {
+        let answer = client.get(&["jobs", job]).await?;
+        match plain(&answer["state"]) {
+            "running" => tokio::time::sleep(ASK_EVERY).await,
+            "done" => return Ok(answer["result"].clone()),
+            _ => bail!("{}", answer["error"].as_str().context("the job ended without a result")?),
+        }
+    }
+}
+
+fn shown(answer: &Value) -> anyhow::Result<()> {
+    for outcome in answer["outcomes"].as_array().into_iter().flatten() {
+        say(line(outcome))?;
+        for conflict in outcome["conflicts"].as_array().into_iter().flatten() {
+            let by = conflict["by"].as_u64().map_or_else(String::new, |by| format!(", by change {by}"));
+            let value = |name: &str| conflict.get(name).map_or_else(|| "nothing".to_owned(), Value::to_string);
+            say(format!(
+                "    {} is {}{by}; it was {} and became {}",
+                plain(&conflict["path"]),
+                value("is"),
+                value("was"),
+                value("became")
+            ))?;
+        }
+        for task in outcome["tasks"].as_array().into_iter().flatten() {
+            say(format!("    task {}", plain(&task["action"])))?;
+        }
+    }
+    let counted = ["undone", "partly", "unchanged", "conflicts", "rejected", "failed", "tasks"];
+    let counted = counted.map(|name| (name, answer[name].as_u64().unwrap_or_default()));
+    let counted = counted.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}"));
+    let counted = counted.collect::<Vec<_>>().join(", ");
+    if answer["dry_run"] == true {
+        say(format!("would be: {counted}; nothing was done"))
+    } else {
+        say(format!("{counted}; to take this back: --request {}", plain(&answer["request"])))
+    }
+}
+
+fn line(outcome: &Value) -> String {
+    let name = match plain(&outcome["name"]) {
+        "" => String::new(),
+        name => format!(" {name}"),
+    };
+    let count = |name: &str, sign: &str| outcome[name].as_u64().map(|count| format!("{sign}{count} members"));
+    let by = outcome["by"].as_u64().map(|by| format!("change {by} stands in the way"));
+    let says = outcome["says"].as_str().map(str::to_owned);
+    let parts = [told(&outcome["changed"]), count("members_added", "+"), count("members_removed", "-"), says, by];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let event = plain(&outcome["event"]);
+    let of = format!("{}{name} ({})", plain(&outcome["resource_type"]), plain(&outcome["id"]));
+    let colon = if parts.is_empty() { "" } else { ": " };
+    let event = if event.is_empty() { String::new() } else { format!("   {event}") };
+    format!("{:<10} {of}{event}{colon}{}", plain(&outcome["outcome"]), parts.join("; "))
+}

@@ -1,0 +1,75 @@
+//! What is done to a store that no server has open: check it, make its indexes again, restore it from a backup.
+
+use std::path::Path;
+
+use muster_store::StoreError;
+
+use crate::check::{self, Report};
+use crate::core::Opened;
+use crate::keys::Space;
+use crate::open::{self, Mark, OpenError};
+use crate::options::Options;
+use crate::reader::failed;
+use crate::rebuild;
+use crate::room::Room;
+use crate::total::Total;
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum OfflineError {
+    /// The folder was not opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// What is in it cannot be read or written.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// There is a reason not to.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What making the indexes again came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// How many rows were written or removed.
+    pub changed: u64,
+    /// What a check found afterwards.
+    pub report: Report,
+}
+
+/// Reads everything in the folder, and holds it against itself. `tell` hears how many rows were looked at.
+pub fn check(folder: &Path, options: &Options, tell: &mut dyn FnMut(u64)) -> Result<Report, OfflineError> {
+    let (opened, _) = open::open_existing(folder, options)?;
+    open::refuse_half_made(folder, &opened.db)?;
+    Ok(check::check(&opened.db, tell)?)
+}
+
+/// Makes again what follows from records, memberships and log, and checks the store afterwards. When it is stopped half-way, the store is
+/// not served before it was run once more to its end.
+pub fn rebuild_index(folder: &Path, options: &Options, tell: &mut dyn FnMut(u64)) -> Result<Rebuilt, OfflineError> {
+    let (opened, latest) = open::open_existing(folder, options)?;
+    let was_complete = Total::of(&opened.db)? == latest.total;
+    let mark = Space::deployment().rebuilding();
+    opened.db.insert(&mark, &[]).map_err(failed)?;
+    persist(&opened)?;
+    let room = Room::new(folder, options.reserve_bytes, options.free_space.clone());
+    let room = room.map_err(|source| OpenError::Io { folder: folder.to_owned(), source })?;
+    let changed = rebuild::rebuild(&opened.db, &room, tell)?;
+    if was_complete {
+        // It was wrong, but it was what had been written. If it was not, only what was written can make it complete.
+        let total = Total::of(&opened.db)?;
+        opened.db.insert(Space::deployment().format(), &Mark::row(latest.batch, total)).map_err(failed)?;
+    }
+    persist(&opened)?;
+    let report = check::check(&opened.db, tell)?;
+    if report.mendable == 0 {
+        opened.db.remove(&mark).map_err(failed)?;
+        persist(&opened)?;
+    }
+    Ok(Rebuilt { changed, report })
+}
+
+fn persist(opened: &Opened) -> Result<(), StoreError> {
+    opened.db.flush().map_err(failed)?;
+    opened.data.sync_data().map_err(|error| StoreError::Unavailable(Box::new(error)))
+}

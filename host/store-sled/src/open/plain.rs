@@ -1,0 +1,54 @@
+//! Opening what must be there already, and opening a copy that nobody serves.
+
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use super::{MARKER, Mark, OpenError, Refusal, found, is_empty, open, try_sled};
+use crate::core::Opened;
+use crate::keys::Space;
+use crate::options::Options;
+
+/// As [`open`], but nothing is made where no store is.
+pub(crate) fn open_existing(folder: &Path, options: &Options) -> Result<(Opened, Mark), OpenError> {
+    if !folder.join(MARKER).exists() {
+        let is_missing = match is_empty(folder) {
+            Ok(is_empty) => is_empty,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+            Err(source) => return Err(OpenError::Io { folder: folder.to_owned(), source }),
+        };
+        let folder = folder.to_owned();
+        return Err(if is_missing { OpenError::Missing { folder } } else { OpenError::Foreign { folder } });
+    }
+    open(folder, options)
+}
+
+/// A store of which a part is being made again answers wrongly.
+pub(crate) fn refuse_half_made(folder: &Path, db: &sled::Db) -> Result<(), OpenError> {
+    match db.contains_key(Space::deployment().rebuilding()) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(OpenError::HalfMade { folder: folder.to_owned() }),
+        Err(error) => Err(OpenError::Io { folder: folder.to_owned(), source: io::Error::other(error) }),
+    }
+}
+
+/// sled alone, for a copy in a folder of its own: without marker and lock, and without what they guard.
+pub(crate) fn open_plain(folder: &Path, cache_bytes: u64) -> io::Result<sled::Db> {
+    let options = Options { cache_bytes, ..Options::default() };
+    try_sled(folder, &options).map_err(|refusal| match refusal {
+        Refusal::Io(error) => error,
+        Refusal::Damage(why) => io::Error::other(why),
+    })
+}
+
+/// Waits until sled's threads have let go of the file, and gives its length.
+pub(crate) fn wait_for_sled(data: &Path) -> io::Result<u64> {
+    found::wait_for_sled(data)?;
+    Ok(fs::metadata(data)?.len())
+}
+
+/// sled may panic on what is damaged.
+pub(crate) fn quietly<T>(reads: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(reads)).map_err(|_| "reading it panicked".to_owned())
+}

@@ -1,0 +1,325 @@
+//! Everything out, and in again: nothing is lost, nothing is shown too early, nothing is left behind.
+
+use std::sync::Arc;
+
+use muster_model::{
+    Binding, LogHash, PluginDigest, PluginRow, Retention, ScimSettings, Seal, TenantId, TenantRow, Token, TokenId,
+    TokenKey, TokenRow,
+};
+use serde_json::json;
+
+use super::Fixture;
+use super::help::{
+    GROUP, USER, at, change, commit, eq, found, group, id, insert, is_stale, is_taken, join, key, make, remove,
+    replace, task, tenant, user,
+};
+use crate::moving::file::Counts;
+use crate::moving::{Chain, Check, Import, ImportId, Item, Loaded, TokenRowItem, Which};
+use crate::{Commit, Directory, Store, StoreError};
+
+/// More than three parts of a plugin.
+const PLUGIN_BYTES: usize = 150_000;
+
+fn tenant_row(name: &str, plugin: PluginDigest) -> TenantRow {
+    let binding = Binding { plugin, config: json!({ "a": 1 }), revision: 3, at: at(0) };
+    let (scim, retention) = (ScimSettings::default(), Retention::default());
+    TenantRow { id: tenant(name), created: at(0), binding, previous: None, scim, retention }
+}
+
+fn token_row(of: &str, name: &str) -> TokenRow {
+    TokenRow {
+        id: TokenId(name.to_owned()),
+        tenant: tenant(of),
+        hash: TokenKey::new([7; 32]).hash(&Token::presented(name)),
+        label: "first".to_owned(),
+        created: at(0),
+        expires: None,
+        revoked: None,
+        user: Some(id(1)),
+        write: true,
+    }
+}
+
+async fn put_plugin(store: &Arc<dyn Store>, seed: u8) -> PluginDigest {
+    let bytes: Vec<u8> = (0..PLUGIN_BYTES).map(|n| u8::try_from(n % 251).unwrap() ^ seed).collect();
+    let digest = PluginDigest::of(&bytes);
+    let (name, version) = (format!("plugin-{seed}"), "1.0.0".to_owned());
+    let row = PluginRow { digest, name, version, size: u64::try_from(PLUGIN_BYTES).unwrap(), pushed: at(0) };
+    store.put_plugin(&row, &bytes).await.unwrap();
+    digest
+}
+
+/// A tenant with a little of everything, whose log was sealed and cut off.
+async fn fill(store: &Arc<dyn Store>, name: &str) -> Arc<dyn Directory> {
+    let plugin = put_plugin(store, u8::try_from(name.len()).unwrap()).await;
+    store.add_tenant(&tenant_row(name, plugin)).await.unwrap();
+    for token in ["tok_b", "tok_a"] {
+        store.put_token(&token_row(name, &format!("{token}_{name}"))).await.unwrap();
+    }
+    let directory = store.directory(&tenant(name));
+    for n in 1..=9 {
+        let mut made = user(n, &format!("user {n}"));
+        if n == 9 {
+            // Larger than any engine's row.
+            made.document.0.insert("title".to_owned(), "x".repeat(200_000).into());
+        }
+        let tasks = vec![(0, muster_model::NewTask { plugin, ..task(&made, "invite") })];
+        let changes = vec![change(&made)];
+        directory.commit(Commit { changes, tasks, ..commit(vec![insert(&made)]) }).await.unwrap();
+    }
+    let staff = group(20, "staff");
+    let writes = vec![insert(&staff), join(20, 1), join(20, 2)];
+    directory.commit(Commit { changes: vec![change(&staff)], ..commit(writes) }).await.unwrap();
+    make(&directory, vec![remove(&user(3, "user 3"))]).await;
+    let keeper = store.log_keeper(&tenant(name));
+    let mut hash = LogHash::START;
+    let mut after = 0;
+    for (part, entries) in directory.log(0, 100).await.unwrap().chunks(4).enumerate() {
+        hash = entries.iter().fold(hash, LogHash::link);
+        let seal = Seal { seq: entries.last().unwrap().seq, hash, at: at(1) };
+        // The last entries are not sealed yet.
+        if part < 2 {
+            keeper.seal(&seal, after).await.unwrap();
+            after = seal.seq;
+        }
+    }
+    keeper.prune(4, 100).await.unwrap();
+    directory
+}
+
+async fn export(store: &Arc<dyn Store>, which: &Which) -> Vec<Item> {
+    let mut export = store.mover().export(which).await.unwrap();
+    let mut items = Vec::new();
+    loop {
+        let more = export.next().await.unwrap();
+        if more.is_empty() {
+            return items;
+        }
+        items.extend(more);
+    }
+}
+
+/// The same, of another tenant and with other tokens: so that it can be loaded into the store that it came from.
+fn renamed(items: Vec<Item>, name: &str) -> Vec<Item> {
+    let new = tenant(name);
+    let item = |item: Item| match item {
+        Item::Tenant { row, anchor, last_entry, last_task } => {
+            Item::Tenant { row: TenantRow { id: new.clone(), ..row }, anchor, last_entry, last_task }
+        }
+        Item::Token { row } => {
+            let id = TokenId(format!("{}_{name}", row.0.id));
+            Item::Token { row: TokenRowItem(TokenRow { id, tenant: new.clone(), ..row.0 }) }
+        }
+        Item::Record { record, .. } => Item::Record { tenant: new.clone(), record },
+        Item::Member { group, member, resource_type, .. } => {
+            Item::Member { tenant: new.clone(), group, member, resource_type }
+        }
+        Item::Entry { entry, .. } => Item::Entry { tenant: new.clone(), entry },
+        Item::Seal { seal, .. } => Item::Seal { tenant: new.clone(), seal },
+        Item::Task { task, .. } => Item::Task { tenant: new.clone(), task },
+        plugin @ (Item::Plugin { .. } | Item::PluginBytes { .. }) => plugin,
+    };
+    items.into_iter().map(item).collect()
+}
+
+fn import(name: &str, items: &[Item]) -> Import {
+    let tenants = items.iter().filter(|item| matches!(item, Item::Tenant { .. }));
+    Import {
+        id: ImportId(name.to_owned()),
+        whole: false,
+        tenants: tenants.filter_map(Item::tenant).cloned().collect(),
+        items: u64::try_from(items.len()).unwrap(),
+        start: Chain::START,
+        end: Chain::START,
+        token_key: String::new(),
+        begun: at(0),
+    }
+}
+
+/// Loads items one by one from where the import stands.
+async fn load(store: &Arc<dyn Store>, id: &ImportId, items: &[Item]) -> Result<(), StoreError> {
+    let mover = store.mover();
+    for item in items {
+        let stands = mover.imports().await.unwrap();
+        let Loaded { items: before, chain, mut check, abandoned } =
+            stands.into_iter().find(|(import, _)| import.id == *id).unwrap().1;
+        check.take(item).unwrap();
+        let loaded = Loaded { items: before + 1, chain: chain.link(b"a line"), check, abandoned };
+        mover.load(id, vec![item.clone()], before, &loaded).await?;
+    }
+    Ok(())
+}
+
+async fn names(store: &Arc<dyn Store>) -> Vec<String> {
+    store.tenants().await.unwrap().into_iter().map(|row| row.id.to_string()).collect()
+}
+
+pub async fn what_is_exported_can_be_loaded_and_is_exported_the_same(fixture: &mut impl Fixture) {
+    let store = fixture.store();
+    fill(&store, "acme").await;
+    fill(&store, "b").await;
+    let whole = export(&store, &Which::Whole).await;
+    let mut check = Check::default();
+    let mut counts = Counts::default();
+    for item in &whole {
+        check.take(item).unwrap();
+        counts.add(item);
+    }
+    check.end().unwrap();
+    let of = counts.tenants[&tenant("acme")];
+    assert_eq!((of.tokens, of.records, of.members, of.entries, of.seals, of.tasks), (2, 9, 2, 6, 1, 9));
+    assert_eq!((counts.tenants.len(), counts.plugins), (2, 2));
+    let order: Vec<&TenantId> = whole.iter().filter_map(Item::tenant).collect();
+    assert!(order.first().is_some_and(|first| first.as_str() == "b"), "shorter names come first");
+
+    let one = export(&store, &Which::Tenants(vec![tenant("acme")])).await;
+    assert!(one.len() < whole.len() && one.iter().all(|item| whole.contains(item)), "a part of the whole");
+    let items = renamed(one, "new");
+    let announced = import("an-import", &items);
+    store.mover().begin(&announced).await.unwrap();
+    let (first, second) = items.split_at(items.len() / 2);
+    load(&store, &announced.id, first).await.unwrap();
+    assert_eq!(names(&store).await, ["acme", "b"], "nothing is shown before it is finished");
+    assert_eq!((store.tokens().await.unwrap().len(), store.plugins().await.unwrap().len()), (4, 2));
+    let taken = store.add_tenant(&tenant_row("new", PluginDigest::of(b""))).await.unwrap_err();
+    assert!(is_taken(&taken, "tenant"), "its name is reserved");
+
+    drop(store);
+    fixture.reopen().await;
+    let store = fixture.store();
+    load(&store, &announced.id, second).await.unwrap();
+    assert_eq!(export(&store, &Which::Import(announced.id.clone())).await, items, "what was written is read back");
+    assert!(is_stale(&store.mover().finish(&announced.id, 1).await.unwrap_err()));
+    store.mover().finish(&announced.id, announced.items).await.unwrap();
+    assert_eq!(names(&store).await, ["acme", "b", "new"]);
+    assert!(store.mover().imports().await.unwrap().is_empty());
+    assert_eq!(export(&store, &Which::Tenants(vec![tenant("new")])).await, items);
+}
+
+pub async fn what_was_loaded_is_read_and_written_as_if_it_had_always_been_there(fixture: &mut impl Fixture) {
+    let store = fixture.store();
+    let old = fill(&store, "acme").await;
+    let items = renamed(export(&store, &Which::Tenants(vec![tenant("acme")])).await, "new");
+    let announced = import("an-import", &items);
+    store.mover().begin(&announced).await.unwrap();
+    load(&store, &announced.id, &items).await.unwrap();
+    store.mover().finish(&announced.id, announced.items).await.unwrap();
+
+    let new = store.directory(&tenant("new"));
+    assert_eq!(found(&new, &USER, eq("userName", "user 2")).await, [2]);
+    assert_eq!(new.find(&USER, &key("username", "user 9")).await.unwrap(), old.get(&USER, id(9)).await.unwrap());
+    assert_eq!(new.members(id(20), None, 10).await.unwrap(), old.members(id(20), None, 10).await.unwrap());
+    assert_eq!(new.member_count(id(20)).await.unwrap(), 2);
+    assert_eq!(new.log(0, 100).await.unwrap(), old.log(0, 100).await.unwrap());
+    assert_eq!(new.history(id(5), None, 9).await.unwrap(), old.history(id(5), None, 9).await.unwrap());
+    let (kept, keeps) = (store.log_keeper(&tenant("acme")), store.log_keeper(&tenant("new")));
+    assert_eq!(keeps.status().await.unwrap(), kept.status().await.unwrap());
+    let tasks = store.outbox(&tenant("new")).tasks(0, 100).await.unwrap();
+    assert_eq!(tasks, store.outbox(&tenant("acme")).tasks(0, 100).await.unwrap());
+
+    let (renamed, write) = replace(&user(2, "user 2"), json!({ "userName": "somebody" }));
+    let last = keeps.status().await.unwrap().last;
+    let committed = new.commit(Commit { changes: vec![change(&renamed)], ..commit(vec![write]) }).await.unwrap();
+    assert_eq!(committed.seq, last + 1, "the log goes on where it was");
+    assert!(found(&new, &USER, eq("userName", "user 2")).await.is_empty());
+    assert_eq!(
+        found(&old, &USER, eq("userName", "user 2")).await,
+        [2],
+        "the one that it came from knows nothing of it"
+    );
+}
+
+pub async fn an_export_is_of_one_moment(fixture: &mut impl Fixture) {
+    let store = fixture.store();
+    let acme = fill(&store, "acme").await;
+    let before = export(&store, &Which::Whole).await;
+
+    let mut export = store.mover().export(&Which::Whole).await.unwrap();
+    let (renamed, write) = replace(&user(2, "user 2"), json!({ "userName": "somebody" }));
+    let new = user(30, "new");
+    let writes = vec![write, remove(&user(4, "user 4")), insert(&new), join(20, 30)];
+    acme.commit(Commit { changes: vec![change(&renamed), change(&new)], ..commit(writes) }).await.unwrap();
+    put_plugin(&store, 99).await;
+    store.add_tenant(&tenant_row("later", PluginDigest::of(b""))).await.unwrap();
+    store.put_token(&token_row("acme", "tok_later")).await.unwrap();
+    let mut items = Vec::new();
+    loop {
+        let more = export.next().await.unwrap();
+        if more.is_empty() {
+            break;
+        }
+        items.extend(more);
+        make(&acme, vec![super::help::touch(&group(20, "staff"), None)]).await;
+    }
+    assert_eq!(items, before);
+    drop(export);
+    let missing = store.mover().export(&Which::Tenants(vec![tenant("nobody")])).await;
+    assert!(matches!(missing, Err(StoreError::Stale)));
+}
+
+pub async fn what_breaks_a_rule_of_the_store_is_not_loaded(fixture: &mut impl Fixture) {
+    let store = fixture.store();
+    fill(&store, "acme").await;
+    let (mover, new) = (store.mover(), tenant("new"));
+    let row = tenant_row("new", PluginDigest::of(b""));
+    let first = Item::Tenant { row, anchor: Seal::START, last_entry: 0, last_task: 0 };
+    let announced = import("an-import", std::slice::from_ref(&first));
+    mover.begin(&announced).await.unwrap();
+    assert!(is_stale(&mover.begin(&announced).await.unwrap_err()), "it was begun");
+    let other = Import { id: ImportId("another".to_owned()), ..announced.clone() };
+    assert!(is_taken(&mover.begin(&other).await.unwrap_err(), "tenant"), "the name is reserved");
+    let there = Import { tenants: vec![tenant("acme")], ..other };
+    assert!(is_taken(&mover.begin(&there).await.unwrap_err(), "tenant"));
+
+    let loaded = Loaded { items: 2, chain: Chain::START, check: Check::default(), abandoned: false };
+    let user = |n, name| Item::Record { tenant: new.clone(), record: user(n, name) };
+    mover.load(&announced.id, vec![first, user(1, "ada")], 0, &loaded).await.unwrap();
+    let again = mover.load(&announced.id, vec![user(2, "bob")], 0, &loaded).await.unwrap_err();
+    assert!(is_stale(&again), "the first two items are there already");
+    let same_key = mover.load(&announced.id, vec![user(2, "bob"), user(3, "ada")], 2, &loaded).await.unwrap_err();
+    assert!(is_taken(&same_key, "username"));
+    assert!(is_stale(&mover.load(&announced.id, vec![user(1, "again")], 2, &loaded).await.unwrap_err()));
+    let staff = Item::Record { tenant: new.clone(), record: group(20, "staff") };
+    let nobody = Item::Member { tenant: new.clone(), group: id(20), member: id(9), resource_type: USER };
+    assert!(is_stale(&mover.load(&announced.id, vec![staff, nobody], 2, &loaded).await.unwrap_err()));
+    let known = Item::Token { row: TokenRowItem(TokenRow { tenant: new.clone(), ..token_row("acme", "tok_a_acme") }) };
+    assert!(is_stale(&mover.load(&announced.id, vec![known], 2, &loaded).await.unwrap_err()));
+    assert!(store.directory(&new).get(&GROUP, id(20)).await.unwrap().is_none(), "all of it or nothing");
+    assert_eq!(mover.imports().await.unwrap(), [(announced, loaded)], "it stands where it stood");
+}
+
+pub async fn an_abandoned_import_leaves_nothing_behind(fixture: &mut impl Fixture) {
+    let store = fixture.store();
+    fill(&store, "acme").await;
+    let before = export(&store, &Which::Whole).await;
+    let mut items = renamed(export(&store, &Which::Tenants(vec![tenant("acme")])).await, "new");
+    // One more plugin, which nobody has.
+    let bytes = vec![1; 1000];
+    let digest = PluginDigest::of(&bytes);
+    let (name, version) = ("other".to_owned(), "1".to_owned());
+    items.retain(|item| item.tenant().is_some());
+    items.push(Item::Plugin { row: PluginRow { digest, name, version, size: 1000, pushed: at(0) } });
+    items.push(Item::PluginBytes { digest, at: 0, bytes: crate::moving::Bytes(bytes.clone()) });
+    let announced = import("an-import", &items);
+    store.mover().begin(&announced).await.unwrap();
+    load(&store, &announced.id, &items).await.unwrap();
+    assert_eq!(store.mover().plugin(&announced.id, &digest).await.unwrap(), Some(bytes));
+
+    while !store.mover().abandon(&announced.id).await.unwrap() {
+        let loaded = Loaded { items: 1, chain: Chain::START, check: Check::default(), abandoned: false };
+        assert!(is_stale(&store.mover().load(&announced.id, Vec::new(), 0, &loaded).await.unwrap_err()));
+    }
+    assert!(store.mover().abandon(&announced.id).await.unwrap(), "it is gone");
+    assert!(store.mover().imports().await.unwrap().is_empty());
+    let new = store.directory(&tenant("new"));
+    assert!(new.get(&USER, id(1)).await.unwrap().is_none());
+    assert!(new.log(0, 10).await.unwrap().is_empty());
+    assert!(found(&new, &USER, eq("userName", "user 1")).await.is_empty());
+    assert_eq!(store.plugin(&digest).await.unwrap(), None);
+    assert_eq!(export(&store, &Which::Whole).await, before, "whoever was there is as before");
+
+    store.mover().begin(&announced).await.unwrap();
+    load(&store, &announced.id, &items).await.unwrap();
+    store.mover().finish(&announced.id, announced.items).await.unwrap();
+    assert_eq!(found(&new, &USER, eq("userName", "user 1")).await, [1], "it can be begun anew");
+}

@@ -1,0 +1,273 @@
+use std::cmp::Ordering;
+
+use muster_model::{
+    LogHash, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Seal, Task, TenantId, TenantRow, TokenId,
+    TokenRow,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Item, PLUGIN_PART_BYTES, by_length};
+
+/// How long the name of a kind can be, in bytes: that of every kind which can be declared.
+pub const MAX_KIND_BYTES: usize = 64;
+/// How many kinds of resources a tenant can have.
+const MAX_KINDS: usize = 1_000;
+/// How long the name of a token can be, in bytes.
+const MAX_TOKEN_ID_BYTES: usize = 64;
+/// How long the label of a token can be, in bytes.
+const MAX_TOKEN_LABEL_BYTES: usize = 200;
+/// How long the name of a request can be, in bytes.
+const MAX_REQUEST_ID_BYTES: usize = 1024;
+/// How long the name and the version of a plugin can be, in bytes.
+const MAX_PLUGIN_NAME_BYTES: usize = 1024;
+/// How large a plugin can be, in bytes: what the runtime takes.
+const MAX_PLUGIN_BYTES: u64 = 32 << 20;
+
+/// Holds a list of items to its order, its references and its log's chain, one item after the other. It remembers the last of each, not
+/// all of them, so that it can be kept with how far an import has come.
+///
+/// What it cannot know is the store's to find out: whether the ends of a membership are there, and whether two resources have one key.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    tenants: usize,
+    tenant: Option<Tenant>,
+    plugin: Option<Plugin>,
+}
+
+/// The tenant whose items come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Tenant {
+    id: TenantId,
+    last_entry: u64,
+    last_task: u64,
+    at: Section,
+    token: Option<TokenId>,
+    kinds: Vec<ResourceType>,
+    record: Option<ResourceId>,
+    member: Option<(ResourceId, ResourceId)>,
+    entry: u64,
+    hash: LogHash,
+    sealed: u64,
+    task: u64,
+}
+
+/// In this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Section {
+    Tokens,
+    Records,
+    Members,
+    Log,
+    Tasks,
+}
+
+/// The plugin whose bytes come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Plugin {
+    digest: PluginDigest,
+    size: u64,
+    have: u64,
+}
+
+/// What is wrong, behind "the item".
+type Wrong = &'static str;
+
+impl Check {
+    /// Takes the next item, or says in what it does not follow from those before it.
+    pub fn take(&mut self, item: &Item) -> Result<(), Wrong> {
+        match item {
+            Item::Tenant { row, anchor, last_entry, last_task } => self.tenant(row, anchor, *last_entry, *last_task),
+            Item::Token { row } => self.of(&row.0.tenant, Section::Tokens)?.token(&row.0),
+            Item::Record { tenant, record } => self.of(tenant, Section::Records)?.record(record),
+            Item::Member { tenant, group, member, resource_type } => {
+                self.of(tenant, Section::Members)?.member(*group, *member, resource_type)
+            }
+            Item::Entry { tenant, entry } => {
+                let tenant = self.of(tenant, Section::Log)?;
+                if entry.seq != tenant.entry + 1 || entry.seq > tenant.last_entry {
+                    return Err("leaves a gap in a log, or does not belong to it");
+                }
+                if entry.change.request.0.len() > MAX_REQUEST_ID_BYTES || !is_kind(&entry.change.resource_type) {
+                    return Err("has a name that is too long");
+                }
+                (tenant.entry, tenant.hash) = (entry.seq, tenant.hash.link(entry));
+                Ok(())
+            }
+            Item::Seal { tenant, seal } => self.of(tenant, Section::Log)?.seal(seal),
+            Item::Task { tenant, task } => self.of(tenant, Section::Tasks)?.task(task),
+            Item::Plugin { row } => self.plugin(row),
+            Item::PluginBytes { digest, at, bytes } => self.plugin_bytes(*digest, *at, &bytes.0),
+        }
+    }
+
+    /// Says whether the list can end here.
+    pub fn end(&self) -> Result<(), Wrong> {
+        self.tenant.as_ref().map_or(Ok(()), Tenant::end)?;
+        self.plugin.map_or(Ok(()), Plugin::end)
+    }
+
+    fn tenant(&mut self, row: &TenantRow, anchor: &Seal, last_entry: u64, last_task: u64) -> Result<(), Wrong> {
+        self.tenant.as_ref().map_or(Ok(()), Tenant::end)?;
+        if self.plugin.is_some() {
+            return Err("is a tenant behind the plugins");
+        }
+        let before = self.tenant.as_ref().map(|before| by_length(before.id.as_str(), row.id.as_str()));
+        if before.is_some_and(Ordering::is_ge) {
+            return Err("is a tenant out of order, or there twice");
+        }
+        self.tenants += 1;
+        if self.tenants > super::file::MAX_TENANTS {
+            return Err("is one tenant too many for a file");
+        }
+        if anchor.seq > last_entry || (anchor.seq == 0 && *anchor != Seal::START) || row.binding.revision == 0 {
+            return Err("is a tenant whose numbers do not fit together");
+        }
+        self.tenant = Some(Tenant {
+            id: row.id.clone(),
+            last_entry,
+            last_task,
+            at: Section::Tokens,
+            token: None,
+            kinds: Vec::new(),
+            record: None,
+            member: None,
+            entry: anchor.seq,
+            hash: anchor.hash,
+            sealed: anchor.seq,
+            task: 0,
+        });
+        Ok(())
+    }
+
+    /// The tenant that has come last, if this is it and the section is not over.
+    fn of(&mut self, tenant: &TenantId, section: Section) -> Result<&mut Tenant, Wrong> {
+        if self.plugin.is_some() {
+            return Err("is a tenant's, behind the plugins");
+        }
+        let current = self.tenant.as_mut().filter(|current| current.id == *tenant);
+        let current = current.ok_or("is of a tenant that it does not stand behind")?;
+        if section < current.at {
+            return Err("is not where its kind stands");
+        }
+        current.at = section;
+        Ok(current)
+    }
+
+    fn plugin(&mut self, row: &PluginRow) -> Result<(), Wrong> {
+        self.end()?;
+        if self.plugin.is_some_and(|before| before.digest >= row.digest) {
+            return Err("is a plugin out of order, or there twice");
+        }
+        if row.size == 0 || row.size > MAX_PLUGIN_BYTES {
+            return Err("is a plugin of a size that none has");
+        }
+        if row.name.len().max(row.version.len()) > MAX_PLUGIN_NAME_BYTES {
+            return Err("has a name that is too long");
+        }
+        self.plugin = Some(Plugin { digest: row.digest, size: row.size, have: 0 });
+        Ok(())
+    }
+
+    fn plugin_bytes(&mut self, digest: PluginDigest, at: u64, bytes: &[u8]) -> Result<(), Wrong> {
+        let plugin = self.plugin.as_mut().filter(|plugin| plugin.digest == digest && plugin.have == at);
+        let plugin = plugin.ok_or("is a part of a plugin that it does not follow from")?;
+        let have = plugin.have + u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let is_last = have == plugin.size;
+        if bytes.is_empty() || have > plugin.size || (bytes.len() != PLUGIN_PART_BYTES && !is_last) {
+            return Err("is a part of a plugin of the wrong size");
+        }
+        if bytes.len() > PLUGIN_PART_BYTES {
+            return Err("is a part of a plugin of the wrong size");
+        }
+        plugin.have = have;
+        Ok(())
+    }
+}
+
+impl Tenant {
+    fn token(&mut self, row: &TokenRow) -> Result<(), Wrong> {
+        if self.token.as_ref().is_some_and(|before| *before >= row.id) {
+            return Err("is a token out of order, or there twice");
+        }
+        if row.id.0.is_empty() || row.id.0.len() > MAX_TOKEN_ID_BYTES || row.label.len() > MAX_TOKEN_LABEL_BYTES {
+            return Err("has a name that is too long");
+        }
+        self.token = Some(row.id.clone());
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record) -> Result<(), Wrong> {
+        if !is_kind(&record.resource_type) {
+            return Err("is a resource of a kind that cannot be");
+        }
+        if record.version.0 == 0 {
+            return Err("is a resource that was never written");
+        }
+        match self.kinds.last().map(|kind| by_length(kind.as_str(), record.resource_type.as_str())) {
+            Some(Ordering::Equal) => {
+                if self.record.is_some_and(|before| before >= record.id) {
+                    return Err("is a resource out of order, or there twice");
+                }
+            }
+            Some(Ordering::Greater) => return Err("is a resource out of order, or there twice"),
+            Some(Ordering::Less) | None => {
+                self.kinds.push(record.resource_type.clone());
+                if self.kinds.len() > MAX_KINDS {
+                    return Err("is of one kind too many");
+                }
+            }
+        }
+        self.record = Some(record.id);
+        Ok(())
+    }
+
+    fn member(&mut self, group: ResourceId, member: ResourceId, kind: &ResourceType) -> Result<(), Wrong> {
+        if self.member.is_some_and(|before| before >= (group, member)) {
+            return Err("is a membership out of order, or there twice");
+        }
+        if !is_kind(kind) {
+            return Err("is a membership of a kind that cannot be");
+        }
+        self.member = Some((group, member));
+        Ok(())
+    }
+
+    fn seal(&mut self, seal: &Seal) -> Result<(), Wrong> {
+        if seal.seq <= self.sealed || seal.seq != self.entry {
+            return Err("is a seal that does not stand behind what it covers");
+        }
+        if seal.hash != self.hash {
+            return Err("is a seal that the log before it does not have: the log was changed");
+        }
+        self.sealed = seal.seq;
+        Ok(())
+    }
+
+    fn task(&mut self, task: &Task) -> Result<(), Wrong> {
+        if task.seq <= self.task || task.seq > self.last_task {
+            return Err("is a task out of order, or there twice");
+        }
+        if task.change == 0 || task.change > self.last_entry {
+            return Err("is a task of a change that never was");
+        }
+        self.task = task.seq;
+        Ok(())
+    }
+
+    fn end(&self) -> Result<(), Wrong> {
+        if self.entry == self.last_entry { Ok(()) } else { Err("stands where a log is not at its end") }
+    }
+}
+
+impl Plugin {
+    fn end(self) -> Result<(), Wrong> {
+        if self.have == self.size { Ok(()) } else { Err("stands where a plugin is not at its end") }
+    }
+}
+
+fn is_kind(kind: &ResourceType) -> bool {
+    let name = kind.as_str();
+    name.len() <= MAX_KIND_BYTES
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
