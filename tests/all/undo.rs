@@ -1,6 +1,7 @@
 //! Taking back what was done: one change, what a request did, what a time did. As new changes, with the plugin's plan.
 
 mod deleted;
+mod order;
 mod selection;
 
 use std::time::Duration;

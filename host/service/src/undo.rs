@@ -27,13 +27,16 @@ use crate::jobs::Progress;
 use crate::trail::Notes;
 use crate::{AdminError, JobId, ScimError, Service};
 use outcome::{Outcome, Result as Came};
-use select::{Selection, What};
+use select::{Rows, Selected, Selection, What};
 
 /// How many entries are taken back while the operator waits; more of them are a job.
 pub const MAX_UNDO_AT_ONCE: usize = 500;
 
 /// As [`MAX_UNDO_AT_ONCE`], for memberships: one entry can tell of many.
 pub const MAX_MEMBERSHIPS_AT_ONCE: usize = 10_000;
+
+/// How often those are tried again whose names others still had.
+pub const MAX_ROUNDS: usize = 20;
 
 /// What is to be taken back: exactly one of `change`, `request`, and `from` with `to`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -127,6 +130,7 @@ impl Service {
             outcomes.push(self.undo_record(&mut undo, selected, &rows).await);
             progress.advance(1);
         }
+        self.undo_those_whose_names_were_taken(&mut undo, &records, &rows, &mut outcomes).await;
         for (group, rows) in &rows {
             outcomes.extend(self.undo_rows(&undo, *group, rows).await);
             progress.advance(1);
@@ -135,6 +139,26 @@ impl Service {
             tenant.id = %undo.tenant, request.id = %undo.request, undo.entries = entries, undo.dry_run = undo.dry_run, "changes taken back"
         );
         told(&undo, entries, &outcomes)
+    }
+
+    /// Names go from one to the other in any order: what one still holds may be free once it is taken back itself.
+    async fn undo_those_whose_names_were_taken(
+        &self,
+        undo: &mut Undo,
+        records: &[Selected],
+        rows: &Rows,
+        outcomes: &mut [Outcome],
+    ) {
+        for _ in 0..MAX_ROUNDS {
+            let mut is_any_freed = false;
+            for (selected, outcome) in records.iter().zip(outcomes.iter_mut()).filter(|(_, outcome)| outcome.is_taken) {
+                *outcome = self.undo_record(undo, selected, rows).await;
+                is_any_freed |= !outcome.is_taken;
+            }
+            if !is_any_freed {
+                return;
+            }
+        }
     }
 
     /// Who takes back: an operator, and the plugin that decides at this moment.

@@ -74,6 +74,9 @@ pub(crate) struct Outcome {
     pub tasks_count: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
+    /// Whether somebody else has its name: that may pass when the others are taken back.
+    #[serde(skip)]
+    pub is_taken: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
@@ -101,6 +104,7 @@ impl Outcome {
             tasks: Vec::new(),
             tasks_count: 0,
             says: None,
+            is_taken: false,
         }
     }
 
@@ -114,6 +118,7 @@ impl Outcome {
     }
 
     pub(super) fn refused(&mut self, error: &ScimError) {
+        self.is_taken = matches!(error, ScimError::Uniqueness { .. });
         let status = error.wire().status;
         let came = match status {
             StatusCode::CONFLICT => Result::Conflict,

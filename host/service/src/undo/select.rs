@@ -71,6 +71,16 @@ impl Service {
             (What::Change(seq), of) => self.select_one(tenant, *seq, of, &mut selection).await?,
             (What::Where(query), Some(of)) => of_one(&directory, query, of, &mut selection).await?,
             (What::Where(query), None) => {
+                let status = self.parts.store.log_keeper(tenant).status().await?;
+                if status.first > 1
+                    && directory.log(status.first - 1, 1).await?.iter().any(|oldest| cuts(query, oldest))
+                {
+                    let says = format!(
+                        "some of that is not kept any more: the log begins at change {}; take back what is left by a later `from`",
+                        status.first
+                    );
+                    return Err(AdminError::Gone(says));
+                }
                 let mut after = 0;
                 loop {
                     let found = directory.find_in_log(query, after, ENTRIES_A_READ).await?;
@@ -155,6 +165,15 @@ async fn of_one(
         }
     }
     Ok(())
+}
+
+/// Whether what is asked for may begin before the oldest entry that is kept.
+fn cuts(query: &LogQuery, oldest: &LogEntry) -> bool {
+    match (&query.request, query.from) {
+        (Some(request), _) => *request == oldest.change.request,
+        (None, Some(from)) => from < oldest.change.at,
+        (None, None) => true,
+    }
 }
 
 fn too_many() -> AdminError {

@@ -1,6 +1,6 @@
 //! Taking back what was done to one resource: the same path as any write, one commit, decided again where another write came between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::{Event, LogEntry, NewTask, Record, ResourceId, ResourceType, Version};
 use muster_protocol::Document;
@@ -121,7 +121,7 @@ impl Service {
             (false, Some(_), None) => Aim::Nothing("it is gone already"),
             (false, Some(left), Some(current)) => {
                 let has_changed =
-                    current.document != left.document || self.other_members(caller, &current, rows).await?;
+                    current.document != left.document || self.other_members(undo, caller, &current, rows).await?;
                 if has_changed && !undo.force {
                     return Ok(Aim::Conflict("it has changed since it was created"));
                 }
@@ -158,15 +158,24 @@ impl Service {
     }
 
     /// Whether a group has other members than those that the selected entries left it with.
-    async fn other_members(&self, caller: &Caller, group: &Record, rows: &Rows) -> Result<bool, ScimError> {
+    async fn other_members(
+        &self,
+        undo: &Undo,
+        caller: &Caller,
+        group: &Record,
+        rows: &Rows,
+    ) -> Result<bool, ScimError> {
         if group.resource_type != ResourceType::GROUP {
             return Ok(false);
         }
-        let left: Vec<ResourceId> = rows.get(&group.id).map_or_else(Vec::new, |rows| {
+        let left: BTreeSet<ResourceId> = rows.get(&group.id).map_or_else(BTreeSet::new, |rows| {
             rows.iter().filter(|(_, row)| row.became).map(|(member, _)| *member).collect()
         });
         let now = self.all_members(caller, group.id).await?;
-        Ok(!now.iter().map(|member| member.id).eq(left))
+        let now: BTreeSet<ResourceId> = now.iter().map(|member| member.id).collect();
+        // Whoever was taken back before it is no member any more.
+        let is_other = |member: &ResourceId| now.contains(member) || !undo.is_about(*member);
+        Ok(now.symmetric_difference(&left).any(is_other))
     }
 }
 
@@ -259,8 +268,13 @@ async fn tell_conflicts(
 async fn free_keys(undo: &Undo, caller: &Caller, record: &Record) -> Result<(), ScimError> {
     for key in &record.keys {
         let holder = caller.tenant.directory.find(&record.resource_type, key).await?;
-        // Whoever is taken back as well may give it up first.
-        if holder.is_some_and(|holder| holder.id != record.id && !undo.is_about(holder.id)) {
+        // Whoever was taken back before may have given it up.
+        let holds = |holder: &Record| match undo.supposed.get(&holder.id) {
+            Some(Some(supposed)) => supposed.keys.contains(key),
+            Some(None) => false,
+            None => true,
+        };
+        if holder.is_some_and(|holder| holder.id != record.id && holds(&holder)) {
             return Err(ScimError::Uniqueness {
                 attribute: caller.bound.canonical(&record.resource_type, &key.attribute),
             });
