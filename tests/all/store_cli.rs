@@ -136,8 +136,10 @@ async fn a_check_and_a_rebuilding_of_a_sound_store_find_nothing_and_change_nothi
     let folder = tempfile::tempdir().unwrap();
     let data = stopped(folder.path()).await;
 
+    let before = files(&data);
     let told = said(&["store", "check", "--data", text(&data)]);
-    for what in ["20 User records", "1 tenants", "20 log entries"] {
+    assert!(files(&data) == before, "a check touches nothing");
+    for what in ["20 User records", "1 tenants", "20 log entries", "sound"] {
         assert!(told.contains(what), "{what}: {told}");
     }
     let report: Value = serde_json::from_str(&said(&["store", "check", "--data", text(&data), "--json"])).unwrap();
@@ -240,8 +242,15 @@ async fn a_damaged_store_is_refused_with_a_sentence_that_says_what_became_of_its
     let database = data.join("store/db");
     let bytes = std::fs::read(&database).unwrap();
     std::fs::write(&database, &bytes[..bytes.len() / 2]).unwrap();
+    let before = files(&data);
 
     let told = refused(&["store", "check", "--data", text(&data)]);
+
+    assert!(told.contains("is damaged") || told.contains("parts of it are lost"), "{told}");
+    assert!(told.contains("nothing in it was changed") && !told.contains("being-checked"), "{told}");
+    assert!(files(&data) == before, "a check touches nothing");
+
+    let told = refused(&["store", "rebuild-index", "--data", text(&data)]);
 
     assert!(told.contains("its files as they were found are in") && told.contains("as-found"), "{told}");
     assert!(std::fs::read(data.join("store/as-found/1/db")).unwrap() == bytes[..bytes.len() / 2]);

@@ -72,6 +72,7 @@ impl App {
                 store_folder.display()
             );
         }
+        let key_is_new = !token_key.exists();
         let token_key = TokenKey::new(if served_before.exists() {
             keys::read(&token_key, "the store holds tokens that are recognised with it")?
         } else {
@@ -126,6 +127,12 @@ impl App {
             limits: config.limits.service(),
         };
         let service = Arc::new(Service::start(parts).await?);
+        if key_is_new && service.has_tokens() {
+            tracing::warn!(
+                "keys/token.key was not there and has been made anew: none of the tokens in this store works any more; \
+                 put the key that belongs to the store in its place, or issue new tokens"
+            );
+        }
         if !config.plugins.preload.as_os_str().is_empty() {
             preload(&service, &config.plugins.preload).await?;
         }

@@ -133,6 +133,8 @@ pub struct Service {
     tenants: tenants::Tenants,
     /// Plugins that were loaded in this process, so that tenants share one compiled copy.
     loaded: std::sync::Mutex<std::collections::HashMap<muster_model::PluginDigest, Arc<dyn muster_plugin::Plugin>>>,
+    /// One backup at a time: what is left of an interrupted one is removed by the next one of its name.
+    backing_up: Arc<tokio::sync::Mutex<()>>,
     /// One change of tenants, tokens or bindings at a time in this process.
     administration: tokio::sync::Mutex<()>,
     /// One change of what an import has brought at a time.

@@ -60,7 +60,7 @@ use crate::snapshot::Snapshot;
 pub use backup::{Restored, restore};
 pub use check::{Finding, MAX_FINDINGS, Report};
 pub use committer::MAX_WAITING_COMMITS;
-pub use offline::{OfflineError, Rebuilt, check, rebuild_index};
+pub use offline::{OfflineError, Rebuilt, check, check_copy, rebuild_index};
 pub use open::{FilesState, OpenError};
 pub use options::{Options, SyncHook};
 #[doc(hidden)]

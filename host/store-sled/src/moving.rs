@@ -133,9 +133,17 @@ impl Mover for SledMover {
             self.work(Moving::PluginBytes { digest: *digest, bytes }).await?;
         }
         self.work(Moving::Finish(Box::new(Finish::new(import, items, &brought)?))).await?;
-        // Its room is emptied; if that is interrupted, the next one goes on with it.
-        while !self.abandon(import).await? {}
-        Ok(())
+        // It is there, whatever comes now. Its room is emptied; if that is interrupted, the next one goes on with it.
+        loop {
+            match self.abandon(import).await {
+                Ok(false) => {}
+                Ok(true) => return Ok(()),
+                Err(error) => {
+                    tracing::warn!(%error, "what an import needed while it was brought is not removed yet");
+                    return Ok(());
+                }
+            }
+        }
     }
 
     async fn abandon(&self, import: &ImportId) -> Result<bool, StoreError> {

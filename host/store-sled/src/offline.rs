@@ -1,6 +1,6 @@
 //! What is done to a store that no server has open: check it, make its indexes again, restore it from a backup.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use muster_store::StoreError;
 
@@ -13,6 +13,9 @@ use crate::reader::failed;
 use crate::rebuild;
 use crate::room::Room;
 use crate::total::Total;
+
+/// What the name of a store's folder has behind it where a copy of it is checked.
+const COPY: &str = "-being-checked";
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,22 @@ pub fn check(folder: &Path, options: &Options, tell: &mut dyn FnMut(u64)) -> Res
     let (opened, _) = open::open_existing(folder, options)?;
     open::refuse_half_made(folder, &opened.db)?;
     Ok(check::check(&opened.db, tell)?)
+}
+
+/// As [`check`], of a copy beside the folder that is removed afterwards: sled writes to whatever it opens, and a check must not.
+pub fn check_copy(folder: &Path, options: &Options, tell: &mut dyn FnMut(u64)) -> Result<Report, OfflineError> {
+    let mut copy = folder.as_os_str().to_owned();
+    copy.push(COPY);
+    let copy = PathBuf::from(copy);
+    let _nobody_else = open::copy_existing(folder, &copy)?;
+    let checked = check(&copy, options, tell);
+    if let Err(error) = open::delete_if_there(&copy) {
+        tracing::warn!(folder = %copy.display(), %error, "the copy that was checked cannot be removed");
+    }
+    checked.map_err(|error| match error {
+        OfflineError::Open(error) => OfflineError::Open(error.of_original(folder)),
+        OfflineError::Store(_) | OfflineError::Refused(_) => error,
+    })
 }
 
 /// Makes again what follows from records, memberships and log, and checks the store afterwards. When it is stopped half-way, the store is

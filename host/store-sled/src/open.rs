@@ -39,8 +39,9 @@ use crate::options::Options;
 use crate::total::Total;
 
 pub use self::error::{FilesState, OpenError};
+pub(crate) use self::found::delete_if_there;
 pub(crate) use self::marker::{FORMAT, MARKER, Mark, Marker};
-pub(crate) use self::plain::{open_existing, open_plain, quietly, refuse_half_made, wait_for_sled};
+pub(crate) use self::plain::{copy_existing, open_existing, open_plain, quietly, refuse_half_made, wait_for_sled};
 pub(crate) use self::scan::Doubt;
 #[cfg(test)]
 pub(crate) use self::{found::AS_FOUND, scan::scan as doubts};

@@ -71,6 +71,7 @@ async fn what_is_exported_under_load_is_of_one_moment_and_is_the_same_where_it_i
     assert_eq!((&told["tokens_work"], &told["items"]), (&json!(true), &json!(exported.len() - 2)));
     let again = target.export(&folder.path().join("again.ndjson"), &[]).await;
     assert_eq!(items(&again), items(&exported));
+    assert!(created > 0, "there was no load");
     println!("items {}, created meanwhile {created}, entries of one log {entries}", exported.len() - 2);
 }
 
@@ -118,7 +119,7 @@ async fn over_the_wire_nothing_tells_the_one_from_the_other() {
         assert_eq!(target.get(&account).await, app.admin_get(&account).await.expect(200));
         let verified =
             target.ask(reqwest::Method::POST, &format!("/tenants/{name}/log/verify"), "{}").await.expect(200);
-        assert_ne!(verified["holds"], false, "{verified}");
+        assert_eq!(verified["ok"], true, "{verified}");
 
         // And it goes on.
         let new = person(&there, "new@example.com").await;

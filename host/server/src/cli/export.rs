@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use muster_model::TenantId;
 use muster_store::moving::file::{self, Manifest};
 use serde_json::{Value, json};
 
@@ -70,9 +72,9 @@ impl Export {
         let source = Source::verify(&part, &mut meter)?;
         meter.clear();
         if !self.tenants.is_empty() {
-            let has_all =
-                self.tenants.iter().all(|name| source.end.counts.tenants.keys().any(|id| id.as_str() == name));
-            if !has_all || source.manifest.whole {
+            let wanted: BTreeSet<&str> = self.tenants.iter().map(String::as_str).collect();
+            let has: BTreeSet<&str> = source.end.counts.tenants.keys().map(TenantId::as_str).collect();
+            if wanted != has || source.manifest.whole {
                 std::fs::remove_file(&part).with_context(|| part.display().to_string())?;
                 bail!("{} was of other tenants, and is deleted; run the command again", part.display());
             }

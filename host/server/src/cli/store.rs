@@ -34,7 +34,7 @@ pub(super) enum Store {
         #[command(flatten)]
         local: Local,
     },
-    /// Reads everything in a store and holds it against itself; no server may use it
+    /// Reads everything in a copy of a store, made beside it for the while, and holds it against itself; no server may use the store
     Check {
         #[command(flatten)]
         local: Local,
@@ -144,7 +144,7 @@ fn restore(from: &Path, local: &Local) -> anyhow::Result<()> {
 }
 
 fn check(local: &Local) -> anyhow::Result<()> {
-    let report = store_engine::check(&store_of(&local.data), &Options::default(), &mut looked_at())?;
+    let report = store_engine::check_copy(&store_of(&local.data), &Options::default(), &mut looked_at())?;
     if local.json {
         say(report_json(&report))?;
     } else {
@@ -186,6 +186,9 @@ fn progress(what: std::fmt::Arguments<'_>) {
 fn shown(report: &Report) -> anyhow::Result<()> {
     for (what, count) in &report.counts {
         say(format_args!("{count:>10} {what}"))?;
+    }
+    if report.is_sound() {
+        return say("sound: nothing is missing, and nothing contradicts anything else");
     }
     findings(report)
 }

@@ -39,12 +39,15 @@ impl Service {
         let at = self.parts.clock.now();
         let name = new.name.unwrap_or_else(|| at.to_string().replace(':', "-"));
         check_name(&name)?;
+        let alone = self.backing_up.clone().try_lock_owned();
+        let alone = alone.map_err(|_| AdminError::InUse("a backup is being made; wait for its end".to_owned()))?;
         let folder = self.parts.backups.join(&name);
         if folder.exists() {
             return Err(AdminError::Exists(format!("backup {name}")));
         }
         let store = self.parts.store.clone();
         let job = self.jobs().start("backup", "rows", |progress| async move {
+            let _alone = alone;
             let tell = progress.clone();
             let made = store.back_up(&folder, at, Box::new(move |rows| tell.set_done(rows))).await;
             let made = made.map_err(|error| match error {

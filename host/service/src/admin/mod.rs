@@ -45,6 +45,7 @@ impl Service {
             stopping: tokio::sync::watch::Sender::new(false),
             tenants: crate::tenants::Tenants::default(),
             loaded: std::sync::Mutex::default(),
+            backing_up: Arc::default(),
             administration: tokio::sync::Mutex::new(()),
             loading: tokio::sync::Mutex::new(()),
         };
@@ -77,6 +78,11 @@ impl Service {
         let directory = self.parts.store.directory(id);
         let requests = self.parts.requests.clone();
         Arc::new(Tenant::new(id.clone(), directory, requests, self.parts.limits.requests_per_second, bound))
+    }
+
+    /// Whether any token was ever issued.
+    pub fn has_tokens(&self) -> bool {
+        self.tenants.view().tokens().next().is_some()
     }
 
     /// Whether requests can be expected to be answered.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{FORMAT, MARKER};
 
@@ -37,6 +37,19 @@ pub enum OpenError {
     Missing {
         /// The folder.
         folder: PathBuf,
+    },
+    /// A check looks at a copy, and there is none.
+    #[error(
+        "the store in {} cannot be copied to be checked; the copy stands beside it for as long as the check \
+         takes, and needs as much room",
+        .folder.display()
+    )]
+    NotCopied {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
     },
     /// What leads to its records was being made again, and that was interrupted.
     #[error(
@@ -96,6 +109,27 @@ pub enum OpenError {
         /// What became of its files.
         files: FilesState,
     },
+}
+
+impl OpenError {
+    /// The same of the store that what was opened is a copy of: that was not touched.
+    pub(crate) fn of_original(mut self, original: &Path) -> Self {
+        let (folder, files) = match &mut self {
+            Self::Damaged { folder, files, .. } | Self::Behind { folder, files } => (folder, Some(files)),
+            Self::Io { folder, .. }
+            | Self::InUse { folder }
+            | Self::Missing { folder }
+            | Self::NotCopied { folder, .. }
+            | Self::HalfMade { folder }
+            | Self::Foreign { folder }
+            | Self::Format { folder, .. } => (folder, None),
+        };
+        original.clone_into(folder);
+        if let Some(files) = files {
+            *files = FilesState::Untouched;
+        }
+        self
+    }
 }
 
 /// What became of the files of a store that was refused.

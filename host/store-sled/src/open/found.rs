@@ -176,7 +176,7 @@ fn make_copy(folder: &Path, parent: &Path, copy: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-fn copy_files(folder: &Path, target: &Path) -> io::Result<()> {
+pub(super) fn copy_files(folder: &Path, target: &Path) -> io::Result<()> {
     fs::create_dir_all(target)?;
     let mut files = snapshots(folder)?;
     // With its marker it is a store of its own, that can be looked into.
@@ -191,7 +191,7 @@ fn copy_files(folder: &Path, target: &Path) -> io::Result<()> {
     sync_folder(target)
 }
 
-fn delete_if_there(folder: &Path) -> io::Result<()> {
+pub(crate) fn delete_if_there(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -1,17 +1,33 @@
 //! Opening what must be there already, and opening a copy that nobody serves.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use super::{MARKER, Mark, OpenError, Refusal, found, is_empty, open, try_sled};
+use super::{MARKER, Mark, OpenError, Refusal, create_folder, found, is_empty, lock, open, try_sled};
 use crate::core::Opened;
 use crate::keys::Space;
 use crate::options::Options;
 
 /// As [`open`], but nothing is made where no store is.
 pub(crate) fn open_existing(folder: &Path, options: &Options) -> Result<(Opened, Mark), OpenError> {
+    must_be_there(folder)?;
+    open(folder, options)
+}
+
+/// Copies a store that nobody has open. As long as what it returns is held, nobody can open it.
+pub(crate) fn copy_existing(folder: &Path, copy: &Path) -> Result<File, OpenError> {
+    must_be_there(folder)?;
+    let lock = lock(folder)?;
+    found::delete_if_there(copy)
+        .and_then(|()| create_folder(copy))
+        .and_then(|()| found::copy_files(folder, copy))
+        .map_err(|source| OpenError::NotCopied { folder: folder.to_owned(), source })?;
+    Ok(lock)
+}
+
+fn must_be_there(folder: &Path) -> Result<(), OpenError> {
     if !folder.join(MARKER).exists() {
         let is_missing = match is_empty(folder) {
             Ok(is_empty) => is_empty,
@@ -21,7 +37,7 @@ pub(crate) fn open_existing(folder: &Path, options: &Options) -> Result<(Opened,
         let folder = folder.to_owned();
         return Err(if is_missing { OpenError::Missing { folder } } else { OpenError::Foreign { folder } });
     }
-    open(folder, options)
+    Ok(())
 }
 
 /// A store of which a part is being made again answers wrongly.

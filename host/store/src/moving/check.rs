@@ -18,6 +18,8 @@ const MAX_TOKEN_ID_BYTES: usize = 64;
 const MAX_TOKEN_LABEL_BYTES: usize = 200;
 /// How long the name of a request can be, in bytes.
 const MAX_REQUEST_ID_BYTES: usize = 1024;
+/// How far an import may say that anything was counted: far beyond what was ever counted, and far below where counting ends.
+const MAX_COUNT: u64 = 1 << 53;
 /// How long the name and the version of a plugin can be, in bytes.
 const MAX_PLUGIN_NAME_BYTES: usize = 1024;
 /// How large a plugin can be, in bytes: what the runtime takes.
@@ -119,6 +121,9 @@ impl Check {
         if self.tenants > super::file::MAX_TENANTS {
             return Err("is one tenant too many for a file");
         }
+        if last_entry.max(last_task).max(row.binding.revision) > MAX_COUNT {
+            return Err("is a tenant with a number that nothing was counted to");
+        }
         if anchor.seq > last_entry || (anchor.seq == 0 && *anchor != Seal::START) || row.binding.revision == 0 {
             return Err("is a tenant whose numbers do not fit together");
         }
@@ -200,6 +205,9 @@ impl Tenant {
         if !is_kind(&record.resource_type) {
             return Err("is a resource of a kind that cannot be");
         }
+        if record.version.0 > MAX_COUNT {
+            return Err("is a resource with a number that nothing was counted to");
+        }
         if record.version.0 == 0 {
             return Err("is a resource that was never written");
         }
@@ -244,8 +252,8 @@ impl Tenant {
     }
 
     fn task(&mut self, task: &Task) -> Result<(), Wrong> {
-        if task.seq <= self.task || task.seq > self.last_task {
-            return Err("is a task out of order, or there twice");
+        if task.seq != self.task + 1 || task.seq > self.last_task {
+            return Err("is a task out of order, or there twice, or the one before it is missing");
         }
         if task.change == 0 || task.change > self.last_entry {
             return Err("is a task of a change that never was");
@@ -255,7 +263,13 @@ impl Tenant {
     }
 
     fn end(&self) -> Result<(), Wrong> {
-        if self.entry == self.last_entry { Ok(()) } else { Err("stands where a log is not at its end") }
+        if self.entry != self.last_entry {
+            return Err("stands where a log is not at its end");
+        }
+        if self.task != self.last_task {
+            return Err("stands where the tasks of a tenant are not at their end");
+        }
+        Ok(())
     }
 }
 
