@@ -65,7 +65,7 @@ async fn what_did_this_user_look_like_on_3_november_at_14_03_and_which_request_a
     let printed = on(&app, &["history", "acme", &ada]).await.text();
     let by = format!("by token {} (request {switched_by}) plugin secoda 0.1.0", token.as_str().unwrap());
     let line = format!(
-        "2026-11-03 14:03:11Z     2  deactivated {by}: active true -> false; account: state \"invited\" -> \"disabled\""
+        "2026-11-03 14:03:11.000Z     2  deactivated {by}: active true -> false; account: state \"invited\" -> \"disabled\""
     );
     assert_eq!(printed.lines().nth(1), Some(line.as_str()), "{printed}");
     let at = ["history", "acme", &ada, "--at", "2026-11-03T14:03:30Z"];
@@ -106,7 +106,7 @@ async fn a_deleted_user_is_told_as_it_was_with_its_groups() {
     let told = history(&app, &ada, "").await;
     assert_eq!(events(&told), ["member-removed", "deleted", "member-removed", "created", "created", "created"]);
     let printed = on(&app, &["history", "acme", &ada, "--at", "2026-11-03T14:05:30Z"]).await.text();
-    assert!(printed.starts_with(&format!("{ada} was deleted then\nby      2026-11-03 14:05:00Z")), "{printed}");
+    assert!(printed.starts_with(&format!("{ada} was deleted then\nby      2026-11-03 14:05:00.000Z")), "{printed}");
 }
 
 #[tokio::test]

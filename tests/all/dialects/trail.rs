@@ -104,8 +104,9 @@ async fn one_request_takes_little_room_whatever_is_in_it() {
 async fn the_command_line_shows_what_was_forgiven_under_each_request() {
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
-    acme.find("/Users", "userName eq ada").await.expect(200);
-    acme.post("/Users", json!({ "schemas": [USER] })).await.expect(400);
+    let found = acme.find("/Users", "userName eq ada").await;
+    let refused = acme.post("/Users", json!({ "schemas": [USER] })).await;
+    let [found, refused] = [&found, &refused].map(|answer| answer.header("x-request-id").to_owned());
 
     let mut command = std::process::Command::new(wasm::folder().join("muster"));
     command.args(["tenant", "requests", "acme", "--server", &app.admin, "--admin-key", ADMIN_KEY]);
@@ -114,9 +115,11 @@ async fn the_command_line_shows_what_was_forgiven_under_each_request() {
 
     assert_eq!(
         String::from_utf8(ended.stdout).unwrap(),
-        "2026-11-03T14:03:00.000Z  GET    /Users  200\n    \
-         Entra's documentation, authentik before 2025.10: userName, a value without quotes read as text\n\
-         2026-11-03T14:03:00.000Z  POST   /Users  400 invalidValue: userName is required\n"
+        format!(
+            "2026-11-03T14:03:00.000Z  {found}  GET    /Users  200\n    \
+             Entra's documentation, authentik before 2025.10: userName, a value without quotes read as text\n\
+             2026-11-03T14:03:00.000Z  {refused}  POST   /Users  400 invalidValue: userName is required\n"
+        )
     );
 }
 

@@ -135,10 +135,10 @@ async fn log_show_prints_one_change_a_line() {
     let lines: Vec<&str> = shown.lines().collect();
     assert_eq!(lines.len(), 4, "{shown}");
     let starts = [
-        format!("2026-11-03 14:03:00Z     1  created User ada ({ada}) by token tok_"),
-        format!("2026-11-03 14:03:00Z     2  created Group Engines ({group}) +1 by token tok_"),
-        format!("2026-11-03 14:03:00Z     3  deleted User ada ({ada}) by token tok_"),
-        format!("2026-11-03 14:03:00Z     4  member-removed Group ({group}) -1 by token tok_"),
+        format!("2026-11-03 14:03:00.000Z     1  created User ada ({ada}) by token tok_"),
+        format!("2026-11-03 14:03:00.000Z     2  created Group Engines ({group}) +1 by token tok_"),
+        format!("2026-11-03 14:03:00.000Z     3  deleted User ada ({ada}) by token tok_"),
+        format!("2026-11-03 14:03:00.000Z     4  member-removed Group ({group}) -1 by token tok_"),
     ];
     for (line, start) in lines.iter().zip(&starts) {
         assert!(line.starts_with(start), "{shown}");

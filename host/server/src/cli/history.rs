@@ -58,7 +58,9 @@ fn then(answer: &Value) -> anyhow::Result<()> {
             say(format!("account {}", serde_json::to_string_pretty(&answer["account"])?))?;
             for (name, rows) in [("in group", &answer["groups"]), ("member", &answer["members"])] {
                 for row in rows.as_array().into_iter().flatten() {
-                    say(format!("{name} {}", called(row)))?;
+                    // Ids are of then; names are what they are called now.
+                    let now = row["name"].as_str().map(|called| format!(" (now called {called})")).unwrap_or_default();
+                    say(format!("{name} {}{now}", plain(&row["id"])))?;
                 }
             }
             if let Some(next) = answer["next_members_after"].as_str() {
@@ -106,10 +108,9 @@ pub(super) fn line(entry: &Value, of: Option<&str>) -> String {
     )
 }
 
-/// `2026-11-03 14:03:11Z`
+/// `2026-11-03 14:03:11.250Z`: to the millisecond, because that is what `--at`, `--from` and `--to` go by.
 pub(super) fn time(text: &str) -> String {
-    let seconds = text.split_once('.').map_or(text.trim_end_matches('Z'), |(seconds, _)| seconds);
-    if seconds.is_empty() { String::new() } else { format!("{}Z", seconds.replace('T', " ")) }
+    text.replace('T', " ")
 }
 
 /// `token tok_...`, `operator`

@@ -141,7 +141,8 @@ fn line(request: &Value) -> anyhow::Result<()> {
     }
     let refusal = refusal(request);
     let (method, path) = (plain(&request["method"]), plain(&request["path"]));
-    say(format!("{at}  {method:<6} {path}  {} {refusal}", request["status"]).trim_end())?;
+    let id = plain(&request["request"]);
+    say(format!("{at}  {id}  {method:<6} {path}  {} {refusal}", request["status"]).trim_end())?;
     forgiven(request)
 }
 

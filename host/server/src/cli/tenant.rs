@@ -78,16 +78,16 @@ pub(super) enum Tenant {
     Requests(Requests),
     /// Shows one request, whole: what came, what was made of it, what was answered
     Request(Request),
-    /// Shows how long a tenant's history is kept; with any option, sets it, and removes from the log what is older
+    /// Shows how long a tenant's history is kept; with any option, sets it, and removes at once what is older
     Retention {
         name: String,
         /// Days that the log is kept, or `forever`
         #[arg(long, value_parser = days)]
         log_days: Option<Kept>,
-        /// Days that requests are kept
+        /// Days that requests are kept; 0: none is kept
         #[arg(long)]
         requests_days: Option<u32>,
-        /// MiB for requests: the oldest go first
+        /// MiB for requests: the oldest go first; 0: none is kept
         #[arg(long)]
         requests_mib: Option<u32>,
         /// Whether the values in requests are kept, as far as the directory keeps them, or what they look like only

@@ -20,13 +20,13 @@ pub(super) struct Undo {
     /// The id of a request, or of an earlier undo
     #[arg(long)]
     request: Option<String>,
-    /// Everything since this time, as in 2026-11-03T14:03:00Z
+    /// Everything from this time on, up to --to, as in 2026-11-03T14:03:00Z
     #[arg(long, requires = "to")]
     from: Option<String>,
     /// And before this one
     #[arg(long, requires = "from")]
     to: Option<String>,
-    /// Only what was done to the user or group with this id
+    /// Only what was done to the user or group with this id, its memberships included
     #[arg(long)]
     resource: Option<String>,
     /// Says what would be done, and does nothing
@@ -103,9 +103,18 @@ fn shown(answer: &Value) -> anyhow::Result<()> {
     let counted = counted.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}"));
     let counted = counted.collect::<Vec<_>>().join(", ");
     if answer["dry_run"] == true {
-        say(format!("would be: {counted}; nothing was done"))
+        say(format!("would be: {counted}; nothing was done"))?;
+        let has_conflicts = ["conflicts", "partly"].iter().any(|name| answer[*name].as_u64() > Some(0));
+        if has_conflicts {
+            say("with --force, what was before the change wins over what came after it")
+        } else {
+            Ok(())
+        }
     } else {
-        say(format!("{counted}; to take this back: --request {}", plain(&answer["request"])))
+        let done = ["undone", "partly"].iter().any(|name| answer[*name].as_u64() > Some(0));
+        let back =
+            if done { format!("; to take this back: --request {}", plain(&answer["request"])) } else { String::new() };
+        say(format!("{counted}{back}"))
     }
 }
 
