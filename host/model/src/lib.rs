@@ -7,6 +7,7 @@
 mod account;
 mod change;
 mod clock;
+mod digest;
 mod ids;
 mod plugin;
 mod record;
@@ -17,6 +18,7 @@ mod token;
 pub use account::{Account, AccountKey, Field, FieldValue};
 pub use change::{Actor, Change, Event, LogEntry, NewTask, Snapshot, Task};
 pub use clock::{Clock, FixedClock, SystemClock};
+pub use digest::HexDigest;
 pub use ids::{IdSource, OrderedIds, RequestId, ResourceId, ResourceType};
 pub use muster_protocol::time::Timestamp;
 pub use plugin::{PluginDigest, PluginRow};

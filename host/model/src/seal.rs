@@ -4,33 +4,31 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use crate::{LogEntry, Timestamp};
+use crate::{HexDigest, LogEntry, Timestamp};
 
 /// The hash of a log up to one of its entries: two logs with the same hash at the same place are the same up to there.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LogHash([u8; 32]);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LogHash(HexDigest);
 
 impl LogHash {
     /// Of a log without entries.
-    pub const START: Self = Self([0; 32]);
+    pub const START: Self = Self(HexDigest::START);
 
     /// From its 32 bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(HexDigest::from_bytes(bytes))
     }
 
     /// Of 64 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).ok()?;
-        Some(Self(bytes))
+        HexDigest::parse(text).map(Self)
     }
 
     /// The 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        self.0.as_bytes()
     }
 
     /// Of the log with one more entry: SHA-256(this ‖ SHA-256(canonical JSON of the entry)).
@@ -40,8 +38,7 @@ impl LogHash {
     /// same way.
     #[must_use]
     pub fn link(self, entry: &LogEntry) -> Self {
-        let entry = Sha256::digest(canonical_json(entry));
-        Self(Sha256::new().chain_update(self.0).chain_update(entry).finalize().into())
+        Self(self.0.link(&canonical_json(entry)))
     }
 }
 
@@ -90,26 +87,13 @@ fn write_scalar(value: &(impl Serialize + ?Sized), text: &mut Vec<u8>) {
 
 impl fmt::Display for LogHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
 impl fmt::Debug for LogHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for LogHash {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for LogHash {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("the hash of a log is 64 hexadecimal digits"))
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

@@ -72,13 +72,16 @@ impl Service {
         // Asked after the entries were read: whatever retention took away meanwhile is not passed over in silence.
         let status = keeper.status().await?;
         if after + 1 < status.first && entries.first().is_none_or(|entry| entry.seq != after + 1) {
-            let says =
-                format!("entries up to {} are not kept any more; the oldest is {}", status.first - 1, status.first);
-            return Err(AdminError::Gone(says));
+            return Err(not_kept(status.first));
         }
         let next = entries.last().map_or(after, |entry| entry.seq);
         Ok(Page { next, first: status.first, last: status.last, entries })
     }
+}
+
+/// What is asked for lies before the oldest entry that is kept.
+pub(crate) fn not_kept(first: u64) -> AdminError {
+    AdminError::Gone(format!("entries up to {} are not kept any more; the oldest is {first}", first.saturating_sub(1)))
 }
 
 /// A part of the log.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use muster_model::{Event, LogEntry, ResourceId, ResourceType, TenantId};
 use muster_store::{Directory, LogQuery};
 
+use crate::feed::not_kept;
 use crate::{AdminError, Service};
 
 /// How many entries of the log one undo takes back. More are taken back in parts: by time, or by resource.
@@ -110,9 +111,7 @@ impl Service {
         let directory = self.parts.store.directory(tenant);
         let status = self.parts.store.log_keeper(tenant).status().await?;
         if (1..status.first).contains(&seq) {
-            let says =
-                format!("entries up to {} are not kept any more; the oldest is {}", status.first - 1, status.first);
-            return Err(AdminError::Gone(says));
+            return Err(not_kept(status.first));
         }
         let found = directory.log(seq.saturating_sub(1), 1).await?.into_iter().find(|entry| entry.seq == seq);
         let entry = found.ok_or_else(|| AdminError::NotFound(format!("change {seq} in the log")))?;

@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use muster_model::{TenantId, Timestamp};
+use muster_model::{HexDigest, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::Item;
 
@@ -27,49 +26,35 @@ pub const MAX_MANIFEST_BYTES: usize = 1 << 20;
 pub const MAX_TENANTS: usize = 10_000;
 
 /// A hash over lines: each is linked to those before it, so that none can be left out, doubled, changed or moved.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Chain([u8; 32]);
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Chain(HexDigest);
 
 impl Chain {
     /// Of no lines.
-    pub const START: Self = Self([0; 32]);
+    pub const START: Self = Self(HexDigest::START);
 
-    /// With one more line, which is told without its line feed: SHA-256(this ‖ SHA-256(line)).
+    /// With one more line, which is told without its line feed.
     #[must_use]
     pub fn link(self, line: &[u8]) -> Self {
-        Self(Sha256::new().chain_update(self.0).chain_update(Sha256::digest(line)).finalize().into())
+        Self(self.0.link(line))
     }
 
     /// Of 64 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).ok()?;
-        Some(Self(bytes))
+        HexDigest::parse(text).map(Self)
     }
 }
 
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
 impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for Chain {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Chain {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("a digest is 64 hexadecimal digits"))
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
