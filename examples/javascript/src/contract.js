@@ -1,0 +1,85 @@
+// Between the contract's types and plain objects: nothing here is Loft's, so take this file along to a plugin of your own.
+
+/** What the identity provider sent, by the names in the manifest. */
+export class Input {
+  #values = {};
+
+  constructor(manifest, kind, attributes, current) {
+    this.kind = kind;
+    /** the account as it was stored; null when the user or group is new */
+    this.current = fromAccount(current);
+    const { attributes: names } = manifest.resources.find((resource) => resource.kind === kind);
+    for (const name of names) this.#values[name] = [];
+    for (const { slot, value } of attributes) this.#values[names[slot]].push(value.val);
+  }
+
+  /** The value of an attribute, the first if there are several; null if there is none. */
+  get(name) {
+    return this.all(name)[0] ?? null;
+  }
+
+  /** All values of a multi-valued attribute such as `emails.value`, in order. */
+  all(name) {
+    const values = this.#values[name];
+    if (values === undefined) throw new Error("the manifest does not read this attribute");
+    return values;
+  }
+}
+
+/**
+ * A function that the host calls. Without this, a mistake in the plugin stops it with no word of where. The place is logged and
+ * not the message, which may hold what the log must not: user data.
+ */
+export function told(call, log) {
+  return (...given) => {
+    try {
+      return call(...given);
+    } catch (error) {
+      if (error instanceof Error) log("error", `${error.name}\n${error.stack}`);
+      throw error;
+    }
+  };
+}
+
+/** A considered no: the identity provider's administrator reads it, and nothing is written. */
+export function refuse(status, scimType, detail) {
+  throw { status, scimType, detail };
+}
+
+/** An account whose fields are an object: `{ state, listed, keys: { "emails.value": ... }, fields: { email: ... } }`. */
+export function fromAccount(account) {
+  if (account === null) return null;
+  const keys = {};
+  for (const { attribute, value } of account.keys) keys[attribute] = value;
+  const fields = {};
+  for (const { name, value } of account.fields) fields[name] = value.val;
+  return { state: account.state, listed: account.listed, keys, fields };
+}
+
+/** The way back. */
+export function toAccount(account) {
+  const keys = [];
+  for (const attribute in account.keys) keys.push({ attribute, value: account.keys[attribute] });
+  return { state: account.state, listed: account.listed, keys, fields: toFields(account.fields) };
+}
+
+/** A task whose arguments are an object. */
+export function toTask(task) {
+  return { ...task, arguments: toFields(task.arguments) };
+}
+
+/** What is null is no field at all. */
+function toFields(plain) {
+  const fields = [];
+  for (const name in plain) {
+    const val = plain[name];
+    if (val !== null) fields.push({ name, value: { tag: tagOf(val), val } });
+  }
+  return fields;
+}
+
+function tagOf(value) {
+  if (typeof value === "boolean") return "boolean";
+  if (typeof value === "number") return Number.isSafeInteger(value) ? "integer" : "decimal";
+  return "text";
+}

@@ -1,0 +1,1 @@
+"""What is Loft's own: plain Python, without the host."""
