@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use muster_service::{LEAP_PAUSE, Upkeep};
 use muster_test_harness::{TenantClient, TestApp, USER};
 use serde_json::{Value, json};
+
+use crate::command::on;
 
 const HOUR_MS: i64 = 3_600_000;
 const YEARS_MS: i64 = 10 * 365 * 24 * HOUR_MS;
@@ -186,4 +189,135 @@ async fn what_is_kept_for_thirty_days_outlives_a_clock_that_was_set_back() {
     assert_eq!(log.iter().map(|entry| entry["seq"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     let years: Vec<&str> = log.iter().map(|entry| &entry["at"].as_str().unwrap()[..4]).collect();
     assert_eq!(years, ["2026", "2016", "2026", "2026", "2026", "2026"], "times as they were");
+}
+
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A tenant that keeps its log and its requests for a day, with three users in a sealed log, and the time kept for the next start.
+async fn kept_for_a_day() -> TestApp {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    app.admin_put("/tenants/acme/retention", json!({ "log_days": 1, "requests_days": 1 })).await.expect(200);
+    for n in 0..3 {
+        acme.person(&format!("user{n}@example.com")).await;
+    }
+    app.admin_post("/tenants/acme/log/head", json!({})).await.expect(200);
+    app.service.keep_logs_once(&mut Upkeep::default()).await;
+    assert_eq!(kept(&app).await, (3, 3));
+    app
+}
+
+/// How many entries of the log, and how many requests there are.
+async fn kept(app: &TestApp) -> (usize, usize) {
+    let requests = app.admin_get("/tenants/acme/requests").await.expect(200);
+    (app.log("acme").await.len(), requests["requests"].as_array().unwrap().len())
+}
+
+fn request_files(app: &TestApp) -> usize {
+    std::fs::read_dir(app.data().join("requests/acme")).unwrap().count()
+}
+
+#[tokio::test]
+async fn a_start_with_a_clock_far_ahead_removes_nothing_before_its_pause_is_over() {
+    let mut app = kept_for_a_day().await;
+    app.stop().await;
+    app.set_clock(YEARS_MS);
+    let app = app.restart().await;
+    let mut upkeep = Upkeep::default();
+
+    app.service.keep_logs_once(&mut upkeep).await;
+    let at_first = kept(&app).await;
+    // It does not begin anew with the next start.
+    app.advance(LEAP_PAUSE / 2);
+    app.service.keep_logs_once(&mut upkeep).await;
+    let app = app.restart().await;
+    app.advance(LEAP_PAUSE / 2 - Duration::from_secs(60));
+    app.service.keep_logs_once(&mut upkeep).await;
+    let until_then = (kept(&app).await, request_files(&app));
+    app.advance(Duration::from_secs(60));
+    app.service.keep_logs_once(&mut upkeep).await;
+
+    assert_eq!((at_first, until_then), ((3, 3), ((3, 3), 1)));
+    assert_eq!(kept(&app).await, (0, 0), "nobody has set it right for a day");
+    let until = Instant::now() + Duration::from_secs(20);
+    while request_files(&app) > 0 {
+        assert!(Instant::now() < until, "the file of the requests is still there");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_operator_sets_while_the_clock_is_not_believed_waits_and_says_so() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    for n in 0..3 {
+        acme.person(&format!("user{n}@example.com")).await;
+    }
+    app.admin_post("/tenants/acme/log/head", json!({})).await.expect(200);
+    app.set_clock(YEARS_MS);
+
+    let set = json!({ "log_days": 1, "requests_days": 1 });
+    let set = app.admin_put("/tenants/acme/retention", set).await.expect(200);
+    let shown = on(&app, &["tenant", "retention", "acme"]).await.text();
+    let while_paused = kept(&app).await;
+    app.advance(LEAP_PAUSE);
+    let later = app.admin_put("/tenants/acme/retention", json!({})).await.expect(200);
+
+    let says = "the clock has leapt ahead: nothing is removed because of its age for another 24 h 00 min, \
+                or until the clock was set right and the server started again";
+    assert_eq!(
+        (&set["log_days"], &set["log"], &set["paused"]),
+        (&json!(1), &json!({ "first": 1, "last": 3, "removed": 0 }), &json!(says))
+    );
+    assert!(shown.ends_with(&format!("\npaused     {says}\n")), "{shown}");
+    assert_eq!(while_paused, (3, 3));
+    assert_eq!(
+        (&later["log"], &later["paused"]),
+        (&json!({ "first": 4, "last": 3, "removed": 3 }), &Value::Null),
+        "now it is done"
+    );
+    assert_eq!(kept(&app).await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_start_after_half_a_day_off_and_one_after_the_clock_was_set_right_remove_what_is_old() {
+    let mut app = kept_for_a_day().await;
+    app.advance(A_DAY / 2);
+    app.service.keep_logs_once(&mut Upkeep::default()).await;
+    app.stop().await;
+    app.advance(A_DAY / 2 + Duration::from_secs(1));
+    let mut app = app.restart().await;
+    app.service.keep_logs_once(&mut Upkeep::default()).await;
+    assert_eq!(kept(&app).await, (0, 0));
+
+    // A leap, told to the store, and then put right while the server was off.
+    app.set_clock(YEARS_MS);
+    app.service.keep_logs_once(&mut Upkeep::default()).await;
+    let doubted = app.admin_get("/tenants/acme/retention").await.expect(200);
+    app.stop().await;
+    app.set_clock(2 * 24 * HOUR_MS);
+    let app = app.restart().await;
+    let right = app.admin_get("/tenants/acme/retention").await.expect(200);
+    assert!(doubted["paused"].is_string() && right["paused"].is_null(), "{doubted} {right}");
+}
+
+#[tokio::test]
+async fn what_was_written_while_the_clock_was_ahead_can_be_moved_after_its_entries_are_gone() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    app.admin_put("/tenants/acme/retention", json!({ "log_days": 1 })).await.expect(200);
+    app.set_clock(HOUR_MS / 2);
+    acme.person("ada@example.com").await;
+    app.set_clock(0);
+    app.admin_post("/tenants/acme/log/head", json!({})).await.expect(200);
+    app.advance(A_DAY + Duration::from_secs(45 * 60));
+    app.service.keep_logs_once(&mut Upkeep::default()).await;
+    assert!(app.log("acme").await.is_empty());
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("acme.muster");
+    let exported = on(&app, &["export", "--to", file.to_str().unwrap(), "--tenant", "acme"]).await;
+    assert_eq!(exported.code, 0, "{exported:?}");
+    let checked = on(&app, &["import", file.to_str().unwrap(), "--check"]).await;
+    assert_eq!(checked.code, 0, "{checked:?}");
 }

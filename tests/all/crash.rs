@@ -2,7 +2,7 @@
 //! store, its recovery and the first writes, the others later. What was acknowledged is there, with its entries in the log; what was not is
 //! there whole or not at all; the directory is what the log tells; and no head of the log that was told is ever contradicted.
 //!
-//! `CRASH_KILLS=2000 cargo xtask test -- -E 'test(crash::)'` for the long run.
+//! `CRASH_KILLS` says how often; see [`crate::faults`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 use muster_test_harness::{Answer, ServerProcess, TenantClient, USER};
 use serde_json::{Value, json};
 
-const KILLS_IN_CI: u64 = 60;
+use crate::faults::{is_whole, size};
+
 const WORKERS: u64 = 8;
 const EARLY_MS: u64 = 400;
 const LATE_MS: u64 = 800;
+/// Far more than a start takes.
+const START_PATIENCE: Duration = Duration::from_mins(2);
 const TENANT: &str = "standard-demo";
 
 /// What may be true of one user. A request that was sent and not answered leaves both.
@@ -48,6 +51,38 @@ impl Memory {
     }
 }
 
+/// What should not be, and is counted: the run goes on to its end, or until a store does not open.
+#[derive(Debug, Default)]
+struct Found {
+    lost: Vec<String>,
+    torn: Vec<String>,
+    failed_opens: Vec<String>,
+}
+
+impl Found {
+    fn lost(&mut self, is_lost: bool, what: impl FnOnce() -> String) {
+        if is_lost {
+            self.lost.push(what());
+        }
+    }
+
+    fn torn(&mut self, is_torn: bool, what: impl FnOnce() -> String) {
+        if is_torn {
+            self.torn.push(what());
+        }
+    }
+
+    /// The server on this folder.
+    fn started(&mut self, data: &Path) -> Option<ServerProcess> {
+        let mut server = ServerProcess::starting(data);
+        if server.is_ready_within(START_PATIENCE) {
+            return Some(server);
+        }
+        self.failed_opens.push(format!("it was not ready, and had said {:?}", server.told));
+        None
+    }
+}
+
 /// A small generator: the same seed gives the same run.
 struct Dice(u64);
 
@@ -58,12 +93,6 @@ impl Dice {
         self.0 ^= self.0 << 17;
         self.0 % bound
     }
-}
-
-fn kills() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "the size of the run is the caller's choice")]
-    let asked = std::env::var("CRASH_KILLS").ok();
-    asked.map_or(KILLS_IN_CI, |text| text.parse().expect("CRASH_KILLS is a number"))
 }
 
 /// Lets the load run until then, and kills the server under it; what the load has learned.
@@ -105,10 +134,11 @@ async fn no_acknowledged_write_is_lost_and_no_commit_is_half_there() {
     let group = server.tenant(TENANT).group("Crash", &[]).await;
     server.kill();
     let (mut dice, mut memory) = (Dice(0x9E37_79B9_7F4A_7C15), Memory::default());
-    let (mut while_opening, mut early) = (0, 0);
+    let (mut while_opening, mut early, mut late) = (0, 0, 0);
+    let (kills, mut found) = (size("CRASH_KILLS"), Found::default());
 
     let (mut round, mut verified) = (Memory::default(), Value::Null);
-    for kill in (0..kills()).step_by(2) {
+    for kill in (0..kills).step_by(2) {
         let until = Instant::now() + Duration::from_millis(dice.below(EARLY_MS));
         let mut server = ServerProcess::starting(&data);
         if server.is_ready_within(until.saturating_duration_since(Instant::now())) {
@@ -119,35 +149,40 @@ async fn no_acknowledged_write_is_lost_and_no_commit_is_half_there() {
             while_opening += 1;
         }
 
-        let server = ServerProcess::demo(&data); // panics if the store does not open
-        check_round(&server.tenant(TENANT), &round, &group).await;
+        let Some(server) = found.started(&data) else { break };
+        check_round(&server.tenant(TENANT), &round, &group, &mut found).await;
         memory.learn(std::mem::take(&mut round));
-        check_head(&server, &memory, &mut verified).await;
+        check_head(&server, &memory, &mut verified, &mut found).await;
         let until = Instant::now() + Duration::from_millis(EARLY_MS + dice.below(LATE_MS));
         round = load_and_kill(server, until, &group, kill + 1).await;
+        late += 1;
     }
 
-    let server = ServerProcess::demo(&data);
-    check_round(&server.tenant(TENANT), &round, &group).await;
-    memory.learn(round);
-    check_head(&server, &memory, &mut Value::Null).await;
-    let tenant = server.tenant(TENANT);
-    let (users, entries) = check_whole(&tenant, &server, &group, &memory).await;
+    let (mut users, mut entries) = (0, 0);
+    if let Some(server) = found.started(&data) {
+        check_round(&server.tenant(TENANT), &round, &group, &mut found).await;
+        memory.learn(round);
+        check_head(&server, &memory, &mut Value::Null, &mut found).await;
+        (users, entries) = check_whole(&server.tenant(TENANT), &server, &group, &memory, &mut found).await;
+    }
+    let done = while_opening + early + late;
     println!(
-        "kills {}, of them while opening {while_opening}, at the first writes {early}, acknowledged {}, users {users}, log entries {entries}, \
-         lost 0, torn 0, failed opens 0",
-        kills(),
+        "kills {done}, of them while opening {while_opening}, at the first writes {early}, later {late}, acknowledged {}, users {users}, \
+         log entries {entries}, lost {}, torn {}, failed opens {}",
         memory.acknowledged,
+        found.lost.len(),
+        found.torn.len(),
+        found.failed_opens.len(),
     );
-    assert!(memory.acknowledged > kills(), "the load was there: {}", memory.acknowledged);
-    assert!(
-        kills() < KILLS_IN_CI || while_opening > 0 && memory.head.is_some(),
-        "the kills met what they were meant for"
-    );
+    assert!([&found.lost, &found.torn, &found.failed_opens].iter().all(|list| list.is_empty()), "{found:#?}");
+    assert_eq!(done, kills.next_multiple_of(2));
+    assert!(memory.acknowledged > kills, "the load was there: {}", memory.acknowledged);
+    let has_met = while_opening > 0 && memory.head.is_some();
+    assert!(has_met || !is_whole("CRASH_KILLS", kills), "the kills met what they were meant for");
 }
 
 /// The log still leads to the latest head that was told. `verified` is how far it was followed before.
-async fn check_head(server: &ServerProcess, memory: &Memory, verified: &mut Value) {
+async fn check_head(server: &ServerProcess, memory: &Memory, verified: &mut Value, found: &mut Found) {
     let head = memory.head.as_ref().filter(|head| head["seq"].as_u64() > verified["seq"].as_u64());
     loop {
         let mut wanted = json!({});
@@ -158,7 +193,9 @@ async fn check_head(server: &ServerProcess, memory: &Memory, verified: &mut Valu
         }
         let request = server.admin(reqwest::Method::POST, &format!("/tenants/{TENANT}/log/verify"));
         let answer = Answer::of(request.body(wanted.to_string())).await.expect(200);
-        assert_eq!(answer["ok"], true, "torn: {answer}");
+        if answer["ok"] != true {
+            return found.torn.push(format!("the log: {answer}"));
+        }
         *verified = answer["through"].clone();
         if answer["end"] == true {
             return;
@@ -267,31 +304,34 @@ async fn send(
 }
 
 /// Everything that a round touched is as it was acknowledged, by id and by name.
-async fn check_round(tenant: &TenantClient, round: &Memory, group: &str) {
+async fn check_round(tenant: &TenantClient, round: &Memory, group: &str, found: &mut Found) {
     let members: BTreeSet<String> = tenant.members(group).await.into_iter().collect();
     for (id, known) in &round.users {
         let read = tenant.get(&format!("/Users/{id}")).await;
         assert!(read.status == 200 || read.status == 404, "{}", read.text);
         let exists = read.status == 200;
-        assert!(known.exists.contains(&exists), "lost: {known:?}, exists {exists}");
-        let found = tenant.ids("/Users", &format!("userName eq \"{}\"", known.name)).await;
-        assert_eq!(
-            found,
-            if exists { vec![id.clone()] } else { vec![] },
-            "torn: the name and the record disagree: {known:?}"
-        );
+        found.lost(!known.exists.contains(&exists), || format!("{known:?}, exists {exists}"));
+        let named = tenant.ids("/Users", &format!("userName eq \"{}\"", known.name)).await;
+        let expected = if exists { vec![id.clone()] } else { vec![] };
+        found.torn(named != expected, || format!("the name and the record disagree: {known:?}"));
         if exists {
-            let display = read.body["displayName"].as_str().unwrap();
-            assert!(known.display.contains(display), "lost: {known:?}, displayName {display}");
+            let display = read.body["displayName"].as_str().unwrap_or_default();
+            found.lost(!known.display.contains(display), || format!("{known:?}, displayName {display}"));
         }
         let member = members.contains(id);
-        assert!(known.member.contains(&member), "lost: {known:?}, member {member}");
-        assert!(exists || !member, "torn: a member that does not exist: {known:?}");
+        found.lost(!known.member.contains(&member), || format!("{known:?}, member {member}"));
+        found.torn(member && !exists, || format!("a member that does not exist: {known:?}"));
     }
 }
 
 /// Record, keys, memberships, counts and log tell the same story; how many users and how many entries there are.
-async fn check_whole(tenant: &TenantClient, server: &ServerProcess, group: &str, memory: &Memory) -> (usize, u64) {
+async fn check_whole(
+    tenant: &TenantClient,
+    server: &ServerProcess,
+    group: &str,
+    memory: &Memory,
+    found: &mut Found,
+) -> (usize, u64) {
     let mut users = BTreeMap::new();
     loop {
         let page = tenant.get(&format!("/Users?startIndex={}&count=1000", users.len() + 1)).await.expect(200);
@@ -300,7 +340,7 @@ async fn check_whole(tenant: &TenantClient, server: &ServerProcess, group: &str,
             users.insert(user["id"].as_str().unwrap().to_owned(), user.clone());
         }
         if resources.is_empty() {
-            assert_eq!(page["totalResults"], users.len(), "the count and the records disagree");
+            found.torn(page["totalResults"] != users.len(), || "the count and the records disagree".to_owned());
             break;
         }
     }
@@ -320,7 +360,7 @@ async fn check_whole(tenant: &TenantClient, server: &ServerProcess, group: &str,
         }
         for entry in entries {
             after += 1;
-            assert_eq!(entry["seq"], after, "torn: the log has a gap");
+            found.torn(entry["seq"] != after, || format!("the log has a gap before {after}"));
             let id = entry["id"].as_str().unwrap().to_owned();
             let ids =
                 |name: &str| entry[name].as_array().into_iter().flatten().map(|id| id.as_str().unwrap().to_owned());
@@ -347,24 +387,23 @@ async fn check_whole(tenant: &TenantClient, server: &ServerProcess, group: &str,
             }
         }
     }
-    assert_eq!(
-        from_log.keys().collect::<Vec<_>>(),
-        users.keys().collect::<Vec<_>>(),
-        "torn: the log and the records disagree"
-    );
+    found.torn(!from_log.keys().eq(users.keys()), || "the log and the records disagree".to_owned());
     for (id, document) in &from_log {
-        assert_eq!(document["displayName"], users[id]["displayName"], "torn: {id}");
-        assert_eq!(document["userName"], users[id]["userName"], "torn: {id}");
+        let user = users.get(id).unwrap_or(&Value::Null);
+        let differs = ["displayName", "userName"].iter().any(|name| document[name] != user[name]);
+        found.torn(differs, || format!("the log and the record of {id} disagree"));
     }
     for (id, known) in &memory.users {
         let mut told = logged.remove(id).unwrap_or_default();
         for event in &known.logged {
-            let place = told.iter().position(|told| told == event);
-            told.remove(place.unwrap_or_else(|| panic!("lost: `{event}` of {id} is not in the log")));
+            match told.iter().position(|told| told == event) {
+                Some(place) => drop(told.remove(place)),
+                None => found.lost.push(format!("`{event}` of {id} is not in the log")),
+            }
         }
     }
     let now: BTreeSet<String> = tenant.members(group).await.into_iter().collect();
-    assert_eq!(now, members, "torn: the log and the memberships disagree");
+    found.torn(now != members, || "the log and the memberships disagree".to_owned());
     (users.len(), after)
 }
 

@@ -1,7 +1,7 @@
 //! Files of a store that were damaged, byte by byte. Whatever is asked of such a store is answered rightly or not at all: no record is
 //! missing or old without a word, nothing begins anew, and nobody waits for ever.
 //!
-//! `DAMAGE_TRIALS=20000 cargo xtask test -- -E 'test(/^damage::/)'` for the long run; `DAMAGE_SEED=N` repeats one trial.
+//! `DAMAGE_TRIALS` says how many, see [`crate::faults`]; `DAMAGE_SEED=N` repeats one trial.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,9 +14,9 @@ use std::time::Duration;
 use muster_store::{Store, StoreError};
 use muster_store_sled::{Options, SledStore};
 
+use crate::faults::{is_whole, size};
 use crate::numbered::{Answers, Dice, Numbered, ask, ask_deployment, found_deployment};
 
-const TRIALS_IN_CI: u64 = 300;
 const WORKERS: u64 = 2;
 const COMMITS: u64 = 50;
 /// More than there are resources of one worker.
@@ -268,7 +268,7 @@ async fn a_damaged_store_answers_rightly_or_not_at_all() {
     make_stores(folder.path()).await;
     let (first, last) = match number("DAMAGE_SEED") {
         Some(seed) => (seed, seed + 1),
-        None => (0, number("DAMAGE_TRIALS").unwrap_or(TRIALS_IN_CI)),
+        None => (0, size("DAMAGE_TRIALS")),
     };
     let share = (last - first).div_ceil(PROCESSES);
     let trying: Vec<_> = (0..PROCESSES)
@@ -298,7 +298,7 @@ async fn a_damaged_store_answers_rightly_or_not_at_all() {
     assert!(bad.is_empty(), "{bad:#?}");
     assert_eq!(outcomes.len() as u64, last - first);
     assert!(
-        last - first < TRIALS_IN_CI || (count(REFUSED) > 0 && count(UNHARMED) > 0),
+        !is_whole("DAMAGE_TRIALS", last - first) || (count(REFUSED) > 0 && count(UNHARMED) > 0),
         "damage of several kinds was done"
     );
 }

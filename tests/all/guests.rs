@@ -2,22 +2,31 @@
 
 mod failures;
 mod push;
+mod warm_up;
 
 use muster_test_harness::messages::error;
 use muster_test_harness::{TestApp, USER, field, wasm};
 use serde_json::{Value, json};
 
+pub(crate) use failures::counted;
+
 /// Every guest, and so a test for each: here, and in `swap.rs` for the two that are swapped under load.
-const CLAIMED: [&str; 19] = [
+const CLAIMED: [&str; 25] = [
     "allocates",
     "answers-huge",
     "answers-nonsense",
+    "calls-host",
     "calls-secrets",
     "declares",
+    "floods-handles",
+    "forges-text",
+    "frozen",
     "imports-network",
+    "keeps",
     "logs",
     "long-base-path",
     "loops",
+    "obeys",
     "plans-slowly",
     "reads-clock-and-random",
     "reads-password",
@@ -67,7 +76,7 @@ async fn rejects_is_heard_in_its_own_words_with_its_own_status() {
     assert_eq!(refused.expect(409), error(409, Some("uniqueness"), "userName is reserved by this guest"));
     assert_eq!(app.log("acme").await, Vec::<Value>::new());
     acme.group("Engines", &[]).await;
-    assert_eq!(failures::counted(&app, "rejects").await.len(), 0, "a considered no is no failure");
+    assert_eq!(counted(&app, "rejects").await.len(), 0, "a considered no is no failure");
 }
 
 #[tokio::test]

@@ -207,3 +207,45 @@ async fn a_value_that_is_too_long_is_told_by_its_length() {
     let named = then(&app, &ada, "2026-11-03T14:03:00Z").await;
     assert_eq!(named["resource"]["title"], long, "the resource itself is told whole");
 }
+
+#[tokio::test]
+async fn what_was_created_is_told_in_a_short_line_and_in_full_when_asked() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let long = "x".repeat(100);
+    let ada = json!({ "schemas": [USER], "userName": "ada", "title": "Countess", "nickName": long });
+    let ada = acme.post("/Users", ada).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let named = json!([{ "op": "replace", "path": "nickName", "value": "Ada" }]);
+    acme.operations(&format!("/Users/{ada}"), named).await.expect(200);
+
+    let short = on(&app, &["history", "acme", &ada]).await.text();
+    let full = on(&app, &["history", "acme", &ada, "--full"]).await.text();
+
+    let lines: Vec<&str> = short.lines().collect();
+    assert!(lines[0].contains(&format!(": nickName \"{}... -> \"Ada\"", &long[..59])), "{short}");
+    let count = history(&app, &ada, "").await["entries"][1]["changed"].as_array().unwrap().len();
+    assert!(lines[1].contains("created by token ") && lines[1].ends_with(&format!(": {count} attributes")), "{short}");
+    assert!(full.contains("title \"Countess\"") && full.contains(&long), "{full}");
+}
+
+#[tokio::test]
+async fn a_history_of_nothing_says_so_and_none_at_all_cannot_be_asked_for() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let ada = acme.person("ada").await;
+    app.admin_post("/tenants/acme/log/head", json!({})).await.expect(200);
+    app.advance(Duration::from_hours(3 * 24));
+    let grace = acme.person("grace").await;
+    app.admin_put("/tenants/acme/retention", json!({ "log_days": 2 })).await.expect(200);
+
+    let nothing = on(&app, &["history", "acme", &ada]).await.text();
+    let no_more = on(&app, &["history", "acme", &grace, "--before", "2"]).await.text();
+    let none = on(&app, &["history", "acme", &grace, "--limit", "0"]).await;
+
+    assert_eq!(nothing, "the log, which is kept from change 2 on, has no change of it\n");
+    assert_eq!(no_more, "the log has no change of it before 2\n");
+    assert_eq!(none.code, 2);
+    assert!(none.err.contains("invalid value '0' for '--limit <LIMIT>'"), "{}", none.err);
+    let refused = app.admin_get(&format!("/tenants/acme/resources/{grace}/history?limit=0")).await.expect(400);
+    assert_eq!(refused["detail"], "limit is at least 1");
+}

@@ -2,6 +2,7 @@
 
 mod feed;
 mod kept;
+mod parts;
 mod tampering;
 
 use muster_test_harness::TestApp;

@@ -2,15 +2,18 @@
 
 mod breaks;
 mod damage;
+mod finished;
 mod forged;
 mod limits;
+mod replayed;
 mod tenants;
+mod unlogged;
 mod whole;
 
 use std::path::{Path, PathBuf};
 
-use muster_store::moving::Chain;
 use muster_store::moving::file::{self, Counts, End};
+use muster_store::moving::{Chain, Item};
 use muster_test_harness::{ADMIN_KEY, Answer, ServeProcess, TenantClient, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -23,6 +26,8 @@ struct Server {
     folder: TempDir,
     port: u16,
     process: Option<ServeProcess>,
+    /// More of its configuration.
+    more: &'static str,
 }
 
 impl Server {
@@ -34,16 +39,17 @@ impl Server {
             std::fs::copy(data.join("keys/token.key"), folder.path().join("data/keys/token.key")).unwrap();
         }
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { folder, port, process: None };
+        let mut server = Self { folder, port, process: None, more: "" };
         server.restart();
         server
     }
 
     fn restart(&mut self) {
         let text = format!(
-            "data = {:?}\n[scim]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:{}\"\n",
+            "data = {:?}\n[scim]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:{}\"\n{}",
             self.data(),
-            self.port
+            self.port,
+            self.more
         );
         let config = self.folder.path().join("muster.toml");
         std::fs::write(&config, text).unwrap();
@@ -113,6 +119,19 @@ fn lines(file: &Path) -> Vec<String> {
 /// Without the manifest, which tells the time, and the end, whose digest is over that as well.
 fn items(lines: &[String]) -> &[String] {
     &lines[1..lines.len() - 1]
+}
+
+/// The items of an export after they went to a deployment with another key: each token says by which key it is known.
+fn items_elsewhere(lines: &[String]) -> Vec<String> {
+    let manifest = file::read_manifest(lines[0].as_bytes()).unwrap();
+    let elsewhere = |line: &String| match file::read_item(line.as_bytes()).unwrap() {
+        Item::Token { mut row } => {
+            row.0.key.get_or_insert_with(|| manifest.token_key.clone());
+            String::from_utf8(file::item_line(&Item::Token { row }).unwrap()).unwrap()
+        }
+        _ => line.clone(),
+    };
+    items(lines).iter().map(elsewhere).collect()
 }
 
 /// Writes lines as an export that is whole: digest and counts are what they should be.

@@ -217,7 +217,7 @@ pub(crate) async fn found_deployment(store: &Arc<dyn Store>, workers: u64) {
         let label = "numbered".to_owned();
         let (expires, revoked, user, write) = (None, None, None, false);
         store
-            .put_token(&TokenRow { id, tenant, hash, label, created: at(0), expires, revoked, user, write })
+            .put_token(&TokenRow { id, tenant, hash, label, created: at(0), expires, revoked, user, write, key: None })
             .await
             .unwrap();
     }

@@ -4,7 +4,7 @@
 //! What was synced is there. Of what was written and not synced nothing is, or everything, or some of it, down to single sectors. What
 //! was acknowledged before the cut must be there, and every commit whole or not at all.
 //!
-//! `POWER_CUTS=50 cargo xtask test -- -E 'test(/^power_cut::/)'` for the long run.
+//! `POWER_CUTS` says how many; see [`crate::faults`].
 
 mod disk;
 mod trace;
@@ -20,9 +20,9 @@ use muster_store_sled::{Options, SledStore};
 use tempfile::TempDir;
 
 use self::disk::{Disk, Honours, Left};
+use crate::faults::size;
 use crate::numbered::{Answers, Dice, Numbered, ask, ask_deployment, found_deployment};
 
-const CUTS_IN_CI: usize = 10;
 const WORKERS: u64 = 3;
 /// Up to which commit each process of the program works. The first one closes its store, the second one is gone without a word.
 const LIVES: [u64; 3] = [15, 30, 40];
@@ -275,7 +275,7 @@ async fn go_on(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_power_cut_takes_back_nothing_that_was_acknowledged() {
-    let cuts = variable("POWER_CUTS").map_or(CUTS_IN_CI, |text| text.parse().expect("POWER_CUTS is a number"));
+    let cuts = usize::try_from(size("POWER_CUTS")).unwrap();
     let (recording, expected) = (recording(), expected().await);
     let mut dice = Dice::new(7);
     let (mut held, mut control) = (Held::default(), Held::default());

@@ -97,6 +97,7 @@ async fn a_backup_is_made_under_load_restored_elsewhere_and_served() {
         tokio::task::yield_now().await;
     }
     let least = made.load(Ordering::Relaxed);
+    assert_eq!(said(&["store", "backups", "--server", &server.admin]), "none\n");
     let remote = server.admin.clone();
     let command = move || said(&["store", "backup", "--to", "monday", "--server", &remote, "--json"]);
     let answer: Value = serde_json::from_str(&tokio::task::spawn_blocking(command).await.unwrap()).unwrap();
@@ -107,7 +108,8 @@ async fn a_backup_is_made_under_load_restored_elsewhere_and_served() {
     }
     assert_eq!(answer["backup"], "monday");
     assert!(answer["rows"].as_u64().unwrap() > 0 && answer["bytes"].as_u64().unwrap() > 0);
-    assert!(said(&["store", "backups", "--server", &server.admin]).starts_with("monday "));
+    let listed = said(&["store", "backups", "--server", &server.admin]);
+    assert!(listed.starts_with("monday ") && listed.contains(&format!(" {} bytes ", answer["bytes"])), "{listed}");
     let told = refused(&["store", "backup", "--to", "monday", "--server", &server.admin]);
     assert!(told.contains("there is a backup monday already (409"), "{told}");
     let told = refused(&["store", "backup", "--to", "../monday", "--server", &server.admin]);
@@ -232,7 +234,26 @@ async fn a_store_that_is_served_is_not_checked_and_one_that_is_there_is_not_rest
     let told =
         refused(&["store", "restore", "--from", text(&data.join("store")), "--data", text(&folder.path().join("new"))]);
     assert!(told.contains("is no backup"), "{told}");
+    assert!(!folder.path().join("new").exists(), "a restoring that is refused leaves nothing");
     assert!(files(&data) == before);
+
+    let damaged = folder.path().join("damaged");
+    copy(&backup, &damaged);
+    let bytes = std::fs::read(damaged.join("db")).unwrap();
+    std::fs::write(damaged.join("db"), &bytes[..bytes.len() / 2]).unwrap();
+    let told =
+        refused(&["store", "restore", "--from", text(&damaged), "--data", text(&folder.path().join("new/data"))]);
+    assert!(told.contains("is damaged: it does not hold what it says"), "{told}");
+    assert!(!folder.path().join("new").exists());
+
+    // More than any disk has: the configuration of the server is theirs, too.
+    let file = folder.path().join("full.toml");
+    std::fs::write(&file, format!("data = {data:?}\n[store]\nreserve_mib = 1048576\n")).unwrap();
+    for command in ["rebuild-index", "check"] {
+        let told = refused(&["store", command, "--config", text(&file)]);
+        assert!(told.contains("no room") || told.contains("cannot be copied"), "{told}");
+    }
+    said(&["store", "check", "--data", text(&data)]);
 }
 
 #[tokio::test]
@@ -254,4 +275,34 @@ async fn a_damaged_store_is_refused_with_a_sentence_that_says_what_became_of_its
 
     assert!(told.contains("its files as they were found are in") && told.contains("as-found"), "{told}");
     assert!(std::fs::read(data.join("store/as-found/1/db")).unwrap() == bytes[..bytes.len() / 2]);
+}
+
+#[tokio::test]
+async fn whatever_is_damaged_is_told_in_one_sentence_and_no_report_of_a_panic_stands_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let original = stopped(folder.path()).await;
+    let bytes = std::fs::read(original.join("store/db")).unwrap();
+    let (mut tried, mut told) = (0, Vec::new());
+    for (number, place) in (0..bytes.len()).step_by(bytes.len() / 12).enumerate() {
+        let data = folder.path().join(format!("damaged{number}"));
+        copy(&original, &data);
+        let mut damaged = bytes.clone();
+        let end = (place + [600, 150_000][number % 2]).min(damaged.len());
+        damaged[place..end].iter_mut().enumerate().for_each(|(at, byte)| *byte ^= u8::try_from(at % 251).unwrap());
+        std::fs::write(data.join("store/db"), damaged).unwrap();
+        let before = files(&data);
+        for command in ["check", "rebuild-index"] {
+            let Output { status, stderr, .. } = muster(&["store", command, "--data", text(&data)]);
+            tried += 1;
+            if !status.success() {
+                let sentence = String::from_utf8(stderr).unwrap();
+                assert!(sentence.starts_with("muster: ") && sentence.trim_end().lines().count() == 1, "{sentence}");
+                assert!(sentence.matches("is damaged").count() <= 1, "{sentence}");
+                told.push(sentence);
+            }
+            assert!(command != "check" || files(&data) == before, "a check touches nothing");
+        }
+    }
+    println!("commands on damaged stores {tried}, refused in one sentence {}", told.len());
+    assert!(!told.is_empty(), "something was damaged");
 }

@@ -1,8 +1,10 @@
 //! Taking back what was done: one change, what a request did, what a time did. As new changes, with the plugin's plan.
 
 mod deleted;
+mod exchanged;
 mod order;
 mod selection;
+mod since;
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::Timestamp;
 
@@ -6,6 +7,9 @@ use crate::Timestamp;
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// Now, and how much time has really passed since some moment before, whatever the clock was set to meanwhile.
+    fn now_and_passed(&self) -> (Timestamp, Duration);
 }
 
 /// The machine's clock.
@@ -22,32 +26,48 @@ impl Clock for SystemClock {
         };
         Timestamp::from_millis(millis)
     }
+
+    fn now_and_passed(&self) -> (Timestamp, Duration) {
+        static FIRST_ASKED: LazyLock<Instant> = LazyLock::new(Instant::now);
+        (self.now(), FIRST_ASKED.elapsed())
+    }
 }
 
-/// A clock that stands where it was set.
+/// A clock that stands where it was set, and time that passes when it is told to.
 #[derive(Debug)]
-pub struct FixedClock(AtomicI64);
+pub struct FixedClock(Mutex<(Timestamp, Duration)>);
 
 impl FixedClock {
     /// Stands at `at`.
     pub fn new(at: Timestamp) -> Self {
-        Self(AtomicI64::new(at.as_millis()))
+        Self(Mutex::new((at, Duration::ZERO)))
     }
 
-    /// Moves on.
-    pub fn advance(&self, by: std::time::Duration) {
+    /// Lets time pass, and moves on with it.
+    pub fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        let (now, passed) = &mut *self.both();
+        *now = Timestamp::from_millis(now.as_millis().saturating_add(millis));
+        *passed = passed.saturating_add(by);
     }
 
-    /// Stands at `at` from now on, before or after where it stood.
+    /// Stands at `at` from now on, before or after where it stood, though no time has passed: as a wrong time server does.
     pub fn set(&self, at: Timestamp) {
-        self.0.store(at.as_millis(), Ordering::SeqCst);
+        self.both().0 = at;
+    }
+
+    /// Whoever panicked with the lock has changed nothing by half.
+    fn both(&self) -> MutexGuard<'_, (Timestamp, Duration)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        self.both().0
+    }
+
+    fn now_and_passed(&self) -> (Timestamp, Duration) {
+        *self.both()
     }
 }

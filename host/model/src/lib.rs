@@ -11,6 +11,7 @@ mod digest;
 mod ids;
 mod plugin;
 mod record;
+mod rollout;
 mod seal;
 mod tenant;
 mod token;
@@ -23,6 +24,9 @@ pub use ids::{IdSource, OrderedIds, RequestId, ResourceId, ResourceType};
 pub use muster_protocol::time::Timestamp;
 pub use plugin::{PluginDigest, PluginRow};
 pub use record::{IndexEntry, Key, Record, Version};
+pub use rollout::{Cursor, Rollout, RolloutId, RolloutState, Step, StepName, StepState};
 pub use seal::{LogHash, Seal};
-pub use tenant::{Binding, InvalidTenantId, RequestValues, Retention, ScimSettings, TenantId, TenantRow};
+pub use tenant::{
+    Binding, InvalidTenantId, OnPluginFailure, RequestValues, Retention, ScimSettings, TenantId, TenantRow,
+};
 pub use token::{Token, TokenHash, TokenId, TokenKey, TokenRow};

@@ -10,6 +10,10 @@ use crate::{HexDigest, Timestamp};
 pub struct PluginDigest(HexDigest);
 
 impl PluginDigest {
+    /// No plugin's: it stands where the host itself has mapped a resource, because its tenant would rather do without a plugin that fails
+    /// than without the write.
+    pub const STANDARD_MAPPING: Self = Self(HexDigest::from_bytes([0xff; 32]));
+
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(HexDigest::of(bytes))

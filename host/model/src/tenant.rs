@@ -60,6 +60,20 @@ pub struct ScimSettings {
     pub profile: String,
     /// Extensions and resource types of this tenant, beside those of the RFCs and of the plugin.
     pub declarations: Declarations,
+    /// What becomes of a write to which the plugin gives no answer.
+    pub on_plugin_failure: OnPluginFailure,
+}
+
+/// What becomes of a write to which the plugin gives no answer: it traps, takes too long, breaks the contract, or is left alone because it
+/// did so often.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnPluginFailure {
+    /// It is not made, and the IdP is told to try again later.
+    #[default]
+    Refuse,
+    /// It is made with the host's own standard mapping, marked as such, and no tasks follow from what the plugin did not say.
+    PassThrough,
 }
 
 impl ScimSettings {
@@ -69,7 +83,11 @@ impl ScimSettings {
 
 impl Default for ScimSettings {
     fn default() -> Self {
-        Self { profile: Self::DEFAULT_PROFILE.to_owned(), declarations: Declarations::default() }
+        Self {
+            profile: Self::DEFAULT_PROFILE.to_owned(),
+            declarations: Declarations::default(),
+            on_plugin_failure: OnPluginFailure::Refuse,
+        }
     }
 }
 
@@ -149,7 +167,8 @@ mod tests {
 
         let row: TenantRow = serde_json::from_value(row).unwrap();
 
-        assert_eq!(row.scim, ScimSettings { profile: "default".to_owned(), declarations: Declarations::default() });
+        assert_eq!(row.scim, ScimSettings::default());
+        assert_eq!(row.scim.on_plugin_failure, OnPluginFailure::Refuse);
         assert_eq!(row.retention, Retention::default());
     }
 }

@@ -151,6 +151,10 @@ pub struct TokenRow {
     /// Whether that user may also change or delete what `/Me` shows. Without a user it says nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub write: bool,
+    /// The fingerprint of the key that its hash was made with; `None`: this deployment's. One that an import has brought from another may
+    /// be of another, and is not recognised here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 impl TokenRow {

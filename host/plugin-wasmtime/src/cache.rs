@@ -17,6 +17,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::compile::Compiler;
+
 /// Bytes of the tag before the body.
 const TAG_BYTES: usize = 32;
 
@@ -35,19 +37,29 @@ impl Cache {
         Ok(Self { folder, key, writes: AtomicU64::new(0) })
     }
 
-    /// The component of these bytes, from the folder if it is there and sound, else compiled and put there.
-    pub(crate) fn component(&self, engine: &Engine, digest: PluginDigest, wasm: &[u8]) -> Result<Component, LoadError> {
+    /// The component of these bytes, from the folder if it is there and sound, else compiled (`None`: in this process) and put there.
+    pub(crate) fn component(
+        &self,
+        engine: &Engine,
+        digest: PluginDigest,
+        wasm: &[u8],
+        compiler: Option<&Compiler>,
+    ) -> Result<Component, LoadError> {
         let name = file_name(engine, digest);
         if let Some(component) = self.read(engine, &name) {
             return Ok(component);
         }
-        let compiled =
-            engine.precompile_component(wasm).map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
-        if let Err(error) = self.write(&name, &compiled) {
+        let code = match compiler {
+            Some(compiler) => compiler.compile(wasm)?,
+            None => {
+                engine.precompile_component(wasm).map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?
+            }
+        };
+        if let Err(error) = self.write(&name, &code) {
             // The next start compiles it again: slower, and no reason to serve nobody now.
             tracing::warn!(plugin.digest = %digest, %error, "a compiled plugin could not be cached");
         }
-        deserialize(engine, &compiled)
+        deserialize(engine, &code)
             .map_err(|error| LoadError::Contract(format!("it cannot run within the host's limits: {error:#}")))
     }
 
@@ -111,7 +123,8 @@ fn write_whole(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 
 #[expect(unsafe_code, reason = "compiled code that this host has just made, or made earlier and authenticated")]
 fn deserialize(engine: &Engine, body: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `body` is what `precompile_component` answered: in this process, or in an earlier one, as its tag shows.
+    // SAFETY: `body` is what `precompile_component` answered: in this process, in this program as it compiles for it, or in an earlier
+    // one, as its tag shows.
     unsafe { Component::deserialize(engine, body) }
 }
 

@@ -1,13 +1,18 @@
-//! What a component imports and exports, before anything of it runs.
+//! What a component imports and exports, before anything of it is compiled.
 
 use muster_plugin::{LoadError, Role, Roles};
-use wasmtime::Engine;
-use wasmtime::component::Component;
+use wasmparser::{BinaryReaderError, Parser, Payload};
 
 use crate::limits::MAX_COMPONENT_BYTES;
 
+/// What the contract's interfaces begin with.
+const CONTRACT: &str = "muster:plugin/";
+
+/// The version of the contract that this host speaks, with all that differ in the last number only.
+const VERSION: &str = "0.1.0";
+
 /// The interfaces of the contract that a plugin may import.
-const CONTRACT: [&str; 5] = ["types", "log", "config", "state", "secrets"];
+const OFFERED: [&str; 5] = ["types", "log", "config", "state", "secrets"];
 
 /// The parts of WASI that the standard libraries of Rust, JavaScript and Python need to start. They lead nowhere (`wasi`).
 const WASI: [&str; 20] = [
@@ -43,49 +48,105 @@ pub(crate) fn check_bytes(bytes: &[u8]) -> Result<(), LoadError> {
     let problem = match (bytes.get(..4), bytes.get(6..8)) {
         (Some(b"\0asm"), Some([1, 0])) => return Ok(()),
         (Some(b"\0asm"), Some([0, 0])) => "it is a core module; build it for wasm32-wasip2",
+        (Some(b"\x7fELF"), _) => "it is machine code; push the component itself, the host compiles it",
         _ => "it does not begin as WebAssembly does",
     };
     Err(LoadError::NotAComponent(problem.to_owned()))
 }
 
-/// The roles of a component that imports only what is granted.
-pub(crate) fn check_interfaces(engine: &Engine, component: &Component) -> Result<Roles, LoadError> {
-    let kind = component.component_type();
-    if let Some((import, _)) = kind.imports(engine).find(|(import, _)| !is_granted(import)) {
-        return Err(LoadError::Import(import.to_owned()));
+/// The roles of a component that imports only what is granted. To compile takes long, to look at the names does not.
+pub(crate) fn check_interfaces(bytes: &[u8]) -> Result<Roles, LoadError> {
+    let Border { imports, exports } = Border::of(bytes).map_err(|error| LoadError::NotAComponent(error.to_string()))?;
+    // Whoever was built for another version is told that first: all else follows from it.
+    let versions = imports.iter().chain(&exports).filter_map(|name| name.strip_prefix(CONTRACT)?.split_once('@'));
+    if let Some((_, asked)) = versions.clone().find(|(_, version)| !fits(version)) {
+        return Err(LoadError::Version { asked: shown(asked), known: VERSION });
+    }
+    if let Some(import) = imports.iter().find(|import| !is_granted(import)) {
+        return Err(LoadError::Import(shown(import)));
     }
     let mut roles = Roles::default();
-    for (export, _) in kind.exports(engine) {
+    for export in &exports {
         // What does not belong to the contract is never called.
-        let Some(interface) = export.strip_prefix("muster:plugin/") else { continue };
+        let Some((interface, _)) = export.strip_prefix(CONTRACT).and_then(|name| name.split_once('@')) else {
+            continue;
+        };
         let Some(role) = role(interface) else {
-            return Err(LoadError::Contract(format!("it exports {export}, which this host does not know")));
+            return Err(LoadError::Contract(format!("it exports {}, which this host does not know", shown(export))));
         };
         roles = roles.with(role);
     }
     if !roles.has(Role::About) {
-        return Err(LoadError::Contract("it does not export muster:plugin/about@0.1.0".to_owned()));
+        return Err(LoadError::Contract(format!("it does not export {CONTRACT}about@{VERSION}")));
     }
     Ok(roles)
 }
 
+/// The names at a component's border.
+#[derive(Debug, Default)]
+struct Border {
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl Border {
+    fn of(bytes: &[u8]) -> Result<Self, BinaryReaderError> {
+        let mut border = Self::default();
+        let mut depth = 0_u32;
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload? {
+                // What is inside of it has imports and exports of its own.
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                // The last of them is the end of the whole.
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::ComponentImportSection(imports) if depth == 0 => {
+                    for import in imports {
+                        border.imports.push(import?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(exports) if depth == 0 => {
+                    for export in exports {
+                        border.exports.push(export?.name.name.to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(border)
+    }
+}
+
+/// Characters of a name in a component that are told.
+const MAX_NAME_CHARS: usize = 128;
+
+/// A name from a component as it can be told: its author is not known.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect()
+}
+
 fn role(interface: &str) -> Option<Role> {
     Some(match interface {
-        "about@0.1.0" => Role::About,
-        "schemas@0.1.0" => Role::Schemas,
-        "mapping@0.1.0" => Role::Mapping,
-        "lifecycle@0.1.0" => Role::Lifecycle,
-        "adoption@0.1.0" => Role::Adoption,
-        "delivery@0.1.0" => Role::Delivery,
+        "about" => Role::About,
+        "schemas" => Role::Schemas,
+        "mapping" => Role::Mapping,
+        "lifecycle" => Role::Lifecycle,
+        "adoption" => Role::Adoption,
+        "delivery" => Role::Delivery,
         _ => return None,
     })
 }
 
 /// Versions that begin alike fit one another: a plugin that was built against an older or newer patch is linked all the same.
+fn fits(version: &str) -> bool {
+    version
+        .strip_prefix("0.1.")
+        .is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn is_granted(import: &str) -> bool {
     let Some((interface, version)) = import.split_once('@') else { return false };
-    match interface.strip_prefix("muster:plugin/") {
-        Some(interface) => CONTRACT.contains(&interface) && version.starts_with("0.1."),
+    match interface.strip_prefix(CONTRACT) {
+        Some(interface) => OFFERED.contains(&interface) && fits(version),
         None => WASI.contains(&interface) && version.starts_with("0.2."),
     }
 }
@@ -93,6 +154,48 @@ fn is_granted(import: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A component that exports an empty module of it under each of these names.
+    fn exporting(names: &[&str]) -> Vec<u8> {
+        let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+        bytes.extend(b"\x01\x08\0asm\x01\0\0\0");
+        for name in names {
+            let len = u8::try_from(name.len()).unwrap();
+            // One export: the name, the sort (core module 0), and no type.
+            let body = [&[1, 0, len], name.as_bytes(), &[0x00, 0x11, 0, 0]].concat();
+            bytes.extend([&[11, u8::try_from(body.len()).unwrap()], body.as_slice()].concat());
+        }
+        bytes
+    }
+
+    fn refused(names: &[&str]) -> String {
+        check_interfaces(&exporting(names)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_exported_says_the_roles() {
+        let roles = check_interfaces(&exporting(&[
+            "muster:plugin/about@0.1.0",
+            "muster:plugin/mapping@0.1.3",
+            "acme:x/y@9.0.0",
+        ]));
+        assert_eq!(roles.unwrap(), Roles::default().with(Role::About).with(Role::Mapping));
+        let told =
+            "the plugin does not fit the contract muster:plugin@0.1.0: it does not export muster:plugin/about@0.1.0";
+        assert_eq!(refused(&["muster:plugin/mapping@0.1.0"]), told);
+        let told = "the plugin does not fit the contract muster:plugin@0.1.0: it exports muster:plugin/oracle@0.1.0, which this host does not know";
+        assert_eq!(refused(&["muster:plugin/about@0.1.0", "muster:plugin/oracle@0.1.0"]), told);
+    }
+
+    #[test]
+    fn another_version_of_the_contract_is_told_with_the_one_that_there_is() {
+        for version in ["0.2.0", "1.0.0", "0.10.0", "0.1", "0.1.", "0.1.0-rc.1"] {
+            let export = format!("muster:plugin/about@{version}");
+            let told =
+                format!("the plugin is built for muster:plugin@{version}, and this host speaks muster:plugin@0.1.0");
+            assert_eq!(refused(&[&export]), told);
+        }
+    }
 
     #[test]
     fn what_is_not_in_the_list_is_not_granted() {
@@ -119,6 +222,7 @@ mod tests {
         let told = |bytes: &[u8]| check_bytes(bytes).unwrap_err().to_string();
         assert!(check_bytes(b"\0asm\x0d\0\x01\0").is_ok());
         assert!(told(b"\0asm\x01\0\0\0").contains("wasm32-wasip2"));
+        assert!(told(b"\x7fELF\x02\x01\x01").contains("machine code"));
         assert!(told(b"#!/bin/sh").contains("does not begin as WebAssembly"));
         assert!(told(b"").contains("does not begin as WebAssembly"));
         assert!(told(&vec![0; (32 << 20) + 1]).contains("33554433 bytes"));

@@ -8,6 +8,9 @@ use crate::limits::LimitReached;
 /// What the runtime says when more bytes cross to the host than may; it has no public type for it.
 const HOST_CALL_BYTES: &str = "fuel allocated for hostcalls has been exhausted";
 
+/// The same for handles of resources.
+const HANDLES: &str = "store handle limit exceeded";
+
 /// Characters of a trap's cause that are kept for the log.
 const MAX_CAUSE_CHARS: usize = 300;
 
@@ -25,6 +28,9 @@ pub(crate) fn classify(error: &wasmtime::Error, function: &'static str, deadline
     let cause = format!("{error:#}");
     if cause.contains(HOST_CALL_BYTES) {
         return PluginError::Limit { function, limit: "host call bytes" };
+    }
+    if cause.contains(HANDLES) {
+        return PluginError::Limit { function, limit: "resource handles" };
     }
     // What happened; where, in frames of the runtime, helps nobody who reads the log.
     let cause = error.root_cause().to_string().chars().take(MAX_CAUSE_CHARS).collect();

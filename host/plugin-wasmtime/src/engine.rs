@@ -12,6 +12,13 @@ const TICK: Duration = Duration::from_millis(1);
 
 /// An engine with `instances` places, and its clock. The clock stops when the engine and all plugins of it are gone.
 pub(crate) fn hot(instances: u32) -> Result<Engine> {
+    let engine = without_clock(instances)?;
+    start_clock(engine.weak())?;
+    Ok(engine)
+}
+
+/// The same engine where nothing runs: it compiles.
+pub(crate) fn without_clock(instances: u32) -> Result<Engine> {
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)))
@@ -27,9 +34,7 @@ pub(crate) fn hot(instances: u32) -> Result<Engine> {
         .wasm_gc(false)
         .wasm_function_references(false)
         .gc_support(false);
-    let engine = Engine::new(&config)?;
-    start_clock(engine.weak())?;
-    Ok(engine)
+    Engine::new(&config)
 }
 
 fn pool(instances: u32) -> PoolingAllocationConfig {
@@ -40,6 +45,8 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .total_core_instances(instances.saturating_mul(limits::MAX_CORE_INSTANCES))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(4))
+        // Calls are synchronous, on the stack of whoever calls: none is needed, and each is 2 MiB of addresses that can be written to.
+        .total_stacks(1)
         .max_core_instances_per_component(limits::MAX_CORE_INSTANCES)
         .max_memories_per_component(limits::MAX_MEMORIES)
         .max_tables_per_component(limits::MAX_TABLES)

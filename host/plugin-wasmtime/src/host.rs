@@ -2,30 +2,47 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use muster_model::PluginDigest;
-use muster_plugin::{LoadError, Plugin, PluginHost};
+use muster_plugin::{LoadError, Plugin, PluginHost, PluginLog};
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::v1::Full;
 use crate::cache::Cache;
-use crate::instance::CallState;
+use crate::compile::Compiler;
+use crate::instance::{CallState, Live};
 use crate::plugin::WasmtimePlugin;
+use crate::shelf::Shelf;
 use crate::{check, engine, limits, wasi};
 
 /// Where and how plugins are kept.
-#[derive(Clone)]
 pub struct HostOptions {
     /// The folder of compiled plugins: the host's own, closed to all others when it is opened. It can be emptied at any time.
     pub cache_dir: PathBuf,
     /// Authenticates what is in the folder: 256 random bits that are not kept in it. With another key everything is compiled again.
     pub cache_key: [u8; 32],
+    /// What compiles; `None`: this process does, without limits on what that takes.
+    pub compiler: Option<Compiler>,
+    /// Bytes over the memories of all instances that are kept between calls.
+    pub kept_bytes: usize,
+    /// Who hears what plugins log, beside the host's own log.
+    pub log: Option<Arc<dyn PluginLog>>,
 }
 
-/// Runs plugins with wasmtime: a fresh instance for every call.
+impl HostOptions {
+    /// With a cache in this folder, and everything else as it is if nothing is said about it.
+    pub fn new(cache_dir: PathBuf, cache_key: [u8; 32]) -> Self {
+        Self { cache_dir, cache_key, compiler: None, kept_bytes: limits::MAX_KEPT_BYTES, log: None }
+    }
+}
+
+/// Runs plugins with wasmtime: a fresh instance for every call, or one that is kept where the plugin's manifest asks for it.
 pub struct WasmtimeHost {
     engine: Engine,
     linker: Linker<CallState>,
     cache: Cache,
+    compiler: Option<Compiler>,
+    shelf: Arc<Shelf<Live>>,
+    log: Option<Arc<dyn PluginLog>>,
 }
 
 impl WasmtimeHost {
@@ -44,18 +61,19 @@ impl WasmtimeHost {
         let mut linker = Linker::new(&engine);
         Full::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(host)?;
         wasi::add_to_linker(&mut linker).map_err(host)?;
-        Ok(Self { engine, linker, cache })
+        let shelf = Arc::new(Shelf::new(options.kept_bytes));
+        Ok(Self { engine, linker, cache, compiler: options.compiler, shelf, log: options.log })
     }
 }
 
 impl PluginHost for WasmtimeHost {
     fn load(&self, bytes: &[u8]) -> Result<Arc<dyn Plugin>, LoadError> {
         check::check_bytes(bytes)?;
+        let roles = check::check_interfaces(bytes)?;
         let digest = PluginDigest::of(bytes);
-        let component = self.cache.component(&self.engine, digest, bytes)?;
-        let roles = check::check_interfaces(&self.engine, &component)?;
+        let component = self.cache.component(&self.engine, digest, bytes, self.compiler.as_ref())?;
         let pre = self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
-        Ok(Arc::new(WasmtimePlugin::load(pre, digest, roles)?))
+        Ok(Arc::new(WasmtimePlugin::load(pre, digest, roles, self.shelf.clone(), self.log.clone())?))
     }
 }
 
@@ -70,3 +88,6 @@ impl std::fmt::Debug for WasmtimeHost {
         f.debug_struct("WasmtimeHost").field("cache", &self.cache).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use muster_model::{PluginDigest, RequestId, TenantId};
-use muster_plugin::Call;
+use muster_plugin::{Call, LogLevel, LogLine, PluginLog};
 use tracing::Level as Severity;
 
 use crate::bindings::v1::muster::plugin::log::{Host, Level};
@@ -16,14 +16,29 @@ pub(crate) struct CallLog {
     plugin: Arc<str>,
     digest: PluginDigest,
     origin: Option<(TenantId, RequestId)>,
+    is_heard: bool,
+    /// Who else hears it.
+    also: Option<Arc<dyn PluginLog>>,
     written: u32,
     dropped: u32,
 }
 
 impl CallLog {
-    pub(crate) fn new(digest: PluginDigest, plugin: Arc<str>, origin: Option<&Call<'_>>) -> Self {
+    pub(crate) fn new(
+        digest: PluginDigest,
+        plugin: Arc<str>,
+        origin: Option<&Call<'_>>,
+        is_heard: bool,
+        also: Option<Arc<dyn PluginLog>>,
+    ) -> Self {
         let origin = origin.map(|call| (call.tenant.clone(), call.request.clone()));
-        Self { plugin, digest, origin, written: 0, dropped: 0 }
+        Self { plugin, digest, origin, is_heard, also, written: 0, dropped: 0 }
+    }
+
+    fn tell(&self, level: LogLevel, message: &str) {
+        if let (Some(also), Some((tenant, request))) = (&self.also, &self.origin) {
+            also.heard(LogLine { tenant, request, plugin: &self.plugin, digest: self.digest, level, message });
+        }
     }
 }
 
@@ -53,17 +68,23 @@ impl Host for CallState {
             Level::Warn => tracing::enabled!(target: "muster::plugin", Severity::WARN),
             Level::Error => tracing::enabled!(target: "muster::plugin", Severity::ERROR),
         };
-        Ok(wanted && self.log.written < MAX_LOG_LINES)
+        // Whoever else hears it does not hear what is said only where somebody looks for a fault.
+        let wanted = wanted || self.log.also.is_some() && said(level) >= LogLevel::Info;
+        Ok(wanted && self.log.is_heard && self.log.written < MAX_LOG_LINES)
     }
 
     fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
         let log = &mut self.log;
+        if !log.is_heard {
+            return Ok(());
+        }
         if log.written >= MAX_LOG_LINES {
             log.dropped = log.dropped.saturating_add(1);
             return Ok(());
         }
         log.written += 1;
         let text = tidy(&message);
+        log.tell(said(level), &text);
         match level {
             Level::Trace => line!(log, Severity::TRACE, "{text}"),
             Level::Debug => line!(log, Severity::DEBUG, "{text}"),
@@ -80,7 +101,18 @@ impl Drop for CallLog {
     fn drop(&mut self) {
         if self.dropped > 0 {
             line!(&*self, Severity::WARN, lines = self.dropped, "the plugin logged more lines than one call may");
+            self.tell(LogLevel::Warn, &format!("{} more lines than one call may log were left out", self.dropped));
         }
+    }
+}
+
+const fn said(level: Level) -> LogLevel {
+    match level {
+        Level::Trace => LogLevel::Trace,
+        Level::Debug => LogLevel::Debug,
+        Level::Info => LogLevel::Info,
+        Level::Warn => LogLevel::Warn,
+        Level::Error => LogLevel::Error,
     }
 }
 

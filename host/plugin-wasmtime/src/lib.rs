@@ -1,9 +1,9 @@
 //! Plugins as WebAssembly components.
 //!
 //! A plugin's way in: [`WasmtimeHost::load`] -> `check` (is it a component, what does it import and export) -> `cache` (compiled
-//! ahead of time, in the host's own folder) -> `manifest` (what it says of itself, checked) -> a `WasmtimePlugin`. A call's way:
-//! `plugin` -> `slots` (only declared attributes cross) -> `instance` (a fresh one, under the limits of `limits`) -> `answer` (what
-//! comes back is untrusted). What a plugin may touch has a module an interface: `host_log`, `host_config`, `wasi`, and `deny`.
+//! ahead of time, in the host's own folder) or else `compile` (in a process of its own) -> `manifest` (what it says of itself, checked)
+//! -> a `WasmtimePlugin`. A call's way: `plugin` -> `slots` (only declared attributes cross) -> `instance` (a fresh one, or one from
+//! the `shelf`, under the limits of `limits`) -> `answer` (what comes back is untrusted). What a plugin may touch has a module an interface: `host_log`, `host_config`, `wasi`, and `deny`.
 
 #![deny(missing_docs)]
 
@@ -12,6 +12,7 @@ mod bindings;
 mod cache;
 mod check;
 mod classify;
+mod compile;
 mod deadline;
 mod deny;
 mod engine;
@@ -23,7 +24,11 @@ mod limits;
 mod manifest;
 mod params;
 mod plugin;
+mod shelf;
 mod slots;
+mod warm_up;
 mod wasi;
 
+pub use compile::{COMPILE_COMMAND, CompileLimits, Compiler, compile_here};
 pub use host::{HostOptions, WasmtimeHost};
+pub use limits::{CALL_DEADLINE_MS, MAX_COMPONENT_BYTES, MAX_KEPT_BYTES, MAX_MEMORY_BYTES};

@@ -3,22 +3,25 @@
 use wasmtime::{ResourceLimiter, Result};
 
 /// Bytes of a component, as it is pushed.
-pub(crate) const MAX_COMPONENT_BYTES: u64 = 32 << 20;
+pub const MAX_COMPONENT_BYTES: u64 = 32 << 20;
 
 /// Milliseconds of the processor that a call on the request path may take: `mapping`, `lifecycle`, `adoption`.
-pub(crate) const CALL_DEADLINE_MS: u64 = 10;
+pub const CALL_DEADLINE_MS: u64 = 10;
 /// Milliseconds of the processor that a call of `about` or `schemas` may take: when a plugin is loaded and bound, never on the request path.
 pub(crate) const ABOUT_DEADLINE_MS: u64 = 1_000;
 
+/// Milliseconds of the processor that an instance may take to start, where it is kept for many calls: Python takes 8.
+pub(crate) const START_DEADLINE_MS: u64 = 100;
+
 /// How many times longer a call may take on the wall than on the processor, while other threads have the processor.
-pub(crate) const WALL_FACTOR: u64 = 10;
+pub(crate) const WALL_FACTOR: u64 = 50;
 
 /// Bytes over all memories of an instance.
-pub(crate) const MAX_MEMORY_BYTES: usize = 64 << 20;
+pub const MAX_MEMORY_BYTES: usize = 64 << 20;
 /// Elements of one table.
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
-/// Core instances of one component: a Rust guest has 3 or 4.
-pub(crate) const MAX_CORE_INSTANCES: u32 = 20;
+/// Core instances of one component: a Rust guest has 3 or 4, a Python guest 38.
+pub(crate) const MAX_CORE_INSTANCES: u32 = 40;
 /// Memories of one component: a JavaScript guest has 2.
 pub(crate) const MAX_MEMORIES: u32 = 2;
 /// Tables of one component.
@@ -39,6 +42,16 @@ pub(crate) const MAX_LOG_LINE_BYTES: usize = 4 << 10;
 
 /// Instances that run at a time, in all.
 pub(crate) const MAX_INSTANCES: u32 = 1_000;
+/// Instances that are kept between calls, in all: they have places among [`MAX_INSTANCES`].
+pub(crate) const MAX_KEPT: usize = 250;
+/// Instances that are kept for one tenant: as many calls of it at a time have one.
+pub(crate) const MAX_KEPT_A_TENANT: usize = 8;
+/// Bytes over the memories of all instances that are kept, where the host is not told otherwise.
+pub const MAX_KEPT_BYTES: usize = 256 << 20;
+/// Bytes over the memories of an instance that is kept; what has grown more is not called again.
+pub(crate) const MAX_KEPT_INSTANCE_BYTES: usize = 32 << 20;
+/// Calls that one instance serves, whatever its manifest says.
+pub(crate) const MAX_CALLS_PER_INSTANCE: u32 = 10_000;
 /// Bytes of an instance's memory that stay resident between two calls: what a call touches is then reset, not fetched again.
 pub(crate) const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 /// The same of a table.
@@ -80,6 +93,13 @@ pub(crate) const MAX_WORD_BYTES: usize = 64;
 /// Bytes of the base path.
 pub(crate) const MAX_BASE_PATH_BYTES: usize = 128;
 
+/// Threads that compile one plugin.
+pub(crate) const COMPILE_THREADS: u32 = 2;
+/// Bytes of compiled code of one plugin.
+pub(crate) const MAX_COMPILED_BYTES: u64 = 256 << 20;
+/// Bytes that are read of what the compiler says went wrong.
+pub(crate) const MAX_SENTENCE_BYTES: u64 = 1 << 10;
+
 /// A plugin wanted more than it may have: told by name.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the limit {0} is reached")]
@@ -89,6 +109,13 @@ pub(crate) struct LimitReached(pub(crate) &'static str);
 #[derive(Debug, Default)]
 pub(crate) struct Growth {
     memory_bytes: usize,
+}
+
+impl Growth {
+    /// Bytes over all memories of the instance.
+    pub(crate) const fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
 }
 
 impl ResourceLimiter for Growth {

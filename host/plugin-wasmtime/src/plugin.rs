@@ -1,33 +1,37 @@
-//! A loaded plugin: the port's calls, each on a fresh instance.
+//! A loaded plugin: the port's calls, each on an instance.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use jsonschema::Validator;
-use muster_model::{Account, Field, PluginDigest, ResourceId};
+use muster_model::{Account, Event, Field, PluginDigest, ResourceId};
 use muster_plugin::{
-    Call, Kind, LoadError, Manifest, PlanChange, PlannedTask, Plugin, PluginError, Problem, Role, Roles,
+    Call, Kind, LoadError, Manifest, PlanChange, PlannedTask, Plugin, PluginError, PluginLog, Problem, Role, Roles,
 };
 use muster_protocol::Document;
 use muster_protocol::schema::{Declarations, ResourceTypeDef};
 use serde_json::Value;
-use wasmtime::component::InstancePre;
+use wasmtime::Store;
+use wasmtime::component::{Instance, InstancePre};
 
 use crate::answer::Reader;
 use crate::bindings::v1::exports::muster::plugin::{about, lifecycle, mapping, schemas};
 use crate::bindings::v1::muster::plugin::types;
-use crate::instance::{CallState, Function, Ready};
-use crate::limits::{ABOUT_DEADLINE_MS, CALL_DEADLINE_MS, MAX_PROBLEMS, MAX_STRING_BYTES};
+use crate::instance::{CallState, Function, Live, Ready};
+use crate::limits::{ABOUT_DEADLINE_MS, MAX_CALLS_PER_INSTANCE, MAX_PROBLEMS, MAX_STRING_BYTES};
 use crate::manifest::{self, Checked};
 use crate::params::{self, Lent};
+use crate::shelf::Shelf;
 use crate::slots::{Slot, flatten};
+use crate::warm_up::sample;
 
-const DESCRIBE: Function = Function { name: "about.describe", deadline_ms: ABOUT_DEADLINE_MS };
-const DECLARE: Function = Function { name: "schemas.declare", deadline_ms: ABOUT_DEADLINE_MS };
-const CHECK_CONFIG: Function = Function { name: "about.check-config", deadline_ms: ABOUT_DEADLINE_MS };
-const HOST_SETTINGS: Function = Function { name: "about.host-settings", deadline_ms: ABOUT_DEADLINE_MS };
-const TO_ACCOUNT: Function = Function { name: "mapping.to-account", deadline_ms: CALL_DEADLINE_MS };
-const PLAN: Function = Function { name: "lifecycle.plan", deadline_ms: CALL_DEADLINE_MS };
-const ON_SIGNAL: Function = Function { name: "lifecycle.on-signal", deadline_ms: CALL_DEADLINE_MS };
+const DESCRIBE: Function = Function::new("about.describe", ABOUT_DEADLINE_MS);
+const DECLARE: Function = Function::new("schemas.declare", ABOUT_DEADLINE_MS);
+const CHECK_CONFIG: Function = Function::new("about.check-config", ABOUT_DEADLINE_MS);
+const HOST_SETTINGS: Function = Function::new("about.host-settings", ABOUT_DEADLINE_MS);
+const TO_ACCOUNT: Function = Function::of_requests("mapping.to-account");
+const PLAN: Function = Function::of_requests("lifecycle.plan");
+const ON_SIGNAL: Function = Function::of_requests("lifecycle.on-signal");
 
 pub(crate) struct WasmtimePlugin {
     ready: Ready,
@@ -39,11 +43,19 @@ pub(crate) struct WasmtimePlugin {
     /// What crosses of each kind that it serves, and that kind as it can be.
     kinds: Vec<(Kind, Vec<Slot>, Arc<ResourceTypeDef>)>,
     schema: Option<Validator>,
+    /// Whether its code has been run once.
+    is_warm: AtomicBool,
 }
 
 impl WasmtimePlugin {
     /// Looks the exports up, and lets the plugin describe itself.
-    pub(crate) fn load(pre: InstancePre<CallState>, digest: PluginDigest, roles: Roles) -> Result<Self, LoadError> {
+    pub(crate) fn load(
+        pre: InstancePre<CallState>,
+        digest: PluginDigest,
+        roles: Roles,
+        shelf: Arc<Shelf<Live>>,
+        log: Option<Arc<dyn PluginLog>>,
+    ) -> Result<Self, LoadError> {
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
         let about = about::GuestIndices::new(&pre).map_err(contract)?;
         let has = |role| roles.has(role).then_some(());
@@ -51,7 +63,8 @@ impl WasmtimePlugin {
         let lifecycle =
             has(Role::Lifecycle).map(|()| lifecycle::GuestIndices::new(&pre)).transpose().map_err(contract)?;
 
-        let mut ready = Ready { pre, digest, name: Arc::from("") };
+        let (name, memory) = (Arc::from(""), AtomicUsize::new(0));
+        let mut ready = Ready { pre, digest, name, calls_per_instance: 1, shelf, log, memory };
         // On one instance: that each role's functions have the contract's types, and what the plugin says of itself.
         let described = ready.run(DESCRIBE, None, |store, instance| {
             let guest = match about.load(&mut *store, instance) {
@@ -70,16 +83,85 @@ impl WasmtimePlugin {
         let Checked { manifest, registry, slots, schema } =
             manifest::check(described, declarations, roles).map_err(LoadError::Manifest)?;
         ready.name = Arc::from(manifest.name.as_str());
+        ready.calls_per_instance = manifest.calls_per_instance.min(MAX_CALLS_PER_INSTANCE);
 
         let kinds = slots
             .into_iter()
             .filter_map(|(kind, slots)| Some((kind, slots, registry.get(kind.resource_type())?.clone())));
-        Ok(Self { kinds: kinds.collect(), ready, roles, manifest, about, mapping, lifecycle, schema })
+        let is_warm = AtomicBool::new(false);
+        Ok(Self { kinds: kinds.collect(), ready, roles, manifest, about, mapping, lifecycle, schema, is_warm })
     }
 
     fn kind(&self, kind: Kind) -> Option<(&[Slot], &ResourceTypeDef)> {
         let (_, slots, def) = self.kinds.iter().find(|(served, _, _)| *served == kind)?;
         Some((slots, def))
+    }
+
+    fn map(
+        &self,
+        function: Function,
+        call: &Call<'_>,
+        (kind, id): (Kind, ResourceId),
+        document: &Document,
+        current: Option<&Account>,
+    ) -> Result<Account, PluginError> {
+        let Some(mapping) = &self.mapping else {
+            return Ok(current.cloned().unwrap_or_else(Account::unmapped));
+        };
+        let crossings = self.kind(kind).map(|(slots, _)| flatten(slots, document)).unwrap_or_default();
+        let attributes = params::attributes(&crossings);
+        let current = current.map(Lent::new);
+        let id = id.to_string();
+        let to_account = |store: &mut Store<CallState>, instance: &Instance| {
+            let current = current.as_ref().map(Lent::param);
+            let guest = mapping.load(&mut *store, instance)?;
+            guest.call_to_account(store, params::context(call), params::kind(kind), &id, &attributes, current)
+        };
+        self.ready.run_and_read(function, Some(call), to_account, |answer| self.account(function, kind, answer))
+    }
+
+    fn plan_tasks(
+        &self,
+        function: Function,
+        call: &Call<'_>,
+        change: &PlanChange<'_>,
+    ) -> Result<Vec<PlannedTask>, PluginError> {
+        let wanted = self.manifest.resource(change.kind).is_some_and(|plan| plan.plans_on.has(change.event));
+        let (Some(lifecycle), true) = (&self.lifecycle, wanted) else { return Ok(Vec::new()) };
+        let id = change.id.to_string();
+        let member = change.member.map(|member| member.to_string());
+        let (before, after) = (change.before.map(Lent::new), change.after.map(Lent::new));
+        let plan = |store: &mut Store<CallState>, instance: &Instance| {
+            let change = lifecycle::Change {
+                event: params::event(change.event),
+                kind: params::kind(change.kind),
+                id: &id,
+                before: before.as_ref().map(Lent::param),
+                after: after.as_ref().map(Lent::param),
+                member: member.as_deref(),
+                signal: change.signal,
+            };
+            lifecycle.load(&mut *store, instance)?.call_plan(store, params::context(call), change)
+        };
+        self.ready.run_and_read(function, Some(call), plan, |answer| match answer {
+            Ok(tasks) => Reader::default()
+                .tasks(tasks)
+                .map_err(|problem| PluginError::Invalid { function: function.name, problem }),
+            Err(rejection) => Err(rejected(function, rejection)),
+        })
+    }
+
+    /// The way of a resource that comes and changes, once, for nobody.
+    fn run_once(&self, call: &Call<'_>, kind: Kind) -> Result<(), PluginError> {
+        let (document, id) = (sample(kind), ResourceId::from_bytes([0; 16]));
+        let (to_account, plan) = (TO_ACCOUNT.to_warm_up(), PLAN.to_warm_up());
+        let account = self.map(to_account, call, (kind, id), &document, None)?;
+        let after = self.map(to_account, call, (kind, id), &document, Some(&account))?;
+        for (event, before) in [(Event::Created, None), (Event::Updated, Some(&account))] {
+            let change = PlanChange { event, kind, id, before, after: Some(&after), member: None, signal: None };
+            self.plan_tasks(plan, call, &change)?;
+        }
+        Ok(())
     }
 
     fn account(
@@ -170,6 +252,26 @@ impl Plugin for WasmtimePlugin {
         fields.map_err(|problem| PluginError::Invalid { function: HOST_SETTINGS.name, problem })
     }
 
+    fn memory_high_water(&self) -> usize {
+        self.ready.memory.load(Ordering::Relaxed)
+    }
+
+    fn warm_up(&self, call: &Call<'_>) -> Result<(), PluginError> {
+        // The code is the same for every tenant.
+        if self.is_warm.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut outcome = Ok(());
+        for (kind, _, _) in &self.kinds {
+            match self.run_once(call, *kind) {
+                // A sample is nobody: that it is not wanted is no fault.
+                Ok(()) | Err(PluginError::Rejected(_)) => {}
+                Err(error) => outcome = Err(error),
+            }
+        }
+        outcome
+    }
+
     fn to_account(
         &self,
         call: &Call<'_>,
@@ -178,45 +280,11 @@ impl Plugin for WasmtimePlugin {
         document: &Document,
         current: Option<&Account>,
     ) -> Result<Account, PluginError> {
-        let Some(mapping) = &self.mapping else {
-            return Ok(current.cloned().unwrap_or_else(Account::unmapped));
-        };
-        let crossings = self.kind(kind).map(|(slots, _)| flatten(slots, document)).unwrap_or_default();
-        let attributes = params::attributes(&crossings);
-        let current = current.map(Lent::new);
-        let id = id.to_string();
-        let answer = self.ready.run(TO_ACCOUNT, Some(call), |store, instance| {
-            let current = current.as_ref().map(Lent::param);
-            let guest = mapping.load(&mut *store, instance)?;
-            guest.call_to_account(store, params::context(call), params::kind(kind), &id, &attributes, current)
-        })?;
-        self.account(TO_ACCOUNT, kind, answer)
+        self.map(TO_ACCOUNT, call, (kind, id), document, current)
     }
 
     fn plan(&self, call: &Call<'_>, change: &PlanChange<'_>) -> Result<Vec<PlannedTask>, PluginError> {
-        let wanted = self.manifest.resource(change.kind).is_some_and(|plan| plan.plans_on.has(change.event));
-        let (Some(lifecycle), true) = (&self.lifecycle, wanted) else { return Ok(Vec::new()) };
-        let id = change.id.to_string();
-        let member = change.member.map(|member| member.to_string());
-        let (before, after) = (change.before.map(Lent::new), change.after.map(Lent::new));
-        let answer = self.ready.run(PLAN, Some(call), |store, instance| {
-            let change = lifecycle::Change {
-                event: params::event(change.event),
-                kind: params::kind(change.kind),
-                id: &id,
-                before: before.as_ref().map(Lent::param),
-                after: after.as_ref().map(Lent::param),
-                member: member.as_deref(),
-                signal: change.signal,
-            };
-            lifecycle.load(&mut *store, instance)?.call_plan(store, params::context(call), change)
-        })?;
-        match answer {
-            Ok(tasks) => {
-                Reader::default().tasks(tasks).map_err(|problem| PluginError::Invalid { function: PLAN.name, problem })
-            }
-            Err(rejection) => Err(rejected(PLAN, rejection)),
-        }
+        self.plan_tasks(PLAN, call, change)
     }
 
     fn on_signal(
@@ -231,11 +299,11 @@ impl Plugin for WasmtimePlugin {
         let id = id.to_string();
         let payload = payload.to_string();
         let current = Lent::new(current);
-        let answer = self.ready.run(ON_SIGNAL, Some(call), |store, instance| {
+        let on_signal = |store: &mut Store<CallState>, instance: &Instance| {
             let guest = lifecycle.load(&mut *store, instance)?;
             guest.call_on_signal(store, params::context(call), &id, name, &payload, current.param())
-        })?;
-        self.account(ON_SIGNAL, Kind::User, answer)
+        };
+        self.ready.run_and_read(ON_SIGNAL, Some(call), on_signal, |answer| self.account(ON_SIGNAL, Kind::User, answer))
     }
 }
 

@@ -17,7 +17,7 @@ use muster_plugin_wasmtime::{HostOptions, WasmtimeHost};
 use serde_json::json;
 
 fn host(folder: &Path, key: u8) -> WasmtimeHost {
-    WasmtimeHost::new(HostOptions { cache_dir: folder.to_owned(), cache_key: [key; 32] }).unwrap()
+    WasmtimeHost::new(HostOptions::new(folder.to_owned(), [key; 32])).unwrap()
 }
 
 /// Loads the smallest guest and shows that it works.
@@ -98,7 +98,7 @@ fn one_file_does_not_stand_in_for_another() {
 #[test]
 fn a_full_host_says_that_it_is_busy_and_blames_no_plugin() {
     let folder = tempfile::tempdir().unwrap();
-    let options = HostOptions { cache_dir: folder.path().to_owned(), cache_key: [1; 32] };
+    let options = HostOptions::new(folder.path().to_owned(), [1; 32]);
     let host = WasmtimeHost::with_instances(options, 1).unwrap();
     let loops = host.load(&bytes("muster_guest_loops")).unwrap();
     let smallest = host.load(&bytes("muster_guest_smallest")).unwrap();

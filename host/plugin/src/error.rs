@@ -74,6 +74,17 @@ pub enum LoadError {
     /// Does not export what it must, or with another type.
     #[error("the plugin does not fit the contract muster:plugin@0.1.0: {0}")]
     Contract(String),
+    /// Built for a version of the contract that this host does not speak.
+    #[error("the plugin is built for muster:plugin@{asked}, and this host speaks muster:plugin@{known}")]
+    Version {
+        /// Which one it is built for.
+        asked: String,
+        /// Which one there is.
+        known: &'static str,
+    },
+    /// To compile it takes more than that may take.
+    #[error("the plugin could not be compiled: {0}")]
+    Compile(String),
     /// Says something of itself that cannot be.
     #[error("the plugin's manifest is not valid: {0}")]
     Manifest(String),

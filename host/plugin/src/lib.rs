@@ -7,6 +7,7 @@
 
 mod call;
 mod error;
+mod log;
 mod manifest;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 pub use call::{Call, PlanChange, PlannedTask};
 pub use error::{LoadError, PluginError, Rejection};
+pub use log::{LogLevel, LogLine, PluginLog};
 pub use manifest::{AdoptionPolicy, EventSet, Kind, Manifest, Problem, ResourcePlan, Role, Roles};
 
 /// Where plugins run.
@@ -41,6 +43,17 @@ pub trait Plugin: Send + Sync + std::fmt::Debug {
 
     /// How the host is to do its own part for a tenant with this configuration.
     fn host_settings(&self, call: &Call<'_>) -> Result<Vec<Field>, PluginError>;
+
+    /// Gets ready for the first request: whatever is slow only the first time is done now, once, and nothing comes of it. A plugin that
+    /// fails at it is none the worse. Where there is nothing of the kind nothing is done.
+    fn warm_up(&self, _: &Call<'_>) -> Result<(), PluginError> {
+        Ok(())
+    }
+
+    /// The most memory that one instance of it has had since it was loaded, in bytes; 0 where nobody counts.
+    fn memory_high_water(&self) -> usize {
+        0
+    }
 
     /// The account that a resource becomes. Without the role `mapping`: the current account, or an `active` one without fields.
     ///

@@ -9,15 +9,22 @@ use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use muster_http::{AdminKey, Wire, admin_router, listen, scim_router};
 use muster_model::{Clock, IdSource, OrderedIds, SystemClock, Token, TokenKey};
-use muster_plugin_wasmtime::{HostOptions, WasmtimeHost};
-use muster_service::{Parts, Service};
+use muster_plugin::PluginHost;
+/// How large a plugin can be, in bytes.
+pub(crate) use muster_plugin_wasmtime::MAX_COMPONENT_BYTES as MAX_PLUGIN_BYTES;
+/// How much memory one call can have, in bytes.
+pub(crate) use muster_plugin_wasmtime::MAX_MEMORY_BYTES as MAX_PLUGIN_MEMORY_BYTES;
+use muster_plugin_wasmtime::{CompileLimits, Compiler, HostOptions, WasmtimeHost, compile_here};
+use muster_service::cases::{MakeScratch, Scratch};
+use muster_service::{Parts, PluginLines, Service};
+use muster_store::StoreError;
 use muster_store_files::FileRequestLog;
 /// What `muster store` does to a store that no server has open.
 pub(crate) use muster_store_sled as store_engine;
 use muster_store_sled::{Options, SledStore};
 use tokio::net::TcpListener;
 
-use crate::config::Config;
+use crate::config::{Config, PluginsConfig};
 use crate::keys;
 
 /// A file beside the keys that says that there is a store which needs them.
@@ -35,6 +42,8 @@ pub struct Overrides {
     pub admin_key: Option<Token>,
     /// Where compiled plugins are kept; `compiled/` in the data folder if it is not given.
     pub compile_cache: Option<CompileCache>,
+    /// The program that compiles plugins: `muster`, started anew. If it is not given, this process does.
+    pub compiler: Option<PathBuf>,
 }
 
 /// Where compiled plugins are kept.
@@ -72,6 +81,17 @@ impl App {
                 store_folder.display()
             );
         }
+        let cache_bytes =
+            if config.store.cache_mib == 0 { Options::cache_bytes_here() } else { config.store.cache_mib << 20 };
+        let options = Options {
+            cache_bytes,
+            reserve_bytes: config.store.reserve_mib << 20,
+            max_scanned: config.store.max_scanned,
+            ..Options::default()
+        };
+        // What stands there may be somebody else's: then no keys are put beside it.
+        let is_unknown = store_folder.exists() && !served_before.exists();
+        let found = if is_unknown { Some(open_store(store_folder.clone(), options.clone()).await?) } else { None };
         let key_is_new = !token_key.exists();
         let token_key = TokenKey::new(if served_before.exists() {
             keys::read(&token_key, "the store holds tokens that are recognised with it")?
@@ -89,24 +109,24 @@ impl App {
             Some(key) => key,
             None => admin_key(config, &keys)?,
         };
-
-        let cache_bytes =
-            if config.store.cache_mib == 0 { Options::cache_bytes_here() } else { config.store.cache_mib << 20 };
-        let options = Options {
-            cache_bytes,
-            reserve_bytes: config.store.reserve_mib << 20,
-            max_scanned: config.store.max_scanned,
-            ..Options::default()
+        let store = match found {
+            Some(store) => store,
+            None => open_store(store_folder, options).await?,
         };
-        let store = tokio::task::spawn_blocking(move || SledStore::open(&store_folder, options)).await??;
         if !served_before.exists() {
             keys::write_private(
                 &served_before,
                 b"The store beside this folder belongs to these keys. Back both up.\n",
             )?;
         }
-        let host = WasmtimeHost::new(HostOptions { cache_dir: cache.folder, cache_key: cache.key })?;
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let plugin_lines = Arc::new(PluginLines::new(clock.clone()));
+        let host = WasmtimeHost::new(HostOptions {
+            compiler: overrides.compiler.map(|program| Compiler::new(program, config.plugins.compile_limits())),
+            kept_bytes: config.plugins.kept_mib << 20,
+            log: Some(plugin_lines.clone()),
+            ..HostOptions::new(cache.folder, cache.key)
+        })?;
         let ids: Arc<dyn IdSource> = Arc::new(OrderedIds::new(clock.clone()));
         let requests = FileRequestLog::open(muster_store_files::Options {
             folder: config.data.join("requests"),
@@ -115,11 +135,15 @@ impl App {
             queue_entries: config.requests.queue_entries,
             queue_bytes: REQUEST_QUEUE_BYTES,
         })?;
+        let scratch = ScratchRoom { within: config.data.join("scratch") };
+        scratch.tidy()?;
         let parts = Parts {
             store: Arc::new(store),
             backups: config.data.join("backups"),
             requests: Arc::new(requests),
             plugins: Arc::new(host),
+            plugin_lines,
+            scratch: Some(Arc::new(scratch)),
             clock,
             ids,
             token_key: token_key.clone(),
@@ -194,6 +218,9 @@ impl App {
         let keeper = self.service.clone();
         // It ends by itself when it is told to stop, and never in the middle of a write.
         let logs = tokio::spawn(async move { keeper.keep_logs().await });
+        let carrier = self.service.clone();
+        // It goes on with what the last end interrupted, and ends when that can be gone on with again.
+        let rollouts = tokio::spawn(async move { carrier.carry_rollouts().await });
         let service = &self.service;
         let stopping = async {
             stop.await;
@@ -204,9 +231,39 @@ impl App {
         tokio::join!(scim, admin, stopping);
         upkeep.abort();
         let _ = logs.await;
+        let _ = rollouts.await;
         self.service.close().await;
         tracing::info!("stopped");
     }
+}
+
+/// This program, to be started anew: where the system tells it, also if its file was replaced meanwhile.
+pub(crate) fn this_program() -> anyhow::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() {
+        return Ok(running.to_owned());
+    }
+    std::env::current_exe().context("the file of this program")
+}
+
+/// Compiles the plugin that comes on standard input to standard output, and limits this process first.
+pub(crate) fn compile_plugin(processor_s: u64, memory_mib: u64) -> anyhow::Result<()> {
+    let limits = CompileLimits { processor_s, memory_mib, ..CompileLimits::default() };
+    compile_here(limits, std::io::stdin().lock(), std::io::stdout().lock()).map_err(anyhow::Error::msg)
+}
+
+impl PluginsConfig {
+    const fn compile_limits(&self) -> CompileLimits {
+        CompileLimits {
+            processor_s: self.compile_processor_s,
+            memory_mib: self.compile_memory_mib,
+            wall_s: self.compile_wall_s,
+        }
+    }
+}
+
+async fn open_store(folder: PathBuf, options: Options) -> anyhow::Result<SledStore> {
+    Ok(tokio::task::spawn_blocking(move || SledStore::open(&folder, options)).await??)
 }
 
 /// A folder that holds something else is left as it is.
@@ -234,6 +291,7 @@ fn metrics() -> anyhow::Result<PrometheusHandle> {
     }
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &DURATION_BUCKETS_S)?
+        .set_buckets_for_metric(Matcher::Full(PLUGIN_CALL_DURATION.to_owned()), &CALL_BUCKETS_S)?
         .build_recorder();
     let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
     // Lost only to another server of this process that was started at the same moment.
@@ -246,8 +304,20 @@ fn metrics() -> anyhow::Result<PrometheusHandle> {
 fn describe() {
     metrics::describe_counter!("muster_requests_total", "Requests answered, by method and status.");
     metrics::describe_histogram!("muster_request_duration_seconds", "From the head of a request to its answer.");
-    metrics::describe_histogram!("muster_plugin_call_duration_seconds", "One call of a plugin on the request path.");
+    metrics::describe_histogram!(PLUGIN_CALL_DURATION, "One call of a plugin on the request path.");
     metrics::describe_counter!("muster_plugin_failures_total", "Plugin calls without an answer, by plugin and reason.");
+    metrics::describe_counter!(
+        "muster_plugin_breaker_opened_total",
+        "Times that a tenant's plugin was left alone, by plugin."
+    );
+    metrics::describe_counter!(
+        "muster_plugin_passed_through_total",
+        "Calls of a plugin that a write has done without, because its tenant would rather, by plugin."
+    );
+    metrics::describe_counter!(
+        "muster_plugin_warm_up_failures_total",
+        "Plugins that failed when they were run before the first request, by plugin and reason."
+    );
     metrics::describe_counter!("muster_request_log_failures_total", "Times that the request log could not be written.");
     metrics::describe_counter!("muster_request_log_kept_total", "Requests that the request log has kept.");
     metrics::describe_counter!("muster_request_log_lost_total", "Requests that it has not kept, by reason.");
@@ -256,6 +326,10 @@ fn describe() {
     metrics::describe_counter!("muster_write_conflicts_total", "Writes decided again because another came between.");
 }
 
+const PLUGIN_CALL_DURATION: &str = "muster_plugin_call_duration_seconds";
+/// Upper bounds of the buckets of calls of plugins, in seconds: most take microseconds, and the deadline is at 10 ms of the processor.
+const CALL_BUCKETS_S: [f64; 13] =
+    [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 1e-1];
 /// How often observations are folded into their buckets.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// Upper bounds of the histogram's buckets, in seconds.
@@ -320,4 +394,62 @@ pub(crate) fn components(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// How much processor time one call on the request path can take.
+pub(crate) const CALL_DEADLINE: Duration = Duration::from_millis(muster_plugin_wasmtime::CALL_DEADLINE_MS);
+
+/// What tries plugins without a deployment: the real runtime and empty stores, in a folder that goes with this.
+#[derive(Debug)]
+pub(crate) struct Workbench {
+    /// The runtime.
+    pub(crate) host: Arc<dyn PluginHost>,
+    /// Stores for cases.
+    pub(crate) scratch: Arc<dyn MakeScratch>,
+    _folder: tempfile::TempDir,
+}
+
+impl Workbench {
+    pub(crate) fn open() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir().context("a folder to work in")?;
+        let mut cache_key = [0; 32];
+        getrandom::fill(&mut cache_key).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+        let host = WasmtimeHost::new(HostOptions::new(folder.path().join("compiled"), cache_key))?;
+        let scratch = Arc::new(ScratchRoom { within: folder.path().to_owned() });
+        Ok(Self { host: Arc::new(host), scratch, _folder: folder })
+    }
+}
+
+/// Makes stores of sled for cases, each in a folder that goes when the case is over.
+#[derive(Debug)]
+pub(crate) struct ScratchRoom {
+    /// Where these folders stand.
+    pub(crate) within: PathBuf,
+}
+
+/// How much memory sled may use for one case.
+const SCRATCH_CACHE_BYTES: u64 = 8 << 20;
+
+impl ScratchRoom {
+    /// Removes what a process that was killed has left.
+    fn tidy(&self) -> anyhow::Result<()> {
+        match std::fs::remove_dir_all(&self.within) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| self.within.display().to_string())
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+impl MakeScratch for ScratchRoom {
+    fn make(&self) -> Result<Scratch, StoreError> {
+        let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Unavailable(error);
+        std::fs::create_dir_all(&self.within).map_err(|error| unavailable(error.into()))?;
+        let room = tempfile::tempdir_in(&self.within).map_err(|error| unavailable(error.into()))?;
+        let folder = room.path().to_owned();
+        let options = Options { cache_bytes: SCRATCH_CACHE_BYTES, reserve_bytes: 0, ..Options::default() };
+        let store = SledStore::open(&folder.join("store"), options).map_err(|error| unavailable(error.into()))?;
+        Ok(Scratch { store: Arc::new(store), folder, room: Box::new(room) })
+    }
 }

@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
-use muster_model::{Field, RequestId, ResourceType, TenantId, TenantRow, Timestamp};
+use muster_model::{Clock, Field, OnPluginFailure, RequestId, ResourceType, TenantId, TenantRow};
 use muster_plugin::{Call, Kind, Manifest, Plugin, PluginError, Problem, ResourcePlan};
 use muster_protocol::dialect::Profile;
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::{Declarations, Registry, ResourceTypeDef};
 use serde_json::Value;
 
+use crate::breaker::Breaker;
+use crate::figures::Figures;
 use crate::mapped::unmarked;
 use crate::settings::HostSettings;
 use crate::{AdminError, ScimError};
@@ -30,16 +32,22 @@ pub struct Bound {
     pub served: Registry,
     /// What is announced: what is kept, and the password, where the plugin is told it.
     pub announced: Registry,
+    /// What becomes of a write to which the plugin gives no answer.
+    pub on_plugin_failure: OnPluginFailure,
+    /// Whether the plugin is asked at all.
+    pub(crate) breaker: Breaker,
+    /// How the plugin fares.
+    pub(crate) figures: Figures,
 }
 
 impl Bound {
     /// Binds `plugin` to a tenant: checks the configuration, asks for the host's settings, and puts together what the tenant serves. Calls
     /// the plugin: not for the request path.
-    pub(crate) fn new(row: &TenantRow, plugin: Arc<dyn Plugin>, now: Timestamp) -> Result<Self, AdminError> {
+    pub(crate) fn new(row: &TenantRow, plugin: Arc<dyn Plugin>, clock: Arc<dyn Clock>) -> Result<Self, AdminError> {
         let TenantRow { id: tenant, binding, scim, .. } = row;
         let request = RequestId("binding".into());
         let config = Arc::new(binding.config.clone());
-        let call = Call { tenant, request: &request, now, config: &config };
+        let call = Call { tenant, request: &request, now: clock.now(), config: &config };
         if !binding.config.is_object() {
             let message = "must be a JSON object".to_owned();
             return Err(AdminError::Config(vec![Problem { pointer: String::new(), message }]));
@@ -51,6 +59,9 @@ impl Bound {
         let fields: Vec<Field> = plugin.host_settings(&call).map_err(AdminError::Plugin)?;
         let settings = HostSettings::read(&fields).map_err(AdminError::Invalid)?;
         let (accepted, served) = registries(plugin.manifest(), &settings, &scim.declarations)?;
+        if let Err(error) = plugin.warm_up(&call) {
+            count_cold(tenant, plugin.as_ref(), &error);
+        }
         let with_password = |registry: Registry| {
             if reads_password(plugin.manifest()) { registry.with_password() } else { registry }
         };
@@ -63,6 +74,9 @@ impl Bound {
             settings,
             profile: profile(&scim.profile)?,
             plugin,
+            on_plugin_failure: scim.on_plugin_failure,
+            breaker: Breaker::new(clock),
+            figures: Figures::default(),
         })
     }
 
@@ -199,6 +213,14 @@ pub(crate) fn count_failure(tenant: &TenantId, plugin: &dyn Plugin, error: &Plug
         error = %error,
         "a plugin call failed; nothing was written"
     );
+}
+
+/// Counts the plugins that could not be warmed up: nobody's request failed, but the first one may be slow, or fail alike.
+fn count_cold(tenant: &TenantId, plugin: &dyn Plugin, error: &PluginError) {
+    let (name, reason) = (plugin.manifest().name.clone(), failure_class(error));
+    metrics::counter!("muster_plugin_warm_up_failures_total", "plugin" => name.clone(), "reason" => reason)
+        .increment(1);
+    tracing::info!(tenant.id = %tenant, plugin.name = %name, reason, error = %error, "a plugin could not be warmed up");
 }
 
 #[cfg(test)]

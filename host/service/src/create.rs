@@ -11,6 +11,7 @@ use crate::mapped::{map, plan, plan_members};
 use crate::members::RowChanges;
 use crate::reply::Reply;
 use crate::retry::Attempt;
+use crate::standard::STANDARD;
 use crate::{ScimError, Service};
 
 impl Service {
@@ -74,7 +75,7 @@ impl Service {
             version,
             document: mapped.document,
             account: mapped.account,
-            plugin: caller.bound.plugin.digest(),
+            plugin: mapped.plugin,
             keys: mapped.keys,
             index: mapped.index,
         };
@@ -153,7 +154,12 @@ pub(crate) fn change_of(
         at: caller.now,
         actor: caller.actor.clone(),
         request: caller.request.clone(),
-        plugin: caller.bound.plugin.digest(),
+        // The record and the log agree on who made the account.
+        plugin: if after.is_some_and(|record| record.plugin == STANDARD) {
+            STANDARD
+        } else {
+            caller.bound.plugin.digest()
+        },
         event,
         resource_type: of.resource_type.clone(),
         id: of.id,

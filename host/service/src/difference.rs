@@ -21,6 +21,11 @@ pub(crate) struct Difference {
 }
 
 impl Place {
+    /// At the top of a document.
+    pub(crate) fn named(name: &str) -> Self {
+        Self(vec![name.to_owned()])
+    }
+
     /// The value that stands there.
     pub(crate) fn of<'d>(&self, document: &'d Document) -> Option<&'d Value> {
         let (first, rest) = self.0.split_first()?;

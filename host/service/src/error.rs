@@ -101,6 +101,14 @@ pub enum ScimError {
     /// The plugin gave no usable answer: nothing was written, and it may go better later.
     #[error("the mapping of this tenant is failing; nothing was changed, try again later")]
     Plugin(#[source] PluginError),
+    /// The plugin has given no usable answer so often that it is left alone for a while: nothing was written, and no time was spent on it.
+    #[error(
+        "the mapping of this tenant keeps failing and is left alone for a while; nothing was changed, try again in {retry_after_s} s"
+    )]
+    PluginPaused {
+        /// When it is asked again, in seconds.
+        retry_after_s: u64,
+    },
     /// The tenant's plugin could not be loaded.
     #[error("the plugin of this tenant is not loaded; nothing was changed, try again later")]
     PluginNotLoaded,
@@ -179,6 +187,7 @@ impl ScimError {
                 allow: None,
             },
             Self::TooMany { .. } => typed(StatusCode::BAD_REQUEST, ScimType::TooMany),
+            Self::PluginPaused { retry_after_s } => later(StatusCode::SERVICE_UNAVAILABLE, *retry_after_s),
             Self::Plugin(_)
             | Self::PluginNotLoaded
             | Self::Contended
@@ -302,6 +311,8 @@ impl AdminError {
                 LoadError::NotAComponent(_)
                 | LoadError::Import(_)
                 | LoadError::Contract(_)
+                | LoadError::Version { .. }
+                | LoadError::Compile(_)
                 | LoadError::Manifest(_)
                 | LoadError::Describe(_),
             )

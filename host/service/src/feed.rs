@@ -5,6 +5,7 @@ use std::time::Duration;
 use muster_model::{LogEntry, TenantId};
 use serde_json::{Value, json};
 
+use crate::history::not_none;
 use crate::trail::told;
 use crate::{AdminError, Service};
 
@@ -31,6 +32,7 @@ impl Service {
         if wait_s > MAX_WAIT_S {
             return Err(AdminError::Invalid(format!("wait_s is at most {MAX_WAIT_S}")));
         }
+        not_none(limit)?;
         let limit = limit.min(MAX_ENTRIES_A_PAGE);
         let waiting = async {
             let known = self.tenants.view().tenant(&id).cloned();
@@ -49,9 +51,7 @@ impl Service {
                 }
             }
         };
-        // Whoever wants no entries need not wait for one.
         if wait_s > 0
-            && limit > 0
             && let Ok(page) = tokio::time::timeout(Duration::from_secs(wait_s), waiting).await
         {
             return page;
@@ -98,13 +98,13 @@ struct Page {
 
 impl Page {
     fn shown(&self) -> Value {
-        let entries: Vec<Value> = self.entries.iter().map(entry).collect();
+        let entries: Vec<Value> = self.entries.iter().map(entry_shown).collect();
         json!({ "entries": entries, "next": self.next, "first": self.first, "last": self.last })
     }
 }
 
 /// An entry as it is in the log, with times and leniencies in words.
-fn entry(entry: &LogEntry) -> Value {
+pub(crate) fn entry_shown(entry: &LogEntry) -> Value {
     let mut shown = json!(entry);
     let change = &entry.change;
     shown["at"] = json!(change.at.to_string());

@@ -1,5 +1,6 @@
 //! What became of one resource, as the log tells it: entry by entry, and as it was at a time.
 
+mod request;
 mod then;
 mod view;
 
@@ -27,9 +28,10 @@ impl Service {
     ) -> Result<Value, AdminError> {
         let row = self.row(tenant)?;
         let id = resource_id(tenant, id)?;
+        not_none(limit)?;
         let directory = self.parts.store.directory(&row.id);
         let first = self.parts.store.log_keeper(&row.id).status().await?.first;
-        let entries = directory.history(id, before, limit.clamp(1, MAX_HISTORY_A_PAGE)).await?;
+        let entries = directory.history(id, before, limit.min(MAX_HISTORY_A_PAGE)).await?;
         if entries.is_empty() && before.is_none() && self.find_record(&row.id, id).await?.is_none() {
             return Err(unknown(tenant, id));
         }
@@ -41,6 +43,11 @@ impl Service {
         let shown: Vec<Value> = entries.iter().map(|entry| named.entry(entry, Some(id))).collect();
         Ok(json!({ "tenant": row.id, "id": id, "first": first, "entries": shown, "next": next }))
     }
+}
+
+/// Whoever asks for nothing has mistyped, and would take an empty answer for an empty log.
+pub(crate) fn not_none(limit: usize) -> Result<(), AdminError> {
+    if limit == 0 { Err(AdminError::Invalid("limit is at least 1".to_owned())) } else { Ok(()) }
 }
 
 fn resource_id(tenant: &str, id: &str) -> Result<ResourceId, AdminError> {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use muster_model::{Clock, IdSource, ResourceId, Timestamp};
+use muster_model::{Clock, IdSource, RequestId, ResourceId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -47,6 +47,9 @@ pub struct JobView {
     pub id: JobId,
     /// What is done: `export`, `backup`, ...
     pub kind: &'static str,
+    /// What the log knows by, if it changes anything, what it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
     /// Where it stands.
     pub state: JobState,
     /// How much is done.
@@ -89,6 +92,11 @@ impl Progress {
         self.0.done.store(done, Ordering::Relaxed);
     }
 
+    /// How much is done, and how much there is to do.
+    pub(crate) fn told(&self) -> (u64, u64) {
+        (self.0.done.load(Ordering::Relaxed), self.0.total.load(Ordering::Relaxed))
+    }
+
     /// So much more is done.
     pub fn advance(&self, by: u64) {
         self.0.done.fetch_add(by, Ordering::Relaxed);
@@ -106,6 +114,7 @@ pub struct Jobs {
 #[derive(Debug)]
 struct Job {
     kind: &'static str,
+    request: Option<RequestId>,
     unit: &'static str,
     began: Timestamp,
     progress: Progress,
@@ -128,13 +137,40 @@ impl Jobs {
     where
         F: Future<Output = Result<Value, AdminError>> + Send + 'static,
     {
+        self.begin(None, kind, unit, work)
+    }
+
+    /// As [`Jobs::start`], for work that the log knows by `request`.
+    pub(crate) fn start_as<F>(
+        &self,
+        request: &RequestId,
+        kind: &'static str,
+        unit: &'static str,
+        work: impl FnOnce(Progress) -> F,
+    ) -> Result<JobId, AdminError>
+    where
+        F: Future<Output = Result<Value, AdminError>> + Send + 'static,
+    {
+        self.begin(Some(request.clone()), kind, unit, work)
+    }
+
+    fn begin<F>(
+        &self,
+        request: Option<RequestId>,
+        kind: &'static str,
+        unit: &'static str,
+        work: impl FnOnce(Progress) -> F,
+    ) -> Result<JobId, AdminError>
+    where
+        F: Future<Output = Result<Value, AdminError>> + Send + 'static,
+    {
         let (id, began, progress) = (JobId(self.ids.next()), self.clock.now(), Progress::default());
         {
             let mut jobs = self.lock();
             if jobs.values().filter(|job| job.ended.is_none()).count() >= MAX_RUNNING_JOBS {
                 return Err(AdminError::InUse(format!("{MAX_RUNNING_JOBS} jobs are running; wait for one to end")));
             }
-            jobs.insert(id, Job { kind, unit, began, progress: progress.clone(), ended: None });
+            jobs.insert(id, Job { kind, request, unit, began, progress: progress.clone(), ended: None });
         }
         tracing::info!(job.id = %id, job.kind = kind, "job began");
         // A task of its own within: so that one that panics has ended, and is not thought to run for ever.
@@ -193,7 +229,20 @@ impl Job {
         };
         let (done, total) =
             (self.progress.0.done.load(Ordering::Relaxed), self.progress.0.total.load(Ordering::Relaxed));
-        JobView { id, kind: self.kind, state, done, total, unit: self.unit, began: self.began, ended, result, error }
+        let request = self.request.clone();
+        JobView {
+            id,
+            kind: self.kind,
+            request,
+            state,
+            done,
+            total,
+            unit: self.unit,
+            began: self.began,
+            ended,
+            result,
+            error,
+        }
     }
 }
 

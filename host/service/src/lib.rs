@@ -6,7 +6,9 @@
 mod admin;
 mod authenticate;
 mod binding;
+mod breaker;
 mod bulk;
+pub mod cases;
 mod create;
 mod cursor;
 mod delete;
@@ -15,20 +17,25 @@ mod discovery;
 mod error;
 mod expected;
 mod feed;
+mod figures;
 mod get;
 mod history;
 mod jobs;
+mod judge;
 mod list;
 mod mapped;
 mod me;
 mod members;
 mod patch;
+mod plugin_log;
 mod render;
 mod replace;
 mod reply;
 mod retry;
+mod rollout;
 mod search;
 mod settings;
+mod standard;
 mod tenants;
 mod trail;
 mod undo;
@@ -46,11 +53,12 @@ use muster_store::request_log::RequestLog;
 pub use admin::{
     AccountView, AccountsView, BackupView, ExportView, ImportView, IssuedToken, LogDays, MAX_ACCOUNTS_A_PAGE,
     MAX_BACKUP_NAME_BYTES, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD, MAX_LOAD_BYTES, MAX_REQUESTS_MIB,
-    MAX_RETENTION_DAYS, NewBackup, NewExport, NewImport, NewRetention, NewScimSettings, NewTenant, NewToken,
-    PluginView, ScimSettingsView, StateView, TenantView, TokenView, WhichAccounts,
+    MAX_RETENTION_DAYS, ManifestView, NewBackup, NewExport, NewImport, NewRetention, NewScimSettings, NewTenant,
+    NewToken, PluginView, ResourceView, ScimSettingsView, StateView, TenantView, TokenView, WhichAccounts,
 };
 pub use authenticate::{Caller, Mount, Principal, Subject};
 pub use binding::Bound;
+pub use breaker::{BREAKER_MIN_FAILURES, BREAKER_PAUSE, BREAKER_SHARE_PERCENT, BREAKER_WINDOW};
 pub use cursor::MAX_CURSOR_BYTES;
 pub use error::{AdminError, ScimError, Wire};
 pub use expected::{Expected, Tags};
@@ -60,18 +68,27 @@ pub use history::{
     MAX_VALUE_SHOWN_BYTES,
 };
 pub use jobs::{JobId, JobState, JobView, Jobs, MAX_ENDED_JOBS, MAX_RUNNING_JOBS, Progress};
+pub use judge::{CLOCK_KEPT_EVERY, CLOCK_LEAP, CLOCK_LEAP_AT_START, LEAP_PAUSE};
+pub use plugin_log::{MAX_LINE_BYTES, MAX_LINE_BYTES_A_TENANT, MAX_LINES_A_PAGE, MAX_LINES_A_TENANT, PluginLines};
 pub use reply::Reply;
+pub use rollout::{
+    MAX_COUNTED, MAX_FAILURES, MAX_NEW_KEYS_COMPARED, MAX_ROLLOUTS_KEPT, MAX_TAKEN, MAX_TOLD_OF_A_ROLLOUT,
+    MAX_VALUE_TOLD_BYTES, NewRollout, REMAPPED_AT_ONCE, Until, WORK_SHARE_PERCENT,
+};
 pub use settings::{HostSettings, UnknownMembers, WithoutMembers};
 pub use tenants::Tenant;
-pub use trail::{Answered, Head, Notes, RequestsAsked, shown_path};
+pub use trail::{Answered, Head, Notes, RequestsAsked};
 pub use undo::{
-    MAX_MEMBERSHIPS_AT_ONCE, MAX_ROWS_A_COMMIT, MAX_TOLD, MAX_UNDO_AT_ONCE, MAX_UNDO_ENTRIES, MAX_UNDO_MEMBERSHIPS,
-    NewUndo, Undone,
+    MAX_EXCHANGED, MAX_MEMBERSHIPS_AT_ONCE, MAX_ROWS_A_COMMIT, MAX_TOLD, MAX_UNDO_AT_ONCE, MAX_UNDO_ENTRIES,
+    MAX_UNDO_MEMBERSHIPS, NewUndo, Undone,
 };
 pub use upkeep::{
     MAX_PRUNED_A_ROUND, MAX_PRUNED_AT_ONCE, MAX_SEALS_A_ROUND, SEAL_AFTER, SEAL_BLOCK, UPKEEP_INTERVAL, Upkeep,
 };
-pub use verify::{Broken, Held, LogHead, MAX_VERIFIED_A_CALL, NewVerification, Verified, Verifier, verify};
+pub use verify::{
+    Broken, ExportedHead, Held, KeptNow, KeptThen, LogHead, MAX_VERIFIED_A_CALL, NewVerification, Verified, Verifier,
+    verify,
+};
 
 /// Limits of the service, each with its unit.
 #[derive(Debug, Clone)]
@@ -114,6 +131,10 @@ pub struct Parts {
     pub requests: Arc<dyn RequestLog>,
     /// Where plugins run.
     pub plugins: Arc<dyn PluginHost>,
+    /// What they log: the same that `plugins` tells it to.
+    pub plugin_lines: Arc<PluginLines>,
+    /// Where empty stores come from, in which a candidate's own cases run; `None`: they are not run.
+    pub scratch: Option<Arc<dyn cases::MakeScratch>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where new ids come from.
@@ -137,10 +158,16 @@ pub struct Service {
     backing_up: Arc<tokio::sync::Mutex<()>>,
     /// One change of tenants, tokens or bindings at a time in this process.
     administration: tokio::sync::Mutex<()>,
+    /// Held by each export that is being written, so that they can be counted.
+    exporting: Arc<()>,
     /// One change of what an import has brought at a time.
     loading: tokio::sync::Mutex<()>,
     /// What runs aside.
     jobs: Jobs,
+    /// What of it works on rollouts.
+    rollouts: rollout::Workers,
+    /// Whether the clock is believed.
+    judge: judge::Judge,
     /// Becomes true when the server stops: nobody waits for news any longer.
     stopping: tokio::sync::watch::Sender<bool>,
 }

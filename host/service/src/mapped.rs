@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use muster_model::{Account, Event, IndexEntry, Key, NewTask, Record, ResourceId, ResourceType};
+use muster_model::{
+    Account, Actor, Event, IndexEntry, Key, NewTask, OnPluginFailure, PluginDigest, Record, ResourceId, ResourceType,
+};
 use muster_plugin::{Kind, PlanChange, Plugin, PluginError};
 use muster_protocol::dialect::{MAX_REWRITES, Rewrite, Rule};
 use muster_protocol::filter::canonical_path;
@@ -14,6 +16,8 @@ use serde_json::Value;
 
 use crate::authenticate::Caller;
 use crate::binding::{count_failure, kind};
+use crate::breaker::Turn;
+use crate::standard::{self, STANDARD};
 use crate::{HostSettings, ScimError, ServiceLimits};
 
 /// What a write will store of a resource.
@@ -21,6 +25,8 @@ use crate::{HostSettings, ScimError, ServiceLimits};
 pub(crate) struct Mapped {
     pub document: Document,
     pub account: Account,
+    /// Who made the account.
+    pub plugin: PluginDigest,
     pub keys: Vec<Key>,
     pub index: Vec<IndexEntry>,
     /// What was sent and is not kept.
@@ -45,21 +51,27 @@ pub(crate) fn map(
     current: Option<&Account>,
 ) -> Result<Mapped, ScimError> {
     let plugin = caller.bound.plugin.as_ref();
-    let account = match kind(resource_type) {
+    let (account, by) = match kind(resource_type) {
         Some(kind) => {
             let full = with_switch(resource_type, full);
             let answer = called(caller, || plugin.to_account(&caller.call(), kind, id, &full, current));
-            caller.notes.mapped(&answer);
-            answer?
+            let account = answer.and_then(|answer| {
+                caller.notes.mapped(&answer);
+                Ok(answer?)
+            });
+            match account {
+                Err(error) if passes_through(caller, &error) => (standard::account(kind, &full), STANDARD),
+                account => (account?, plugin.digest()),
+            }
         }
-        None => current.cloned().unwrap_or_else(Account::unmapped),
+        None => (current.cloned().unwrap_or_else(Account::unmapped), plugin.digest()),
     };
     let served = caller.bound.served(resource_type)?;
     let document = normalise::retain(served, full);
     let keys = keys(served, resource_type, &document, &account, &caller.bound.settings)?;
     let index = muster_store::index_of(served, &document);
     let left_out = left_out(full, &document);
-    Ok(Mapped { document, account, keys, index, left_out })
+    Ok(Mapped { document, account, plugin: by, keys, index, left_out })
 }
 
 /// The paths of what a document loses when it is narrowed to what the plugin retains; a password is told by a rule of its own.
@@ -130,8 +142,54 @@ fn with_switch<'d>(resource_type: &ResourceType, full: &'d Document) -> Cow<'d, 
     Cow::Owned(told)
 }
 
-/// A call of the tenant's plugin, measured, and counted if it fails.
-fn called<T>(caller: &Caller, call: impl FnOnce() -> Result<T, PluginError>) -> Result<T, PluginError> {
+/// Whether the write goes on without what the plugin has not said. What an operator or Muster itself does waits until the plugin is well.
+fn passes_through(caller: &Caller, error: &ScimError) -> bool {
+    let no_answer = matches!(error, ScimError::Plugin(_) | ScimError::PluginPaused { .. });
+    let passes = match caller.bound.on_plugin_failure {
+        OnPluginFailure::Refuse => false,
+        OnPluginFailure::PassThrough => no_answer && is_asked_by_idp(caller),
+    };
+    if passes {
+        let name = caller.bound.plugin.manifest().name.clone();
+        metrics::counter!("muster_plugin_passed_through_total", "plugin" => name).increment(1);
+    }
+    passes
+}
+
+/// Whether it is an identity provider that waits for an answer.
+fn is_asked_by_idp(caller: &Caller) -> bool {
+    match caller.actor {
+        Actor::Token(_) => true,
+        Actor::Operator | Actor::Job(_) | Actor::Portal(_) | Actor::Signal(_) => false,
+    }
+}
+
+/// A call of the tenant's plugin, measured, and counted if it fails. A plugin that keeps failing is not asked by requests; whoever previews
+/// it or maps with it again asks all the same.
+fn called<T>(
+    caller: &Caller,
+    call: impl FnOnce() -> Result<T, PluginError>,
+) -> Result<Result<T, PluginError>, ScimError> {
+    if !is_asked_by_idp(caller) {
+        return Ok(measured(caller, call));
+    }
+    let permit = caller.bound.breaker.admit().map_err(|retry_after_s| ScimError::PluginPaused { retry_after_s })?;
+    let answer = measured(caller, call);
+    let (tenant, plugin) = (&caller.tenant.id, caller.bound.plugin.manifest());
+    match permit.done(&answer) {
+        Turn::Stays => {}
+        Turn::Opens => {
+            metrics::counter!("muster_plugin_breaker_opened_total", "plugin" => plugin.name.clone()).increment(1);
+            tracing::warn!(tenant.id = %tenant, plugin.name = %plugin.name, "a plugin keeps failing; its tenant's writes are answered without asking it, until it is well");
+        }
+        Turn::Closes => {
+            tracing::info!(tenant.id = %tenant, plugin.name = %plugin.name, "a plugin that kept failing is well again");
+        }
+    }
+    Ok(answer)
+}
+
+fn measured<T>(caller: &Caller, call: impl FnOnce() -> Result<T, PluginError>) -> Result<T, PluginError> {
     let plugin = caller.bound.plugin.as_ref();
     let began = Instant::now();
     let answer = call();
@@ -139,6 +197,7 @@ fn called<T>(caller: &Caller, call: impl FnOnce() -> Result<T, PluginError>) -> 
     metrics::histogram!("muster_plugin_call_duration_seconds", "plugin" => plugin.manifest().name.clone())
         .record(took.as_secs_f64());
     caller.notes.plugin_worked(took);
+    caller.bound.figures.count(took, answer.as_ref().err());
     answer.inspect_err(|error| count_failure(&caller.tenant.id, plugin, error))
 }
 
@@ -155,7 +214,11 @@ pub(crate) fn plan(
     let Some(kind) = kind(resource_type).filter(|kind| wants(plugin, *kind, event)) else { return Ok(Vec::new()) };
     let change = PlanChange { event, kind, id, before, after, member, signal: None };
     let planned = called(caller, || plugin.plan(&caller.call(), &change));
-    let planned = planned.inspect_err(|error| caller.notes.planned(Err(error)))?;
+    let planned = planned.and_then(|planned| Ok(planned.inspect_err(|error| caller.notes.planned(Err(error)))?));
+    let planned = match planned {
+        Err(error) if passes_through(caller, &error) => return Ok(Vec::new()),
+        planned => planned?,
+    };
     let task = |task: muster_plugin::PlannedTask| NewTask {
         resource_type: resource_type.clone(),
         id,

@@ -42,6 +42,8 @@ pub(crate) struct Shall {
     pub rewrites: Vec<Rewrite>,
     /// Whether the rows were decided from the resource at its present version.
     pub must_be_current: bool,
+    /// Also where nothing but the names that it is found by, or keeps from others, would be other ones: whoever maps again makes these anew.
+    pub names_too: bool,
 }
 
 impl Service {
@@ -103,7 +105,7 @@ impl Service {
         };
         // Rows that were decided one by one do not care for the group's version: two requests that add different members both win.
         let must_be_current = rows.from_whole || expected.names_versions();
-        let shall = Shall { document, rows, rewrites, must_be_current };
+        let shall = Shall { document, rows, rewrites, must_be_current, names_too: false };
         match self.decide(caller, &current, shall).await? {
             Some(decided) => Ok(self.commit(caller, decided).await?.record),
             None => Ok(current),
@@ -117,7 +119,7 @@ impl Service {
         current: &Record,
         shall: Shall,
     ) -> Result<Option<Decided>, Attempt> {
-        let Shall { document, rows, mut rewrites, must_be_current } = shall;
+        let Shall { document, rows, mut rewrites, must_be_current, names_too } = shall;
         let (resource_type, id) = (&current.resource_type, current.id);
         let mapped = match &document {
             Some(document) => Some(map(caller, resource_type, id, document, Some(&current.account))?),
@@ -127,12 +129,12 @@ impl Service {
             caller.note(&mapped.left_out);
             rewrites.extend_from_slice(&mapped.left_out);
         }
-        let mut next = mapped.filter(|mapped| !mapped.is_in(current)).map(|mapped| Record {
+        let mut next = mapped.filter(|mapped| names_too || !mapped.is_in(current)).map(|mapped| Record {
             modified: caller.now,
             version: current.version.next(),
             document: mapped.document,
             account: mapped.account,
-            plugin: caller.bound.plugin.digest(),
+            plugin: mapped.plugin,
             keys: mapped.keys,
             index: mapped.index,
             ..current.clone()
@@ -142,6 +144,9 @@ impl Service {
         }
         if let Some(next) = &mut next {
             give_up_old_duplicates(caller, current, next).await?;
+        }
+        if names_too && next.as_ref().is_some_and(|next| is_stored(next, current)) {
+            return Ok(None);
         }
 
         let after = next.as_ref().unwrap_or(current);
@@ -179,4 +184,10 @@ impl Service {
         let writes = std::iter::once(own).chain(rows.writes(id)).collect();
         Ok(Some(Decided { record: next.unwrap_or_else(|| current.clone()), writes, change, tasks }))
     }
+}
+
+/// Whether everything that mapping makes of a resource is stored already.
+fn is_stored(next: &Record, current: &Record) -> bool {
+    (&next.document, &next.account, &next.keys, &next.index)
+        == (&current.document, &current.account, &current.keys, &current.index)
 }

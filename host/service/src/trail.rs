@@ -6,6 +6,8 @@
 mod body;
 mod decision;
 mod entry;
+mod filters;
+mod headers;
 mod question;
 mod read;
 mod redact;
@@ -32,7 +34,6 @@ use crate::tenants::Tenant;
 
 use decision::Decided;
 pub(crate) use decision::Operation;
-pub use entry::shown_path;
 pub use read::RequestsAsked;
 
 /// How many leniencies are kept of one request.

@@ -1,19 +1,22 @@
 //! Taking back what the log tells: as new changes, by the tenant's present plugin and with its plan. Nothing rewrites the log, and an undo
 //! can be taken back like anything else (decision record 11).
 //!
-//! `undo/select.rs` finds the entries, `undo/net.rs` says what they did to one resource all together, `undo/step.rs` takes that back, and
-//! `undo/rows.rs` the memberships.
+//! `undo/select.rs` finds the entries, `undo/net.rs` says what they did to one resource all together, `undo/step.rs` takes that back,
+//! `undo/together.rs` where names were exchanged, and `undo/rows.rs` the memberships.
 
 mod net;
+mod order;
 mod outcome;
 mod rows;
 mod select;
+mod so_far;
 mod step;
+mod together;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use muster_model::{Actor, Event, Record, RequestId, ResourceId, TenantId, Timestamp};
+use muster_model::{Actor, RequestId, ResourceId, TenantId, Timestamp};
 use muster_store::LogQuery;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,13 +24,15 @@ use serde_json::{Value, json};
 pub use outcome::MAX_TOLD;
 pub use rows::MAX_ROWS_A_COMMIT;
 pub use select::{MAX_UNDO_ENTRIES, MAX_UNDO_MEMBERSHIPS};
+pub use together::MAX_EXCHANGED;
 
 use crate::authenticate::Caller;
 use crate::jobs::Progress;
 use crate::trail::Notes;
 use crate::{AdminError, JobId, ScimError, Service};
 use outcome::{Outcome, Result as Came};
-use select::{Rows, Selected, Selection, What};
+use select::{Rows, Selection, What, rows_then};
+use so_far::SoFar;
 
 /// How many entries are taken back while the operator waits; more of them are a job.
 pub const MAX_UNDO_AT_ONCE: usize = 500;
@@ -35,8 +40,8 @@ pub const MAX_UNDO_AT_ONCE: usize = 500;
 /// As [`MAX_UNDO_AT_ONCE`], for memberships: one entry can tell of many.
 pub const MAX_MEMBERSHIPS_AT_ONCE: usize = 10_000;
 
-/// How often those are tried again whose names others still had.
-pub const MAX_ROUNDS: usize = 20;
+/// How the ids begin that the log knows undos by.
+pub(crate) const REQUESTS_OF_UNDOS: &str = "undo-";
 
 /// What is to be taken back: exactly one of `change`, `request`, and `from` with `to`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -60,7 +65,7 @@ pub struct NewUndo {
     /// Says what would be done, and does nothing.
     #[serde(default)]
     pub dry_run: bool,
-    /// Takes back also what has changed since.
+    /// Takes back also what has changed or was deleted since.
     #[serde(default)]
     pub force: bool,
 }
@@ -70,8 +75,8 @@ pub struct NewUndo {
 pub enum Undone {
     /// It is done.
     Now(Value),
-    /// It is being done.
-    Job(JobId),
+    /// It is being done, and this is what the log will know it by.
+    Job(JobId, RequestId),
 }
 
 /// One undo on its way.
@@ -84,8 +89,10 @@ struct Undo {
     force: bool,
     /// Whose changes are taken back.
     about: BTreeSet<ResourceId>,
-    /// In a dry run: who would be there by now, and would not.
-    supposed: BTreeMap<ResourceId, Option<Record>>,
+    /// What is done by now.
+    so_far: SoFar,
+    /// The memberships of those who had been deleted since and have come back.
+    brought_back: Selection,
 }
 
 impl Service {
@@ -103,18 +110,23 @@ impl Service {
         let selection = self.select(&id, &what, of).await?;
         let undo = Undo {
             tenant: id,
-            request: RequestId(format!("undo-{}", self.parts.ids.next()).into()),
+            request: RequestId(format!("{REQUESTS_OF_UNDOS}{}", self.parts.ids.next()).into()),
             dry_run: new.dry_run,
             force: new.force,
             about: BTreeSet::new(),
-            supposed: BTreeMap::new(),
+            so_far: SoFar::default(),
+            brought_back: Selection::default(),
         };
+        // Said before anything is done: whoever looks for what an undo did that did not come to its end knows by what.
+        tracing::info!(
+            tenant.id = %undo.tenant, request.id = %undo.request, undo.entries = selection.entries, undo.dry_run = undo.dry_run, "changes are taken back"
+        );
         if selection.entries <= MAX_UNDO_AT_ONCE && selection.memberships <= MAX_MEMBERSHIPS_AT_ONCE {
             return Ok(Undone::Now(self.carry_out(undo, selection, &Progress::default()).await));
         }
-        let service = self.clone();
+        let (service, request) = (self.clone(), undo.request.clone());
         let work = |progress| async move { Ok(service.carry_out(undo, selection, &progress).await) };
-        Ok(Undone::Job(self.jobs.start("undo", "resources", work)?))
+        Ok(Undone::Job(self.jobs.start_as(&request, "undo", "resources", work)?, request))
     }
 
     /// The records in the reverse order of what happened to them, so that names are free again before they are taken; then the rows, for
@@ -122,16 +134,16 @@ impl Service {
     async fn carry_out(&self, mut undo: Undo, mut selection: Selection, progress: &Progress) -> Value {
         let entries = selection.entries;
         let records = selection.records();
-        let rows = selection.rows;
+        let rows = std::mem::take(&mut selection.rows);
         undo.about = records.iter().map(|record| record.id).collect();
         progress.set_total(u64::try_from(records.len() + rows.len()).unwrap_or(u64::MAX));
         let mut outcomes = Vec::with_capacity(records.len());
         for selected in &records {
-            outcomes.push(self.undo_record(&mut undo, selected, &rows).await);
+            outcomes.extend(self.undo_records(&mut undo, &[selected], &rows).await);
             progress.advance(1);
         }
         self.undo_those_whose_names_were_taken(&mut undo, &records, &rows, &mut outcomes).await;
-        for (group, rows) in &rows {
+        for (group, rows) in &undo.rows_with_those_brought_back(rows) {
             outcomes.extend(self.undo_rows(&undo, *group, rows).await);
             progress.advance(1);
         }
@@ -139,26 +151,6 @@ impl Service {
             tenant.id = %undo.tenant, request.id = %undo.request, undo.entries = entries, undo.dry_run = undo.dry_run, "changes taken back"
         );
         told(&undo, entries, &outcomes)
-    }
-
-    /// Names go from one to the other in any order: what one still holds may be free once it is taken back itself.
-    async fn undo_those_whose_names_were_taken(
-        &self,
-        undo: &mut Undo,
-        records: &[Selected],
-        rows: &Rows,
-        outcomes: &mut [Outcome],
-    ) {
-        for _ in 0..MAX_ROUNDS {
-            let mut is_any_freed = false;
-            for (selected, outcome) in records.iter().zip(outcomes.iter_mut()).filter(|(_, outcome)| outcome.is_taken) {
-                *outcome = self.undo_record(undo, selected, rows).await;
-                is_any_freed |= !outcome.is_taken;
-            }
-            if !is_any_freed {
-                return;
-            }
-        }
     }
 
     /// Who takes back: an operator, and the plugin that decides at this moment.
@@ -183,19 +175,10 @@ impl Undo {
         self.about.contains(&id)
     }
 
-    /// In a dry run what would have been committed is supposed from here on.
-    fn suppose(&mut self, event: Event, record: Record) {
-        let id = record.id;
-        self.supposed.insert(id, (event != Event::Deleted).then_some(record));
-    }
-
-    /// The resource, if it would be there by now.
-    fn supposed(&self, id: ResourceId) -> Option<&Record> {
-        self.supposed.get(&id)?.as_ref()
-    }
-
-    fn is_supposed_gone(&self, id: ResourceId) -> bool {
-        matches!(self.supposed.get(&id), Some(None))
+    /// Later entries took away the rows of those who are back in spite of them.
+    fn rows_with_those_brought_back(&mut self, mut rows: Rows) -> Rows {
+        rows_then(&mut rows, std::mem::take(&mut self.brought_back.rows));
+        rows
     }
 }
 

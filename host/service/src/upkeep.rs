@@ -2,7 +2,7 @@
 //! it, and its failures stop nothing.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_model::{LogEntry, LogHash, Seal, TenantId, TenantRow, Timestamp};
 use muster_store::StoreError;
@@ -30,12 +30,6 @@ const SEALS_A_READ: usize = 100;
 /// How long to wait between two rounds.
 pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How far the clock may get ahead of the time that has really passed between two rounds.
-pub const CLOCK_LEAP: Duration = Duration::from_hours(1);
-
-/// How long retention removes nothing after the clock has leapt ahead: long enough for somebody to set it right.
-pub const LEAP_PAUSE: Duration = Duration::from_hours(24);
-
 const MILLIS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// What the upkeep remembers between two rounds.
@@ -43,64 +37,45 @@ const MILLIS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 pub struct Upkeep {
     /// Whose entries that an interrupted pruning left over are gone.
     cleared: HashSet<TenantId>,
-    pace: Pace,
-}
-
-/// Whether the clock keeps pace with the time that really passes: retention believes no clock that leaps, because what it removes is gone.
-#[derive(Debug, Default)]
-struct Pace {
-    latest: Option<(Timestamp, Instant)>,
-    distrusted_until: Option<Instant>,
-}
-
-impl Pace {
-    fn step(&mut self, clock: Timestamp, now: Instant) {
-        if let Some((before, then)) = self.latest.replace((clock, now)) {
-            let told = clock.as_millis().saturating_sub(before.as_millis());
-            let passed = i64::try_from((now.saturating_duration_since(then) + CLOCK_LEAP).as_millis());
-            if told > passed.unwrap_or(i64::MAX) {
-                tracing::warn!(leap_ms = told, "the clock has leapt ahead; retention removes nothing for a day");
-                self.distrusted_until = now.checked_add(LEAP_PAUSE);
-            }
-        }
-        self.distrusted_until = self.distrusted_until.filter(|until| now < *until);
-    }
-
-    const fn is_trusted(&self) -> bool {
-        self.distrusted_until.is_none()
-    }
 }
 
 impl Service {
     /// Keeps the logs until the server stops.
     pub async fn keep_logs(&self) {
         let mut upkeep = Upkeep::default();
-        upkeep.pace.step(self.parts.clock.now(), Instant::now());
+        // At once: the next start may be soon, and with another clock.
+        let _ = self.removal_time();
+        if let Err(error) = self.keep_clock().await {
+            failed_for(None, &error);
+        }
         loop {
             tokio::select! {
                 () = tokio::time::sleep(UPKEEP_INTERVAL) => {}
                 () = self.told_to_stop() => return,
             }
-            upkeep.pace.step(self.parts.clock.now(), Instant::now());
             self.keep_logs_once(&mut upkeep).await;
         }
     }
 
     /// One round: each tenant's log in turn.
     pub async fn keep_logs_once(&self, upkeep: &mut Upkeep) {
+        // The clock is looked at before anything is done: what takes long is no leap.
+        let now = self.removal_time().ok();
+        if let Err(error) = self.keep_clock().await {
+            failed_for(None, &error);
+        }
         let rows: Vec<TenantRow> = self.tenants.view().rows().cloned().collect();
         for row in rows {
             if *self.stopping.borrow() {
                 return;
             }
-            if let Err(error) = self.keep_log(&row, upkeep).await {
-                metrics::counter!("muster_upkeep_failures_total").increment(1);
-                tracing::warn!(tenant.id = %row.id, %error, "the upkeep of a log failed; it is tried again");
+            if let Err(error) = self.keep_log(&row, now, upkeep).await {
+                failed_for(Some(&row.id), &error);
             }
         }
     }
 
-    async fn keep_log(&self, row: &TenantRow, upkeep: &mut Upkeep) -> Result<(), StoreError> {
+    async fn keep_log(&self, row: &TenantRow, now: Option<Timestamp>, upkeep: &mut Upkeep) -> Result<(), StoreError> {
         self.seal(&row.id, When::Due).await?;
         if !upkeep.cleared.contains(&row.id) {
             let anchor = self.parts.store.log_keeper(&row.id).status().await?.anchor.seq;
@@ -109,8 +84,8 @@ impl Service {
             }
             upkeep.cleared.insert(row.id.clone());
         }
-        if upkeep.pace.is_trusted() {
-            self.prune(row).await?;
+        if let Some(now) = now {
+            self.prune(row, now).await?;
         }
         Ok(())
     }
@@ -148,7 +123,9 @@ impl Service {
                 break;
             }
             let hash = entries.iter().fold(sealed.hash, LogHash::link);
-            let seal = Seal { seq: last.seq, hash, at: self.parts.clock.now() };
+            // A seal is no older than what it covers, also after the clock was set back: what was cut off is told by it.
+            let times = entries.iter().map(|entry| entry.change.at).chain([sealed.at]);
+            let seal = Seal { seq: last.seq, hash, at: times.fold(self.parts.clock.now(), Timestamp::max) };
             match keeper.seal(&seal, sealed.seq).await {
                 Ok(()) => sealed = seal,
                 // Somebody else has sealed it meanwhile.
@@ -160,13 +137,14 @@ impl Service {
         Ok(sealed)
     }
 
-    /// Removes the blocks at the beginning of a log of which every entry is older than its tenant's retention; how many entries that were.
+    /// Removes the blocks at the beginning of a log that were sealed, and of which every entry was made, longer ago than its tenant's
+    /// retention says; how many entries that were. `now` is a time that is believed: see [`crate::judge`].
     ///
     /// What is removed is always a beginning: an entry that a clock has dated too late keeps everything behind it, and an entry dated too
     /// early waits for those before it.
-    pub(crate) async fn prune(&self, row: &TenantRow) -> Result<u64, StoreError> {
+    pub(crate) async fn prune(&self, row: &TenantRow, now: Timestamp) -> Result<u64, StoreError> {
         let Some(days) = row.retention.log_days else { return Ok(0) };
-        let cutoff = self.parts.clock.now().as_millis().saturating_sub(i64::from(days).saturating_mul(MILLIS_A_DAY));
+        let cutoff = cutoff(now, days).as_millis();
         let keeper = self.parts.store.log_keeper(&row.id);
         let directory = self.parts.store.directory(&row.id);
         let is_old = |entry: &LogEntry| entry.change.at.as_millis() < cutoff;
@@ -176,6 +154,10 @@ impl Service {
             'blocks: for seal in keeper.seals(before, SEALS_A_READ).await? {
                 // Most rounds end here: the oldest entry is not old enough.
                 if !directory.log(before, 1).await?.first().is_some_and(is_old) {
+                    break;
+                }
+                // Verification holds the last seal that is gone against the retention.
+                if seal.at.as_millis() > cutoff {
                     break;
                 }
                 let mut at = before;
@@ -217,6 +199,17 @@ impl Service {
     }
 }
 
+/// What is older is not kept for so many days any more.
+pub(crate) fn cutoff(now: Timestamp, days: u32) -> Timestamp {
+    Timestamp::from_millis(now.as_millis().saturating_sub(i64::from(days).saturating_mul(MILLIS_A_DAY)))
+}
+
+fn failed_for(tenant: Option<&TenantId>, error: &StoreError) {
+    metrics::counter!("muster_upkeep_failures_total").increment(1);
+    let tenant = tenant.map(tracing::field::display);
+    tracing::warn!(tenant.id = tenant, %error, "a part of the upkeep failed; it is tried again");
+}
+
 /// When a block that is not full is sealed.
 #[derive(Debug, Clone, Copy)]
 enum When {
@@ -236,27 +229,5 @@ impl When {
                 waited < 0 || u128::try_from(waited).is_ok_and(|waited| waited >= SEAL_AFTER.as_millis())
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_leaps_ahead_is_not_believed_for_a_day() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
-        let mut at = |clock_s: i64, real_s: u64| {
-            pace.step(Timestamp::from_millis(clock_s * 1000), start + Duration::from_secs(real_s));
-            pace.is_trusted()
-        };
-        assert!(at(1_000, 0));
-        assert!(at(1_005, 5));
-        assert!(at(1_010 + 3_600, 10), "an hour is forgiven");
-        assert!(at(0, 15), "a clock that is set back removes nothing");
-        assert!(!at(3_650, 20));
-        assert!(!at(3_655, 25));
-        assert!(!at(3_655 + 86_000, 25 + 86_000));
-        assert!(at(3_655 + 86_400, 25 + 86_400));
     }
 }

@@ -1,29 +1,15 @@
 //! Proof that a log is the one that was written: every entry there, in order, and unchanged, as far as seals and an exported head reach.
 
+mod cut;
+mod head;
 mod walk;
 
-use muster_model::{LogEntry, LogHash, Seal};
-use serde::{Deserialize, Serialize};
+use muster_model::{LogEntry, Seal};
+use serde::Serialize;
 
+pub use cut::KeptNow;
+pub use head::{ExportedHead, KeptThen, LogHead};
 pub use walk::{MAX_VERIFIED_A_CALL, NewVerification, Verified, verify};
-
-/// What a log was at one of its entries, as somebody keeps it who does not trust the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LogHead {
-    /// The entry.
-    pub seq: u64,
-    /// The hash of the log up to it.
-    pub hash: LogHash,
-}
-
-impl LogHead {
-    /// Of `SEQ:HASH`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (seq, hash) = text.split_once(':')?;
-        Some(Self { seq: seq.parse().ok()?, hash: LogHash::parse(hash)? })
-    }
-}
 
 /// What is wrong with a log, and between which of its entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -66,19 +52,11 @@ pub struct Held {
 impl Verifier {
     /// Begins behind `anchor`: the seal before the oldest entry that is kept, or the place up to which the log was verified before.
     ///
-    /// With `expected` the log must pass through that head.
+    /// With `expected` the log must pass through that head, which is not before `anchor`.
     pub fn new(anchor: LogHead, expected: Option<LogHead>) -> Result<Self, Broken> {
+        let expected = expected.filter(|head| head.seq >= anchor.seq);
         let verifier = Self { at: anchor, sealed: anchor, expected, entries: 0, blocks: 0 };
-        match expected {
-            Some(head) if head.seq < anchor.seq => {
-                let says = format!(
-                    "the exported head is of entry {}, which is not kept any more: it proves nothing of these",
-                    head.seq
-                );
-                Err(Broken { from: head.seq + 1, through: anchor.seq, says })
-            }
-            _ => verifier.passes_head().map(|()| verifier),
-        }
+        verifier.passes_head().map(|()| verifier)
     }
 
     /// Goes on where an earlier part ended; its head was compared there.

@@ -18,7 +18,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muster_model::{Clock, TenantId};
+use muster_model::{Clock, TenantId, Timestamp};
 use muster_store::StoreError;
 use muster_store::request_log::{Draft, RequestBounds, RequestLog, RequestPage, RequestQuery};
 
@@ -36,7 +36,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(3);
 pub struct Options {
     /// The folder; made with its first entry.
     pub folder: PathBuf,
-    /// What time it is, for what is too old.
+    /// What time it is, for when requests were lost; what is too old goes by [`RequestLog::believe`].
     pub clock: Arc<dyn Clock>,
     /// Bytes of all tenants' entries.
     pub total_bytes: u64,
@@ -80,6 +80,10 @@ impl RequestLog for FileRequestLog {
 
     fn keep(&self, tenant: &TenantId, bounds: RequestBounds) {
         self.shared.set_bounds(tenant, bounds);
+    }
+
+    fn believe(&self, now: Timestamp) {
+        self.shared.believe(now);
     }
 
     async fn read(&self, tenant: &TenantId, query: &RequestQuery) -> Result<RequestPage, StoreError> {

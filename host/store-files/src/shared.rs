@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ const A_DAY_MS: i64 = 24 * 60 * 60 * 1000;
 pub(crate) struct Shared {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
+    /// The latest time that ages are counted from, in milliseconds; before one is told nothing is old.
+    believed_ms: AtomicI64,
     /// Bytes that wait in the queue.
     held: AtomicUsize,
     /// Requests that were put into the queue.
@@ -84,6 +86,7 @@ impl Shared {
         Self {
             folder,
             clock,
+            believed_ms: AtomicI64::new(i64::MIN),
             held: AtomicUsize::default(),
             taken: AtomicU64::default(),
             stopping: AtomicBool::default(),
@@ -105,6 +108,15 @@ impl Shared {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    pub(crate) fn believe(&self, now: Timestamp) {
+        self.believed_ms.store(now.as_millis(), Ordering::Relaxed);
+    }
+
+    /// What ages are counted from.
+    pub(crate) fn believed(&self) -> Timestamp {
+        Timestamp::from_millis(self.believed_ms.load(Ordering::Relaxed))
     }
 
     /// Counts bytes that are put into the queue; how many are in it now.
@@ -165,7 +177,7 @@ impl Shared {
     /// Entries from before this time are too old for a tenant.
     pub(crate) fn too_old(&self, tenant: &TenantId) -> Timestamp {
         let kept_ms = i64::from(self.bounds(tenant).days) * A_DAY_MS;
-        Timestamp::from_millis(self.now().as_millis().saturating_sub(kept_ms))
+        Timestamp::from_millis(self.believed().as_millis().saturating_sub(kept_ms))
     }
 
     /// A tenant's segments, oldest first.

@@ -47,6 +47,7 @@ impl Fixture {
         let log = FileRequestLog::open(options).unwrap();
         log.keep(&acme(), BOUNDS);
         log.keep(&other(), BOUNDS);
+        log.believe(clock.now());
         Self { folder, clock, log, offered: 0 }
     }
 
@@ -54,6 +55,12 @@ impl Fixture {
         self.log.close().await;
         self.log = FileRequestLog::open(options(&self.folder, &self.clock)).unwrap();
         self.log.keep(&acme(), BOUNDS);
+    }
+
+    /// Lets time pass, as the service sees it.
+    fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.log.believe(self.clock.now());
     }
 
     fn of(&self, tenant: &TenantId) -> PathBuf {
@@ -265,14 +272,38 @@ async fn what_is_too_old_is_not_read_and_its_files_go() {
     let mut log = Fixture::new();
     for _ in 0..10 {
         log.write(&acme(), 100);
-        log.clock.advance(A_DAY);
+        log.advance(A_DAY);
     }
 
     assert_eq!(log.numbers(&acme()).await.0, [10, 9, 8, 7, 6, 5, 4]);
     eventually("files from before", || log.files(&acme()).len() <= 8);
-    log.clock.advance(A_DAY * 10);
+    log.advance(A_DAY * 10);
     assert_eq!(log.numbers(&acme()).await, (Vec::new(), 0));
     eventually("all files", || log.files(&acme()).is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_too_old_by_a_clock_that_nobody_believes() {
+    let mut log = Fixture::new();
+    for _ in 0..3 {
+        log.write(&acme(), 100);
+        log.advance(A_DAY);
+    }
+    log.clock.advance(A_DAY * 3650);
+    log.reopen().await;
+    // The writer goes round, as bounds that change make it do.
+    log.log.keep(&other(), RequestBounds { bytes: 1, ..BOUNDS });
+    log.write(&acme(), 100);
+    std::thread::sleep(Duration::from_millis(600));
+    let before_it_was_told = log.numbers(&acme()).await.0;
+    log.log.believe(Timestamp::from_millis(START_MS + 3 * 24 * 3_600_000));
+    std::thread::sleep(Duration::from_millis(600));
+    let by_another_time = log.numbers(&acme()).await.0;
+    log.log.believe(log.clock.now());
+
+    assert_eq!((&before_it_was_told, &by_another_time), (&vec![4, 3, 2, 1], &vec![4, 3, 2, 1]));
+    eventually("now they go", || log.files(&acme()).len() == 1);
+    assert_eq!(log.numbers(&acme()).await.0, [4]);
 }
 
 #[tokio::test]

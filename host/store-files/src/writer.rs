@@ -26,7 +26,7 @@ const MAX_ENTRY_BYTES: usize = 128 << 10;
 /// How often the writer looks at the clock when no request comes.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Milliseconds, by the clock, between two looks for what is too old.
+/// Milliseconds of the time that is believed, between two looks for what is too old.
 const SWEEP_EVERY_MS: u64 = 60_000;
 
 /// After a failure a tenant's entries are lost for so long, before its files are tried again.
@@ -56,7 +56,7 @@ pub(crate) struct Writer {
     queue: Receiver<Message>,
     total_bytes: u64,
     tenants: HashMap<TenantId, State>,
-    /// When it was last looked for what is too old, and the generation of the bounds then.
+    /// From when it was last looked for what is too old, and the generation of the bounds then.
     swept: Option<(Timestamp, u64)>,
     warned: Option<Instant>,
 }
@@ -288,7 +288,7 @@ impl Writer {
 
     /// Lets go of what is too old or too much, now and then, and when the bounds have changed.
     fn sweep_if_due(&mut self) {
-        let (now, generation) = (self.shared.now(), self.shared.bounds_generation());
+        let (now, generation) = (self.shared.believed(), self.shared.bounds_generation());
         let is_due = self
             .swept
             .is_none_or(|(at, then)| generation != then || now.as_millis().abs_diff(at.as_millis()) >= SWEEP_EVERY_MS);

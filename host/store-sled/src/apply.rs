@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_model::{Change, ResourceId, ResourceType, TenantRow, Timestamp, Version};
+use muster_model::{Change, ResourceId, ResourceType, Rollout, TenantRow, Timestamp, Version};
 use muster_store::{Member, StoreError};
 
 use crate::codec::{self, Value};
@@ -36,7 +36,19 @@ impl Work {
                 }
                 staging.put_value(key, row)?;
             }
-            Self::PutToken { key, row } => staging.put_value(key.clone(), row)?,
+            Self::Put { key, row } => staging.put_value(key.clone(), row)?,
+            Self::PutRollout { key, row, expected } => {
+                let current = staging.value(key)?.map(|row| codec::decode::<Rollout>(&row, "a rollout")).transpose()?;
+                if current.map(|current| current.version) != *expected {
+                    return Err(StoreError::Stale);
+                }
+                staging.put_value(key.clone(), row)?;
+            }
+            Self::RemoveRollout { key } => {
+                if staging.has(key)? {
+                    staging.delete_value(key.clone())?;
+                }
+            }
             Self::PutPlugin { digest, row, bytes } => {
                 let key = deployment.plugin(digest);
                 if !staging.has(&key)? {

@@ -21,6 +21,7 @@ use crate::fault::point;
 use crate::keys::{self, Space};
 use crate::offline::OfflineError;
 use crate::open::{self, DATA, FORMAT, MARKER, Mark, Marker, OpenError};
+use crate::options::Options;
 use crate::reader::failed;
 use crate::room::Room;
 use crate::snapshot::{Row, Snapshot};
@@ -131,6 +132,9 @@ fn copy(
     tell: &dyn Fn(u64),
 ) -> Result<About, StoreError> {
     open::create_folder(folder).map_err(unavailable)?;
+    // Backups may be on another disk than the store.
+    let room = room.at(folder).map_err(unavailable)?;
+    room.require(0)?;
     let db = open::open_plain(folder, CACHE_BYTES).map_err(unavailable)?;
     let (mut sum, mut unflushed) = (Sum::default(), 0);
     loop {
@@ -203,7 +207,8 @@ fn sync_files(folder: &Path) -> io::Result<()> {
 }
 
 fn size(folder: &Path) -> io::Result<u64> {
-    fs::read_dir(folder)?.map(|entry| entry?.metadata()).map(|data| data.map(|data| data.len())).sum()
+    let bytes = |data: fs::Metadata| if data.is_file() { data.len() } else { 0 };
+    fs::read_dir(folder)?.map(|entry| entry?.metadata().map(bytes)).sum()
 }
 
 /// What a restored store holds.
@@ -218,14 +223,21 @@ pub struct Restored {
 }
 
 /// Copies a backup to where a store shall be, and checks the copy before it is called by that name. Nothing of the backup is changed.
-pub fn restore(from: &Path, store: &Path, tell: &mut dyn FnMut(u64)) -> Result<Restored, OfflineError> {
+/// A restoring that is refused leaves nothing behind: no store, and no folder that was made for it.
+pub fn restore(
+    from: &Path,
+    store: &Path,
+    options: &Options,
+    tell: &mut dyn FnMut(u64),
+) -> Result<Restored, OfflineError> {
     let about = read_about(from)?;
     if store.exists() && !open::is_empty(store).map_err(unavailable)? {
         let why = format!("there is a store in {} already; restore into a folder without one", store.display());
         return Err(OfflineError::Refused(why));
     }
     let unfinished = unfinished_store(store)?;
-    let restored = copy_back(from, &unfinished, &about, tell).and_then(|restored| {
+    let made: Vec<&Path> = parent(store).ancestors().take_while(|folder| !folder.exists()).collect();
+    let restored = copy_back(from, &unfinished, &about, options, tell).and_then(|restored| {
         point(store, "restore: name").map_err(unavailable)?;
         // Only an empty one can be there.
         let _ = fs::remove_dir(store);
@@ -234,6 +246,9 @@ pub fn restore(from: &Path, store: &Path, tell: &mut dyn FnMut(u64)) -> Result<R
     });
     if restored.is_err() {
         let _ = fs::remove_dir_all(&unfinished);
+        for folder in made {
+            let _ = fs::remove_dir(folder);
+        }
     }
     restored
 }
@@ -263,10 +278,17 @@ fn read_about(from: &Path) -> Result<About, OfflineError> {
     Ok(about)
 }
 
-fn copy_back(from: &Path, folder: &Path, about: &About, tell: &mut dyn FnMut(u64)) -> Result<Restored, OfflineError> {
+fn copy_back(
+    from: &Path,
+    folder: &Path,
+    about: &About,
+    options: &Options,
+    tell: &mut dyn FnMut(u64),
+) -> Result<Restored, OfflineError> {
     let damaged =
         || OfflineError::Refused(format!("the backup in {} is damaged: it does not hold what it says", from.display()));
     open::create_folder(folder).map_err(unavailable)?;
+    open::room_for_a_copy(from, folder, options).map_err(unavailable)?;
     for entry in fs::read_dir(from).map_err(unavailable)? {
         let entry = entry.map_err(unavailable)?;
         let name = entry.file_name();
@@ -283,7 +305,7 @@ fn copy_back(from: &Path, folder: &Path, about: &About, tell: &mut dyn FnMut(u64
         Ok(Ok(sum)) if sum == about.sum => {}
         Ok(_) | Err(_) => return Err(damaged()),
     }
-    let report = check::check(&db, tell)?;
+    let report = open::quietly(|| check::check(&db, tell)).map_err(|_| damaged())??;
     if let Some(first) = report.findings.first() {
         return Err(OfflineError::Refused(format!("the backup in {} is not sound: {first}", from.display())));
     }

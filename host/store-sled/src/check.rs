@@ -121,7 +121,8 @@ impl Check<'_> {
         self.directory(space)?;
         self.memberships(space)?;
         self.log(space)?;
-        self.tasks(space)
+        self.tasks(space)?;
+        self.rollouts(space)
     }
 
     fn rows(&mut self, range: &Range) -> impl Iterator<Item = Result<(IVec, IVec), StoreError>> + use<> {

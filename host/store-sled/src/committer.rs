@@ -27,7 +27,7 @@ use crate::options::SyncHook;
 use crate::prepared::Work;
 use crate::room::{Allowance, Held, Room, cost};
 use crate::snapshot::Snapshot;
-use crate::staging::{Made, Staging};
+use crate::staging::{Known, Made, Staging};
 use crate::total::Total;
 
 /// How many commits can wait for the committer. Beyond that they are refused: an answer at once is better than one
@@ -144,6 +144,7 @@ impl Writer {
 
     fn write(&mut self, batch: Vec<Job>) {
         let mut writes = Writes::new();
+        let known = Known::default();
         let mut turns = Vec::new();
         let (mut answers, mut snapshots) = (Vec::new(), Vec::new());
         let mut allowance = None;
@@ -155,7 +156,7 @@ impl Writer {
                     continue;
                 }
             };
-            let mut staging = Staging::new(&self.opened.db, &writes);
+            let mut staging = Staging::new(&self.opened.db, &writes).knowing(&known);
             let made = self.core.sound().and_then(|()| work.apply(&mut staging));
             let (own, came_and_went) = staging.into_parts();
             let made = made.and_then(|made| take_room(&self.room, &mut allowance, &own).map(|()| made));
@@ -170,7 +171,7 @@ impl Writer {
             Ok(())
         } else {
             let held = self.held.hold(&self.opened.data, cost(&writes));
-            held.and_then(|()| self.make_durable(writes).map_err(|why| StoreError::Unavailable(why.into())))
+            held.and_then(|()| self.make_durable(writes, &known).map_err(|why| StoreError::Unavailable(why.into())))
         };
         if durable.is_ok() {
             self.core.lists.apply(turns);
@@ -192,9 +193,9 @@ impl Writer {
         }
     }
 
-    fn make_durable(&mut self, mut writes: Writes) -> Result<(), String> {
+    fn make_durable(&mut self, mut writes: Writes, known: &Known) -> Result<(), String> {
         self.batch += 1;
-        self.total = self.total.after(&self.opened.db, &writes).map_err(|error| {
+        self.total = self.total.after(&self.opened.db, &writes, known).map_err(|error| {
             self.core.break_down(error.to_string());
             error.to_string()
         })?;

@@ -25,9 +25,11 @@
 //! | `L` | seq | the seal over the entries up to this one |
 //! | `b` | | from where the log is kept, and how far it is sealed ([`crate::log`]) |
 //! | `t` | seq | the task |
+//! | `o` | id | a rollout |
 //! | `c` | the key of a large value without its owner, number | one part of it |
 //! | `f` | | deployment: format, and number of the latest batch ([`crate::open`]) |
 //! | `x` | | deployment: what leads to the records is being made again ([`crate::rebuild`]) |
+//! | `C` | | deployment: what its clock has said ([`muster_store::ClockSeen`]) |
 //! | `T` | name | deployment: a tenant |
 //! | `K` | id | deployment: a token |
 //! | `P` | digest | deployment: a plugin's row |
@@ -35,6 +37,7 @@
 //! | `I` | import | deployment: an import that is not finished, as it was announced ([`crate::moving`]) |
 //! | `J` | import | deployment: how far it has come |
 //! | `N` | name | deployment: the import that brings the tenant of this name |
+//! | `F` | import | deployment: what came of an import that is finished |
 //! | `W` | import, then `T`, `K`, `P` as above, or `B`, digest, place | deployment: what it has brought and nobody sees yet |
 //!
 //! Names (of kinds, attributes, tenants) have their length before them, ids and numbers have one length, and a value has an end
@@ -47,7 +50,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use muster_model::{PluginDigest, ResourceId, ResourceType, TenantId, Timestamp, TokenId};
+use muster_model::{PluginDigest, ResourceId, ResourceType, RolloutId, TenantId, Timestamp, TokenId};
 use muster_store::moving::ImportId;
 use sha2::{Digest, Sha256};
 
@@ -220,8 +223,16 @@ impl Space {
         Range::below(self.key(b't').0).after(&self.task(after))
     }
 
+    pub(crate) fn rollout(&self, id: RolloutId) -> Vec<u8> {
+        self.key(b'o').id(id.0).0
+    }
+
     pub(crate) fn format(&self) -> Vec<u8> {
         self.key(b'f').0
+    }
+
+    pub(crate) fn clock_seen(&self) -> Vec<u8> {
+        self.key(b'C').0
     }
 
     pub(crate) fn tenant(&self, id: &TenantId) -> Vec<u8> {
@@ -269,6 +280,10 @@ impl Space {
 
     pub(crate) fn import_stand(&self, id: &ImportId) -> Vec<u8> {
         self.key(b'J').text(&id.0).0
+    }
+
+    pub(crate) fn finished(&self, id: &ImportId) -> Vec<u8> {
+        self.key(b'F').text(&id.0).0
     }
 
     pub(crate) fn reserved(&self, tenant: &TenantId) -> Vec<u8> {

@@ -43,9 +43,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster_model::{PluginDigest, PluginRow, TenantId, TenantRow, Timestamp, TokenRow};
+use muster_model::{PluginDigest, PluginRow, Rollout, RolloutId, TenantId, TenantRow, Timestamp, TokenRow};
 use muster_store::moving::Mover;
-use muster_store::{BackedUp, Directory, LogKeeper, OutboxReader, Store, StoreError};
+use muster_store::{BackedUp, ClockSeen, Directory, LogKeeper, OutboxReader, Store, StoreError};
 use serde::de::DeserializeOwned;
 
 use crate::committer::Committer;
@@ -66,6 +66,9 @@ pub use options::{Options, SyncHook};
 #[doc(hidden)]
 pub use raw::RawLog;
 pub use room::FreeSpace;
+
+/// What is told of the row when it is damaged.
+pub(crate) const CLOCK_SEEN: &str = "the time that was last seen";
 
 /// A store in one folder. One process at a time can have it.
 #[derive(Debug)]
@@ -175,6 +178,33 @@ impl Store for SledStore {
         self.committer.commit(Work::put_plugin(row, bytes)?).await.map(drop)
     }
 
+    async fn clock_seen(&self) -> Result<Option<ClockSeen>, StoreError> {
+        let row = self.core.read(|reader| reader.value(Space::deployment().clock_seen())).await?;
+        row.map(|row| codec::decode(&row, CLOCK_SEEN)).transpose()
+    }
+
+    async fn put_clock_seen(&self, seen: ClockSeen) -> Result<(), StoreError> {
+        self.committer.commit(Work::put_clock_seen(&seen)?).await.map(drop)
+    }
+
+    async fn rollouts(&self, tenant: &TenantId) -> Result<Vec<Rollout>, StoreError> {
+        self.rows(Space::of(tenant).rows(b'o'), "a rollout").await
+    }
+
+    async fn rollout(&self, tenant: &TenantId, id: RolloutId) -> Result<Option<Rollout>, StoreError> {
+        let key = Space::of(tenant).rollout(id);
+        let row = self.core.read(|reader| reader.value(key)).await?;
+        row.map(|row| codec::decode(&row, "a rollout")).transpose()
+    }
+
+    async fn put_rollout(&self, row: &Rollout, expected: Option<u64>) -> Result<(), StoreError> {
+        self.committer.commit(Work::put_rollout(row, expected)?).await.map(drop)
+    }
+
+    async fn remove_rollout(&self, tenant: &TenantId, id: RolloutId) -> Result<(), StoreError> {
+        self.committer.commit(Work::remove_rollout(tenant, id)).await.map(drop)
+    }
+
     async fn back_up(
         &self,
         folder: &Path,
@@ -185,6 +215,10 @@ impl Store for SledStore {
         let (core, room, folder) = (Arc::clone(&self.core), Arc::clone(&self.room), folder.to_owned());
         let copying = tokio::task::spawn_blocking(move || backup::back_up(&core, snapshot, &folder, at, &room, &*tell));
         copying.await.map_err(|error| StoreError::Unavailable(Box::new(error)))?
+    }
+
+    fn room(&self, bytes: u64) -> Result<(), StoreError> {
+        self.room.require(bytes)
     }
 
     fn ready(&self) -> Result<(), StoreError> {

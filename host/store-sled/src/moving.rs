@@ -11,7 +11,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use muster_model::{PluginDigest, PluginRow, TenantRow, TokenRow};
 use muster_store::StoreError;
-use muster_store::moving::{Brought, Check, Export, Import, ImportId, Item, Loaded, Mover, Which};
+use muster_store::moving::{
+    Brought, Check, Export, Finished, Import, ImportId, Item, Loaded, MAX_FINISHED, Mover, Which,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -125,14 +127,18 @@ impl Mover for SledMover {
         Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 
-    async fn finish(&self, import: &ImportId, items: u64) -> Result<(), StoreError> {
-        let brought = self.brought(import).await?;
+    async fn finish(&self, finished: &Finished, tokens: &[TokenRow]) -> Result<(), StoreError> {
+        let import = &finished.id;
+        let brought = Brought { tokens: tokens.to_vec(), ..self.brought(import).await? };
         for PluginRow { digest, .. } in &brought.plugins {
             let bytes = self.plugin(import, digest).await?.filter(|bytes| PluginDigest::of(bytes) == *digest);
             let bytes = bytes.ok_or_else(|| codec::damaged("a plugin"))?;
             self.work(Moving::PluginBytes { digest: *digest, bytes }).await?;
         }
-        self.work(Moving::Finish(Box::new(Finish::new(import, items, &brought)?))).await?;
+        let earlier = self.finished().await?;
+        let too_many = (earlier.len() + 1).saturating_sub(MAX_FINISHED);
+        let forgotten = earlier.iter().take(too_many).map(|oldest| &oldest.id);
+        self.work(Moving::Finish(Box::new(Finish::new(finished, &brought, forgotten)?))).await?;
         // It is there, whatever comes now. Its room is emptied; if that is interrupted, the next one goes on with it.
         loop {
             match self.abandon(import).await {
@@ -144,6 +150,12 @@ impl Mover for SledMover {
                 }
             }
         }
+    }
+
+    async fn finished(&self) -> Result<Vec<Finished>, StoreError> {
+        let mut finished: Vec<Finished> = self.rows(Space::deployment().rows(b'F'), "a finished import").await?;
+        finished.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+        Ok(finished)
     }
 
     async fn abandon(&self, import: &ImportId) -> Result<bool, StoreError> {

@@ -22,13 +22,15 @@ mod error;
 mod found;
 mod marker;
 mod plain;
+mod quiet;
 mod scan;
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use muster_store::StoreError;
 
 use self::found::AsFound;
 use self::marker::UNFINISHED_MARKER;
@@ -41,7 +43,10 @@ use crate::total::Total;
 pub use self::error::{FilesState, OpenError};
 pub(crate) use self::found::delete_if_there;
 pub(crate) use self::marker::{FORMAT, MARKER, Mark, Marker};
-pub(crate) use self::plain::{copy_existing, open_existing, open_plain, quietly, refuse_half_made, wait_for_sled};
+pub(crate) use self::plain::{
+    copy_existing, open_existing, open_plain, refuse_half_made, room_for_a_copy, wait_for_sled,
+};
+pub(crate) use self::quiet::quietly;
 pub(crate) use self::scan::Doubt;
 #[cfg(test)]
 pub(crate) use self::{found::AS_FOUND, scan::scan as doubts};
@@ -255,7 +260,7 @@ fn try_sled(folder: &Path, options: &Options) -> Result<sled::Db, Refusal> {
         .flush_every_ms(None);
     let mut retries = 0;
     loop {
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        match quietly(|| config.open()) {
             Ok(Ok(db)) => return Ok(db),
             Ok(Err(sled::Error::Io(error))) if is_locked(&error) && retries < LOCK_RETRIES => {
                 retries += 1;
@@ -263,7 +268,7 @@ fn try_sled(folder: &Path, options: &Options) -> Result<sled::Db, Refusal> {
             }
             Ok(Err(sled::Error::Io(error))) => return Err(Refusal::Io(error)),
             Ok(Err(other)) => return Err(Refusal::Damage(other.to_string())),
-            Err(_) => return Err(Refusal::Damage("reading it panicked".to_owned())),
+            Err(panicked) => return Err(Refusal::Damage(panicked)),
         }
     }
 }
@@ -280,6 +285,8 @@ fn add_up(db: &sled::Db, expected: Total) -> Result<(), String> {
     match quietly(|| Total::of(db))? {
         Ok(total) if total == expected => Ok(()),
         Ok(total) => Err(format!("its {} rows are not the {} that were written", total.rows, expected.rows)),
+        // The sentence that this becomes a part of says that it is damaged.
+        Err(StoreError::Damaged(detail)) => Err(detail),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -2,10 +2,10 @@
 //! need not.
 
 use muster_model::{
-    Change, Event, Key, PluginDigest, PluginRow, Record, ResourceId, ResourceType, TenantId, TenantRow, Timestamp,
-    TokenRow, Version,
+    Change, Event, Key, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Rollout, RolloutId, TenantId,
+    TenantRow, Timestamp, TokenRow, Version,
 };
-use muster_store::{Commit, Member, StoreError, Write};
+use muster_store::{ClockSeen, Commit, Member, StoreError, Write};
 
 use crate::codec;
 use crate::entry::{self, Encoded};
@@ -21,9 +21,29 @@ pub(crate) enum Work {
     Prune(Pruning),
     Move(Moving),
     AddTenant(TenantId, Vec<u8>),
-    ReplaceTenant { id: TenantId, row: Vec<u8>, expected: u64 },
-    PutToken { key: Vec<u8>, row: Vec<u8> },
-    PutPlugin { digest: PluginDigest, row: Vec<u8>, bytes: Vec<u8> },
+    ReplaceTenant {
+        id: TenantId,
+        row: Vec<u8>,
+        expected: u64,
+    },
+    /// What replaces whatever was there: a token, what the clock has said.
+    Put {
+        key: Vec<u8>,
+        row: Vec<u8>,
+    },
+    PutRollout {
+        key: Vec<u8>,
+        row: Vec<u8>,
+        expected: Option<u64>,
+    },
+    RemoveRollout {
+        key: Vec<u8>,
+    },
+    PutPlugin {
+        digest: PluginDigest,
+        row: Vec<u8>,
+        bytes: Vec<u8>,
+    },
 }
 
 /// A [`Commit`], encoded.
@@ -143,7 +163,19 @@ impl Work {
     }
 
     pub(crate) fn put_token(row: &TokenRow) -> Result<Self, StoreError> {
-        Ok(Self::PutToken { key: Space::deployment().token(&row.id), row: codec::encode(row)? })
+        Ok(Self::Put { key: Space::deployment().token(&row.id), row: codec::encode(row)? })
+    }
+
+    pub(crate) fn put_clock_seen(seen: &ClockSeen) -> Result<Self, StoreError> {
+        Ok(Self::Put { key: Space::deployment().clock_seen(), row: codec::encode(seen)? })
+    }
+
+    pub(crate) fn put_rollout(row: &Rollout, expected: Option<u64>) -> Result<Self, StoreError> {
+        Ok(Self::PutRollout { key: Space::of(&row.tenant).rollout(row.id), row: codec::encode(row)?, expected })
+    }
+
+    pub(crate) fn remove_rollout(tenant: &TenantId, id: RolloutId) -> Self {
+        Self::RemoveRollout { key: Space::of(tenant).rollout(id) }
     }
 
     pub(crate) fn put_plugin(row: &PluginRow, bytes: &[u8]) -> Result<Self, StoreError> {

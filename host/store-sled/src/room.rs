@@ -74,14 +74,24 @@ impl Room {
         }
     }
 
+    /// The same reserve on the disk of another folder.
+    pub(crate) fn at(&self, folder: &Path) -> io::Result<Self> {
+        Self::new(folder, self.reserve_bytes, self.free_space.clone())
+    }
+
     /// What is free beyond the reserve.
     pub(crate) fn allowance(&self) -> Result<Allowance<'_>, StoreError> {
+        let left = self.free().map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+        Ok(Allowance { room: self, left })
+    }
+
+    /// The same, in bytes.
+    pub(crate) fn free(&self) -> io::Result<u64> {
         let free = match &self.free_space {
-            Some(FreeSpace(tell)) => tell(),
-            None => free_bytes(&self.disk),
+            Some(FreeSpace(tell)) => tell()?,
+            None => free_bytes(&self.disk)?,
         };
-        let free = free.map_err(|error| StoreError::Unavailable(Box::new(error)))?;
-        Ok(Allowance { room: self, left: free.saturating_sub(self.reserve_bytes) })
+        Ok(free.saturating_sub(self.reserve_bytes))
     }
 }
 

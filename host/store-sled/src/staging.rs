@@ -1,7 +1,8 @@
 //! One commit on its way into a batch: it sees the store, the commits before it in the batch, and what it has written
 //! itself.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use muster_model::{ResourceId, ResourceType};
@@ -18,8 +19,30 @@ use crate::reader::{count_row, failed};
 pub(crate) struct Staging<'a> {
     tree: &'a Tree,
     before: &'a Writes,
+    known: Option<&'a Known>,
     own: Writes,
     turns: Vec<Turn>,
+}
+
+/// Rows that were read for a batch, as they are until it is applied: none is looked for twice.
+#[derive(Debug, Default)]
+pub(crate) struct Known(RefCell<HashMap<Vec<u8>, Option<IVec>>>);
+
+impl Known {
+    fn read(&self, tree: &Tree, key: &[u8]) -> Result<Option<IVec>, sled::Error> {
+        if let Some(row) = self.0.borrow().get(key) {
+            return Ok(row.clone());
+        }
+        count_row();
+        let row = tree.get(key)?;
+        self.0.borrow_mut().insert(key.to_vec(), row.clone());
+        Ok(row)
+    }
+
+    /// The row, for one who looks for each once.
+    pub(crate) fn last_read(&self, tree: &Tree, key: &[u8]) -> Result<Option<IVec>, sled::Error> {
+        self.0.borrow_mut().remove(key).map_or_else(|| tree.get(key), Ok)
+    }
 }
 
 /// What a commit made of itself: [`muster_store::Committed`], still encoded.
@@ -31,7 +54,12 @@ pub(crate) struct Made {
 
 impl<'a> Staging<'a> {
     pub(crate) fn new(tree: &'a Tree, before: &'a Writes) -> Self {
-        Self { tree, before, own: Writes::new(), turns: Vec::new() }
+        Self { tree, before, known: None, own: Writes::new(), turns: Vec::new() }
+    }
+
+    /// With what commits before it in the batch have read.
+    pub(crate) fn knowing(self, known: &'a Known) -> Self {
+        Self { known: Some(known), ..self }
     }
 
     pub(crate) fn into_parts(self) -> (Writes, Vec<Turn>) {
@@ -41,6 +69,9 @@ impl<'a> Staging<'a> {
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         if let Some(row) = self.own.get(key).or_else(|| self.before.get(key)) {
             return Ok(row.clone());
+        }
+        if let Some(known) = self.known {
+            return known.read(self.tree, key).map_err(failed);
         }
         count_row();
         self.tree.get(key).map_err(failed)
@@ -116,5 +147,46 @@ impl<'a> Staging<'a> {
 
     pub(crate) fn turn(&mut self, list: Range, id: ResourceId, came: bool) {
         self.turns.push(Turn { list, id, came });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::rows_read;
+
+    #[test]
+    fn what_one_commit_of_a_batch_has_read_is_known_to_the_next_and_to_the_sum() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = sled::open(folder.path()).unwrap();
+        tree.insert(b"there", b"row").unwrap();
+        let (nothing, known) = (Writes::new(), Known::default());
+        let before = rows_read();
+        for _ in 0..2 {
+            let staging = Staging::new(&tree, &nothing).knowing(&known);
+            assert_eq!(staging.get(b"there").unwrap().unwrap(), b"row");
+            assert!(staging.get(b"not there").unwrap().is_none());
+        }
+        assert_eq!(rows_read() - before, 2, "each row once");
+
+        assert_eq!(known.last_read(&tree, b"there").unwrap().unwrap(), b"row");
+        assert!(known.last_read(&tree, b"not there").unwrap().is_none());
+        assert!(known.0.borrow().is_empty());
+    }
+
+    #[test]
+    fn what_a_commit_before_it_wrote_hides_what_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = sled::open(folder.path()).unwrap();
+        tree.insert(b"key", b"old").unwrap();
+        let (nothing, known) = (Writes::new(), Known::default());
+        let mut first = Staging::new(&tree, &nothing).knowing(&known);
+        assert_eq!(first.get(b"key").unwrap().unwrap(), b"old");
+        first.put(b"key".to_vec(), b"new");
+        let (written, _) = first.into_parts();
+
+        let second = Staging::new(&tree, &written).knowing(&known);
+        assert_eq!(second.get(b"key").unwrap().unwrap(), b"new");
+        assert_eq!(known.last_read(&tree, b"key").unwrap().unwrap(), b"old");
     }
 }

@@ -5,11 +5,12 @@
 //! where there is any doubt, and by every check.
 
 use muster_store::StoreError;
-use sled::{IVec, Tree};
+use sled::Tree;
 
 use crate::flight::Writes;
 use crate::keys::Space;
 use crate::reader::failed;
+use crate::staging::Known;
 
 /// How many rows there are, and what they add up to in whatever order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,10 +33,9 @@ impl Total {
     }
 
     /// As it will be after these writes.
-    pub(crate) fn after(mut self, tree: &Tree, writes: &Writes) -> Result<Self, sled::Error> {
+    pub(crate) fn after(mut self, tree: &Tree, writes: &Writes, known: &Known) -> Result<Self, sled::Error> {
         for (key, row) in writes {
-            let old: Option<IVec> = tree.get(key)?;
-            if let Some(old) = old {
+            if let Some(old) = known.last_read(tree, key)? {
                 self.take(key, &old);
             }
             if let Some(row) = row {

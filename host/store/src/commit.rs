@@ -4,7 +4,8 @@ use crate::Member;
 
 /// One tenant's unit of work: everything that one request changes. All or nothing, and durable when acknowledged.
 ///
-/// The writes are applied in order, and each sees the ones before it. Whatever does not hold (a version, a key, a
+/// The writes are applied in order, and each sees the ones before it: a record that is written twice can give up by the first write what
+/// another one claims before the second, and nobody but the commit ever sees it so. Whatever does not hold (a version, a key, a
 /// membership) fails the whole of it.
 #[derive(Debug, Clone)]
 pub struct Commit {

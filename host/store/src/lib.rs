@@ -25,8 +25,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use muster_model::{
-    Key, LogEntry, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Task, TenantId, TenantRow, Timestamp,
-    TokenRow,
+    Key, LogEntry, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Rollout, RolloutId, Task, TenantId,
+    TenantRow, Timestamp, TokenRow,
 };
 use muster_protocol::filter::Filter;
 use muster_protocol::schema::ResourceTypeDef;
@@ -80,6 +80,25 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Keeps a plugin; does nothing if it is there already.
     async fn put_plugin(&self, row: &PluginRow, bytes: &[u8]) -> Result<(), StoreError>;
 
+    /// What [`Store::put_clock_seen`] was told last; `None`: nothing yet.
+    async fn clock_seen(&self) -> Result<Option<ClockSeen>, StoreError>;
+
+    /// Keeps what the clock has said, over what was kept before.
+    async fn put_clock_seen(&self, seen: ClockSeen) -> Result<(), StoreError>;
+
+    /// A tenant's rollouts, by id.
+    async fn rollouts(&self, tenant: &TenantId) -> Result<Vec<Rollout>, StoreError>;
+
+    /// One of them; `None` if the tenant has no such rollout.
+    async fn rollout(&self, tenant: &TenantId, id: RolloutId) -> Result<Option<Rollout>, StoreError>;
+
+    /// Keeps a rollout over the one of its id that is still at version `expected`; `None`: there is none yet. Otherwise
+    /// [`StoreError::Stale`], unchanged.
+    async fn put_rollout(&self, row: &Rollout, expected: Option<u64>) -> Result<(), StoreError>;
+
+    /// Forgets a rollout; does nothing if there is none.
+    async fn remove_rollout(&self, tenant: &TenantId, id: RolloutId) -> Result<(), StoreError>;
+
     /// Copies everything, as it is at one moment, into a new folder on the machine that the store is on, while it is read and written;
     /// [`StoreError::Taken`] if there is such a folder. `at` is what the copy says of when it was made; `tell` hears how many rows are copied.
     ///
@@ -90,6 +109,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         at: Timestamp,
         tell: Box<dyn Fn(u64) + Send + Sync>,
     ) -> Result<BackedUp, StoreError>;
+
+    /// Refuses with [`StoreError::Full`] if a file of so many bytes, on the disk of the store, would take what is kept free for the store itself.
+    fn room(&self, bytes: u64) -> Result<(), StoreError>;
 
     /// Whether reads and writes can be expected to work: what `/readyz` says.
     fn ready(&self) -> Result<(), StoreError>;
@@ -172,6 +194,16 @@ pub trait Directory: Send + Sync {
 pub trait OutboxReader: Send + Sync {
     /// Tasks after `after` (0: from the beginning), at most `limit`.
     async fn tasks(&self, after: u64, limit: usize) -> Result<Vec<Task>, StoreError>;
+}
+
+/// What a deployment remembers of its clock from one start to the next, so that one that has leapt ahead meanwhile is not believed at once
+/// by what removes things because of their age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockSeen {
+    /// The latest time that was believed.
+    pub at: Timestamp,
+    /// Where the clock leapt to, while that is not believed.
+    pub doubted: Option<Timestamp>,
 }
 
 /// A copy of a store.

@@ -5,6 +5,8 @@
 
 mod check;
 pub mod file;
+mod fits;
+mod replay;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -18,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::StoreError;
 
 pub use check::{Check, MAX_KIND_BYTES};
-pub use file::Chain;
+pub use file::{Chain, Counts};
+pub use replay::{MAX_HELD, MAX_PARTS, Parts, Replay, Unfit};
 
 /// How many bytes of a plugin one [`Item::PluginBytes`] has; only the last has fewer.
 pub const PLUGIN_PART_BYTES: usize = 48 * 1024;
@@ -127,8 +130,8 @@ pub struct TokenRowItem(pub TokenRow);
 impl PartialEq for TokenRowItem {
     fn eq(&self, other: &Self) -> bool {
         let (one, other) = (&self.0, &other.0);
-        (&one.id, &one.tenant, one.hash.as_bytes(), &one.label, one.created)
-            == (&other.id, &other.tenant, other.hash.as_bytes(), &other.label, other.created)
+        (&one.id, &one.tenant, one.hash.as_bytes(), &one.label, one.created, &one.key)
+            == (&other.id, &other.tenant, other.hash.as_bytes(), &other.label, other.created, &other.key)
             && (one.expires, one.revoked, one.user, one.write)
                 == (other.expires, other.revoked, other.user, other.write)
     }
@@ -241,6 +244,30 @@ pub struct Brought {
     pub plugins: Vec<PluginRow>,
 }
 
+/// How many finished imports are remembered; the oldest goes first.
+pub const MAX_FINISHED: usize = 16;
+
+/// What came of an import, for whoever asks again because no answer reached him.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// Its name.
+    pub id: ImportId,
+    /// When it was finished.
+    pub at: Timestamp,
+    /// Whether it was of a whole deployment.
+    pub whole: bool,
+    /// How many items there were.
+    pub items: u64,
+    /// The chain behind the last of them.
+    pub digest: Chain,
+    /// How many of each kind.
+    pub counts: Counts,
+    /// How many tokens there were that are recognised here.
+    pub tokens_known: u64,
+    /// How many resources and memberships there were of which no log says anything, because its beginning is gone.
+    pub unproved: u64,
+}
+
 /// The items of an export, as everything was at one moment.
 #[async_trait]
 pub trait Export: Send {
@@ -280,8 +307,12 @@ pub trait Mover: Send + Sync {
     /// The bytes of a plugin that it has brought, as they came; `None` if there are none.
     async fn plugin(&self, import: &ImportId, plugin: &PluginDigest) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Shows all of it at once; the import is no more. [`StoreError::Stale`] if it is not at `items` any more, or is being taken back.
-    async fn finish(&self, import: &ImportId, items: u64) -> Result<(), StoreError>;
+    /// Shows all of it at once, with these tokens in place of those that it has brought; the import is no more, and is remembered as what came
+    /// of it. [`StoreError::Stale`] if it is not at so many items any more, or is being taken back.
+    async fn finish(&self, finished: &Finished, tokens: &[TokenRow]) -> Result<(), StoreError>;
+
+    /// The imports that were finished last, at most [`MAX_FINISHED`], the oldest first.
+    async fn finished(&self) -> Result<Vec<Finished>, StoreError>;
 
     /// Takes back what an import has brought, a bounded part at a time; whether that was all. As soon as it has begun, nothing can be loaded
     /// any more. An import that is not there has been taken back.

@@ -21,6 +21,10 @@ pub trait RequestLog: Send + Sync + std::fmt::Debug {
     /// How much of a tenant's requests is kept from now on. What is over that goes soon after, also if no request comes.
     fn keep(&self, tenant: &TenantId, bounds: RequestBounds);
 
+    /// What time it is, as far as age is concerned: whoever judges the clock says so, now and then. Entries are too old by the latest time
+    /// that was told, and by no other clock; until one is told, none of them is.
+    fn believe(&self, now: Timestamp);
+
     /// The newest entries that match, in a bounded part of the log. What was offered before is among them, unless the log is behind by more
     /// than a moment. Not for the request path.
     async fn read(&self, tenant: &TenantId, query: &RequestQuery) -> Result<RequestPage, StoreError>;

@@ -19,6 +19,7 @@ cargo xtask demo [-- ARGS]   builds everything and starts `muster demo ARGS`
 cargo xtask test [-- ARGS]   builds everything and runs every test (ARGS go to cargo nextest run)
 cargo xtask build [--release] builds the binary `muster` and all plugins, and says where they are
 cargo xtask bench [protocol|store] [-- ARGS]  measures the protocol's functions (ARGS go to criterion), the store (`-- --help` says what can be chosen), or both
+cargo xtask bench growth [-- ARGS]  what reads and writes cost among 1,000 users and among 1,000,000, at the store and as requests to the released server
 cargo xtask fuzz [TARGET] [--seconds N]  feeds the protocol what nobody thought of, 60 s a target
 cargo xtask lint             rustfmt and clippy, as CI has them";
 
@@ -45,6 +46,7 @@ fn work() -> anyhow::Result<ExitCode> {
         ("build", ["--release"]) => build(true).map(|()| ExitCode::SUCCESS),
         ("bench", []) => bench(&["protocol", "store"], &passed_on()),
         ("bench", [one @ ("protocol" | "store")]) => bench(&[one], &passed_on()),
+        ("bench", ["growth"]) => growth(&passed_on()),
         ("fuzz", args) => fuzz::fuzz(args),
         ("lint", []) => lint(),
         ("" | "help" | "--help" | "-h", _) | (_, ["--help" | "-h"]) => {
@@ -131,6 +133,14 @@ fn bench(which: &[&str], args: &[String]) -> anyhow::Result<ExitCode> {
         run(cargo(&["bench", "--package", "muster-bench", "--bench", one, "--"])?.args(args))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn growth(args: &[String]) -> anyhow::Result<ExitCode> {
+    build(true)?;
+    let folder = target()?.join("release");
+    let [muster, plugin] = [folder.join("muster"), folder.join("plugins/standard.wasm")];
+    let [muster, plugin] = [format!("--muster={}", muster.display()), format!("--plugin={}", plugin.display())];
+    bench(&["store"], &[&["sizes", "requests"].map(str::to_owned), [muster, plugin].as_slice(), args].concat())
 }
 
 fn lint() -> anyhow::Result<ExitCode> {

@@ -41,6 +41,37 @@
 //! # Ok::<(), Reject>(())
 //! ```
 //!
+//! What is to happen in the product after a change, is planned as tasks; the host keeps them with the change, in one commit:
+//!
+//! ```
+//! # use muster_plugin_sdk::{Account, Change, Context, Event, Input, Manifest, Plugin, Reject, Resource, Task, testing};
+//! struct Goodbye;
+//!
+//! impl Plugin for Goodbye {
+//!     const MANIFEST: Manifest = Manifest::new("goodbye", "0.1.0")
+//!         .user(Resource::reads(&["userName"]).plans_on(&[Event::Deactivated, Event::Deleted]));
+//!
+//!     fn map(input: &Input, _: &Context) -> Result<Account, Reject> {
+//!         Ok(Account::active_if(input.is_active()).field("email", input.text("userName")))
+//!     }
+//!
+//!     fn plan(change: &Change, _: &Context) -> Result<Vec<Task>, Reject> {
+//!         Ok(vec![Task::new("end-sessions", &change.id).destructive()])
+//!     }
+//! }
+//!
+//! muster_plugin_sdk::export!(Goodbye);
+//! # fn main() -> Result<(), Reject> {
+//! let change = testing::change(Event::Deleted, Some(Account::new("active")), None);
+//! let tasks = Goodbye::plan(&change, &testing::context(serde_json::json!({})))?;
+//! assert_eq!(tasks[0].action, "end-sessions");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `muster plugin new NAME` begins a plugin that is built and tested already. What it promises its customers stands in `cases/`: a request
+//! and what must become of it, a file each, which `muster plugin test` runs through the real host.
+//!
 //! A plugin whose customers send more than RFC 7643 has says so, and reads it by the same paths:
 //!
 //! ```

@@ -19,6 +19,7 @@ pub struct Manifest {
     pub(crate) declarations: &'static str,
     pub(crate) origins: &'static [&'static str],
     pub(crate) secrets: &'static [&'static str],
+    pub(crate) calls_per_instance: u32,
 }
 
 /// What happens when an account that SCIM does not manage holds one of the keys.
@@ -50,6 +51,7 @@ impl Manifest {
             declarations: "",
             origins: &[],
             secrets: &[],
+            calls_per_instance: 1,
         }
     }
 
@@ -120,6 +122,14 @@ impl Manifest {
     #[must_use]
     pub const fn secrets(mut self, secrets: &'static [&'static str]) -> Self {
         self.secrets = secrets;
+        self
+    }
+
+    /// One instance may serve so many calls of a tenant, one after the other: for a plugin that makes something expensive of its
+    /// configuration and keeps it. Without it every call has a fresh one, which takes microseconds, and nothing can be left behind.
+    #[must_use]
+    pub const fn calls_per_instance(mut self, calls: u32) -> Self {
+        self.calls_per_instance = calls;
         self
     }
 

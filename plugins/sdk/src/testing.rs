@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use crate::input::Crossed;
-use crate::{Account, Config, Context, Input, Kind, Plugin, Value};
+use crate::{Account, Change, Config, Context, Event, Input, Kind, Plugin, Signal, Value};
 
-/// The id that [`user`] and [`group`] give.
+/// The id of whatever is made here.
 pub const ID: &str = "01900000-0000-7000-8000-000000000001";
 
 /// A user as the plugin's manifest lets it through; new, until [`Input::stored_as`] says otherwise.
@@ -31,6 +31,16 @@ pub fn context(config: Json) -> Context {
 /// A configuration alone.
 pub fn config(value: Json) -> Config {
     Config { value }
+}
+
+/// What happened to a user; of a group, set [`Change::kind`].
+pub fn change(event: Event, before: Option<Account>, after: Option<Account>) -> Change {
+    Change { event, kind: Kind::User, id: ID.to_owned(), before, after, member: None, signal: None }
+}
+
+/// The product reported this of a user, without a payload.
+pub fn signal(name: &str) -> Signal {
+    Signal { id: ID.to_owned(), name: name.to_owned(), payload: "{}".to_owned() }
 }
 
 impl Input {

@@ -78,3 +78,12 @@ fn a_task_is_keyed_by_what_it_does_to_whom() {
     assert_eq!(task.text("workspace"), Some("W1"));
     assert!(task.destructive);
 }
+
+#[test]
+fn changes_and_signals_are_made_as_easily_as_inputs() {
+    let change = testing::change(Event::Deactivated, Some(Account::new("active")), Some(Account::new("disabled")));
+    assert_eq!((change.state_before(), change.state_after()), (Some("active"), Some("disabled")));
+    assert_eq!((change.kind, change.id.as_str()), (Kind::User, testing::ID));
+    let signal = testing::signal("signed-in");
+    assert_eq!((signal.name.as_str(), signal.payload.as_str()), ("signed-in", "{}"));
+}

@@ -88,7 +88,7 @@ fn fails(answer: Answer) {
 }
 
 /// How often a plugin has failed for which reason, as the metrics have it.
-pub(super) async fn counted(app: &TestApp, plugin: &str) -> BTreeMap<String, u64> {
+pub(crate) async fn counted(app: &TestApp, plugin: &str) -> BTreeMap<String, u64> {
     let metrics = Answer::of(app.admin_request(Method::GET, "/metrics")).await;
     let of_plugin = format!("plugin=\"{plugin}\"");
     let lines = metrics.text.lines();

@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use muster_test_harness::{TestApp, USER};
+use muster_test_harness::{ADMIN_KEY, TestApp, USER, wasm};
 use serde_json::{Value, json};
 
 use super::{page, seqs};
@@ -95,7 +97,7 @@ async fn a_server_that_stops_does_not_wait_for_those_who_wait() {
     let mut app = TestApp::start().await;
     app.tenant("acme").await;
     let url = format!("{}/admin/v1/tenants/acme/log?wait_s=60", app.admin);
-    let waiting = tokio::spawn(reqwest::Client::new().get(url).bearer_auth(muster_test_harness::ADMIN_KEY).send());
+    let waiting = tokio::spawn(reqwest::Client::new().get(url).bearer_auth(ADMIN_KEY).send());
     page(&app, "").await;
     let began = Instant::now();
 
@@ -144,4 +146,34 @@ async fn log_show_prints_one_change_a_line() {
         assert!(line.starts_with(start), "{shown}");
     }
     assert_eq!((&one["seq"], &one["at"]), (&json!(2), &json!("2026-11-03T14:03:00.000Z")));
+    let part = on(&app, &["log", "show", "acme", "--limit", "3"]).await.text();
+    assert_eq!(part.lines().collect::<Vec<_>>(), [lines[0], lines[1], lines[2], "more: --after 3"]);
+    let rest = on(&app, &["log", "show", "acme", "--after", "3", "--limit", "1"]).await.text();
+    assert_eq!(rest.lines().collect::<Vec<_>>(), [lines[3]], "there is no more");
+    let none = on(&app, &["log", "show", "acme", "--limit", "0"]).await.failed();
+    assert_eq!(none, "limit is at least 1 (400 Bad Request)");
+}
+
+#[tokio::test]
+async fn log_show_follows_what_comes() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let ada = acme.person("ada").await;
+    let mut command = Command::new(wasm::folder().join("muster"));
+    command.args(["log", "show", "acme", "--follow", "--server", &app.admin, "--admin-key", ADMIN_KEY]);
+    let mut follower = command.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+
+    let first = told.recv().await.unwrap();
+    // It waits now, or asks again soon: either way it is told.
+    acme.delete(&format!("/Users/{ada}")).await.expect(204);
+    let second = told.recv().await.unwrap();
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+
+    assert!(first.contains(&format!("     1  created User ada ({ada}) by ")), "{first}");
+    assert!(second.contains(&format!("     2  deleted User ada ({ada}) by ")), "{second}");
+    assert_eq!(told.recv().await, None, "each is told once");
 }

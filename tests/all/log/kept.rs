@@ -1,5 +1,12 @@
 use std::time::Duration;
 
+use muster_model::{
+    Actor, Binding, Change, Event, LogEntry, PluginDigest, RequestId, ResourceId, ResourceType, Retention,
+    ScimSettings, TenantId, TenantRow, Timestamp, Version,
+};
+use muster_service::{MAX_PRUNED_A_ROUND, MAX_SEALS_A_ROUND, SEAL_AFTER, SEAL_BLOCK, Upkeep};
+use muster_store::Store;
+use muster_store_sled::{Options, SledStore};
 use muster_test_harness::TestApp;
 use serde_json::{Value, json};
 
@@ -57,6 +64,49 @@ async fn old_entries_go_with_the_clock_in_blocks_and_the_rest_is_still_proved() 
     assert_eq!(undone["detail"], "entries up to 5 are not kept any more; the oldest is 6");
     let verified = on(&app, &["log", "verify", "acme", "--head", &in_words(&exported)]).await.text();
     assert_eq!(verified, "entries 6 to 8 are as they were sealed, and pass through the exported head at 8\n");
+    let whole = on(&app, &["log", "verify", "acme", "--head", &exported.to_string()]).await.failed();
+    let says = "entries 1 to 5: they were removed, though the log was to be kept for ever \
+                (it was kept for ever when the head was exported, and is kept for 2 days now; if that was decided, export a newer head)";
+    assert_eq!(whole, says);
+}
+
+#[tokio::test]
+async fn a_head_that_retention_has_passed_is_not_compared_and_one_that_it_cannot_have_passed_is_a_finding() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    app.admin_put("/tenants/acme/retention", json!({ "log_days": 30 })).await.expect(200);
+    people(&app, &acme, "old", 2).await;
+    let old = on(&app, &["log", "head", "acme"]).await.text();
+    people(&app, &acme, "older", 2).await;
+    on(&app, &["log", "head", "acme"]).await.text();
+    app.advance(A_DAY * 20);
+    people(&app, &acme, "young", 3).await;
+    let young = on(&app, &["log", "head", "acme"]).await.text();
+    app.advance(A_DAY * 12);
+    let removed = app.admin_put("/tenants/acme/retention", json!({})).await.expect(200);
+    assert_eq!(removed["log"], json!({ "first": 5, "last": 7, "removed": 4 }));
+
+    let met = on(&app, &["log", "verify", "acme", "--head", &young]).await.text();
+    let passed = on(&app, &["log", "verify", "acme", "--head", old.trim()]).await;
+    let passed_json = on(&app, &["log", "verify", "acme", "--json", "--head", &old]).await;
+    app.admin_put("/tenants/acme/retention", json!({ "log_days": 1 })).await.expect(200);
+    let emptied = on(&app, &["log", "verify", "acme", "--head", &young]).await.failed();
+    let again = on(&app, &["log", "head", "acme"]).await.text();
+    let empty = on(&app, &["log", "verify", "acme", "--head", &again]).await.text();
+
+    assert_eq!(met, "entries 5 to 7 are as they were sealed, and pass through the exported head at 7\n");
+    assert_eq!((passed.code, passed.out.as_str()), (1, "entries 5 to 7 are as they were sealed\n"));
+    let says = "muster: nothing is wrong with what is kept, but the exported head is of entry 2, which is older than what is kept \
+                (from entry 5 on): it was not compared; export a newer head\n";
+    assert_eq!(passed.err, says);
+    let passed_json: Value = serde_json::from_str(&passed_json.out).unwrap();
+    assert_eq!((&passed_json["ok"], &passed_json["problem"]), (&json!(false), &Value::Null));
+    assert!(passed_json["not_compared"].as_str().is_some_and(|says| says.contains("older than what is kept")));
+    let says = "entries 1 to 7: they were removed, though they are kept for 30 days and those at the head were sealed at \
+                2026-11-26T14:03:00.000Z (it was kept for 30 days when the head was exported, and is kept for 1 day now; \
+                if that was decided, export a newer head)";
+    assert_eq!(emptied, says);
+    assert_eq!(empty, "no entries are kept, and pass through the exported head at 7\n");
 }
 
 /// `SEQ:HASH`
@@ -86,7 +136,7 @@ async fn retention_is_set_and_shown_and_lasts() {
     let told = ["log_days", "requests_days", "requests_mib", "revision"].map(|name| after[name].as_u64().unwrap());
     assert_eq!(told, [30, 1, 2, 2]);
     assert_eq!(set, after);
-    assert_eq!(for_ever, "log        for ever   (no entries)\nrequests   1 days, 2 MiB, values shown\n");
+    assert_eq!(for_ever, "log        for ever   (no entries)\nrequests   1 day, 2 MiB, values shown\n");
     let refused = |body: Value, status: u16| {
         let app = &app;
         async move { app.admin_put("/tenants/acme/retention", body).await.expect(status)["detail"].clone() }
@@ -117,17 +167,20 @@ async fn a_head_is_exported_and_found_again_and_a_wrong_one_is_told() {
     };
 
     let words: Vec<&str> = printed.split_whitespace().collect();
-    assert_eq!(
-        (words.len(), &words[..2], words[2].len(), words[3]),
-        (4, &["acme", "3"][..], 64, "2026-11-04T14:03:00.000Z")
-    );
+    let kept = ["2026-11-04T14:03:00.000Z", "first=1", "since=2026-11-04T14:03:00.000Z", "log_days=forever"];
+    assert_eq!((&words[..2], words[2].len(), &words[3..]), (&["acme", "3"][..], 64, &kept[..]));
+    let pasted = verify(printed.clone()).await.text();
+    let plain = verify(format!("3:{}", words[2])).await.text();
     let held = verify(file.display().to_string()).await.text();
     assert_eq!(
         held,
         "entries 1 to 5 are as they were sealed, and pass through the exported head at 3; the last 2 are not sealed yet\n"
     );
-    let plain = on(&app, &["log", "verify", "acme"]).await.text();
-    assert_eq!(plain, "entries 1 to 5 are as they were sealed; the last 2 are not sealed yet\n");
+    assert_eq!((&pasted, &plain), (&held, &held), "the line as well, and the least of it");
+    let without = on(&app, &["log", "verify", "acme"]).await.text();
+    let says = "entries 1 to 5 are as they were sealed; the last 2 are not sealed yet\n\
+                no head was compared: keep what `muster log head acme` prints, and give it with --head\n";
+    assert_eq!(without, says);
     let as_json = on(&app, &["log", "verify", "acme", "--json"]).await.json();
     assert_eq!((&as_json["ok"], &as_json["end"], &as_json["problem"]), (&json!(true), &json!(true), &Value::Null));
     let other = verify(format!("3:{}", "ab".repeat(32))).await.failed();
@@ -137,7 +190,11 @@ async fn a_head_is_exported_and_found_again_and_a_wrong_one_is_told() {
     std::fs::write(&file, "nothing").unwrap();
     let no_head = verify(file.display().to_string()).await.failed();
     assert_eq!(no_head, format!("--head {} is no head of a log", file.display()));
-    assert!(verify("/nowhere".to_owned()).await.failed().starts_with("--head /nowhere: "));
+    let neither = "--head is neither what `muster log head` prints, nor SEQ:HASH, nor a file that is there";
+    assert_eq!(verify("/nowhere".to_owned()).await.failed(), neither);
+    assert_eq!(verify(printed.replace("since=", "since")).await.failed(), neither);
+    let of_another = verify(printed.replace("acme", "globex")).await.failed();
+    assert_eq!(of_another, "the head is of the log of tenant globex, not of acme (400 Bad Request)");
 }
 
 #[tokio::test]
@@ -146,16 +203,16 @@ async fn the_upkeep_seals_what_has_waited_in_blocks_and_removes_what_is_old() {
     let acme = app.tenant("acme").await;
     let globex = app.tenant("globex").await;
     globex.user("hank").await;
-    for number in 0..muster_service::SEAL_BLOCK + 3 {
+    for number in 0..SEAL_BLOCK + 3 {
         acme.user(&format!("u{number}")).await;
     }
     let unsealed = async || on(&app, &["log", "verify", "acme", "--json"]).await.json()["unsealed"].clone();
-    let mut upkeep = muster_service::Upkeep::default();
+    let mut upkeep = Upkeep::default();
     let mut rounds = Vec::new();
 
     app.service.keep_logs_once(&mut upkeep).await;
     rounds.push(unsealed().await);
-    app.advance(muster_service::SEAL_AFTER);
+    app.advance(SEAL_AFTER);
     app.service.keep_logs_once(&mut upkeep).await;
     rounds.push(unsealed().await);
     app.admin_put("/tenants/acme/retention", json!({ "log_days": 1 })).await.expect(200);
@@ -170,7 +227,7 @@ async fn the_upkeep_seals_what_has_waited_in_blocks_and_removes_what_is_old() {
     let other = app.admin_get("/tenants/globex/log?after=0").await.expect(200);
     assert_eq!(seqs(&other), [1], "another tenant keeps its log for ever");
     let held = on(&app, &["log", "verify", "acme"]).await.text();
-    assert_eq!(held, "entries 260 to 260 are as they were sealed; the last 1 are not sealed yet\n");
+    assert!(held.starts_with("entries 260 to 260 are as they were sealed; the last is not sealed yet\n"), "{held}");
 }
 
 #[tokio::test]
@@ -210,6 +267,72 @@ async fn no_answer_and_no_step_of_the_upkeep_is_longer_than_its_limit() {
     assert_eq!((told["entries"].as_array().unwrap().len(), &told["next"]), (most, &json!(most + 3)));
     assert_eq!((then["members"].as_array().unwrap().len(), &then["next_members_after"]), (most, &json!(ids[most - 1])));
     assert_eq!(pruned["log"], json!({ "first": all + 1, "last": all, "removed": all }), "in several steps");
+}
+
+#[tokio::test]
+async fn a_round_of_the_upkeep_seals_and_removes_no_more_than_its_limits() {
+    const SEALED: u64 = (MAX_SEALS_A_ROUND * SEAL_BLOCK) as u64;
+    const LAST: u64 = SEALED + 2 * SEAL_BLOCK as u64;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (acme, at) = (TenantId::parse("acme").unwrap(), Timestamp::from_millis(1_793_714_580_000));
+    let open = || SledStore::open(&data.join("store"), Options::default()).unwrap();
+    let store = open();
+    store.add_tenant(&row(&acme, at)).await.unwrap();
+    let raw = store.raw_log(&acme);
+    for seq in 1..=LAST {
+        raw.put_entry(&LogEntry { seq, version: Version::FIRST, change: change(at) }).unwrap();
+    }
+    raw.set_last(LAST).unwrap();
+    drop(raw);
+    store.close().await;
+    drop(store);
+    let round = async |later: Duration| {
+        let now = Timestamp::from_millis(at.as_millis() + i64::try_from(later.as_millis()).unwrap());
+        let service = TestApp::service_on(data.clone(), now).await;
+        service.keep_logs_once(&mut Upkeep::default()).await;
+        service.close().await;
+        drop(service);
+        let store = open();
+        let status = store.log_keeper(&acme).status().await.unwrap();
+        store.close().await;
+        (status.sealed.seq, status.anchor.seq)
+    };
+
+    assert_eq!(round(SEAL_AFTER).await, (SEALED, 0));
+    assert_eq!(round(A_DAY).await, (LAST, 0));
+    let (sealed, removed) = round(2 * A_DAY).await;
+
+    assert_eq!(sealed, LAST, "what was over");
+    let as_far_as_it_looks = MAX_PRUNED_A_ROUND.next_multiple_of(100 * SEAL_BLOCK as u64);
+    assert_eq!(removed, as_far_as_it_looks, "a round is over with {MAX_PRUNED_A_ROUND}");
+    assert!(removed < SEALED, "there was more to remove");
+}
+
+fn row(tenant: &TenantId, at: Timestamp) -> TenantRow {
+    let plugin = PluginDigest::of(b"none that is needed here");
+    let binding = Binding { plugin, config: json!({}), revision: 1, at };
+    let retention = Retention { log_days: Some(1), ..Retention::default() };
+    let scim = ScimSettings::default();
+    TenantRow { id: tenant.clone(), created: at, binding, previous: None, scim, retention }
+}
+
+fn change(at: Timestamp) -> Change {
+    Change {
+        at,
+        actor: Actor::Operator,
+        request: RequestId("request".into()),
+        plugin: PluginDigest::of(b"none that is needed here"),
+        event: Event::Updated,
+        resource_type: ResourceType::USER,
+        id: ResourceId::from_bytes([7; 16]),
+        before: None,
+        after: None,
+        members_added: Vec::new(),
+        members_removed: Vec::new(),
+        rewrites: Vec::new(),
+        undoes: Vec::new(),
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use muster_model::{
     Snapshot, TenantId, Timestamp, Version,
 };
 use muster_protocol::Document;
-use muster_service::{LogHead, MAX_VERIFIED_A_CALL, NewVerification, Verified, verify};
+use muster_service::{ExportedHead, KeptNow, KeptThen, NewVerification, Verified, verify};
 use muster_store::{Commit, Directory, LogKeeper, Store, Write};
 use muster_store_sled::{Options, RawLog, SledStore};
 use serde_json::json;
@@ -17,8 +17,9 @@ use serde_json::json;
 const TAMPERINGS: u64 = 1000;
 const ENTRIES: u64 = 160;
 /// Smaller than the server's, so that there are many seals.
-const BLOCK: u64 = 8;
+pub(super) const BLOCK: u64 = 8;
 const SEED: u64 = 20_261_103;
+pub(super) const A_DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// SplitMix64: the same tamperings in every run.
 struct Dice(u64);
@@ -48,19 +49,19 @@ fn side(name: &str) -> Snapshot {
 }
 
 /// A log with its seals, as it was written.
-struct Log {
+pub(super) struct Log {
     _folder: tempfile::TempDir,
-    raw: RawLog,
-    directory: Arc<dyn Directory>,
-    keeper: Arc<dyn LogKeeper>,
-    entries: Vec<LogEntry>,
+    pub(super) raw: RawLog,
+    pub(super) directory: Arc<dyn Directory>,
+    pub(super) keeper: Arc<dyn LogKeeper>,
+    pub(super) entries: Vec<LogEntry>,
     seals: Vec<Seal>,
     /// What was exported: the head after most of it.
-    head: LogHead,
+    head: ExportedHead,
 }
 
 impl Log {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SledStore::open(&folder.path().join("store"), Options::default()).unwrap();
         let acme = TenantId::parse("acme").unwrap();
@@ -108,13 +109,21 @@ impl Log {
             seals.push(seal);
             sealed = seal;
         }
-        let head = LogHead { seq: sealed.seq, hash: sealed.hash };
+        let kept = KeptThen { at: sealed.at, first: 1, since: seals[0].at, log_days: None };
+        let head = ExportedHead { tenant: None, seq: sealed.seq, hash: sealed.hash, kept: Some(kept) };
         Self { _folder: folder, raw: store.raw_log(&acme), directory, keeper, entries, seals, head }
     }
 
+    /// Verified so many days after it was exported, while it was and is kept for so long.
+    async fn verified_after(&self, days: i64, log_days: Option<u32>) -> Verified {
+        let kept = self.head.kept.map(|then| KeptThen { log_days, ..then });
+        let new = NewVerification { head: Some(ExportedHead { kept, ..self.head.clone() }), from: None };
+        let now = Timestamp::from_millis(self.seals.last().unwrap().at.as_millis() + days * A_DAY_MS);
+        verify(self.keeper.as_ref(), self.directory.as_ref(), new, KeptNow { now, log_days }).await.unwrap()
+    }
+
     async fn verified(&self) -> Verified {
-        let new = NewVerification { head: Some(self.head), from: None };
-        verify(self.keeper.as_ref(), self.directory.as_ref(), new).await.unwrap()
+        self.verified_after(1, None).await
     }
 
     /// Replaces the log by another one.
@@ -131,20 +140,20 @@ impl Log {
         }
     }
 
-    /// Makes the counters of the log fit what is there.
-    fn count(&self, entries: &[LogEntry], seals: &[Seal]) {
-        self.raw.set_last(entries.last().map_or(0, |entry| entry.seq)).unwrap();
-        self.raw.set_sealed(seals.last().unwrap_or(&Seal::START)).unwrap();
+    /// Makes the counters of the log fit what is there, behind `anchor`.
+    fn count(&self, entries: &[LogEntry], seals: &[Seal], anchor: &Seal) {
+        self.raw.set_last(entries.last().map_or(anchor.seq, |entry| entry.seq)).unwrap();
+        self.raw.set_sealed(seals.last().unwrap_or(anchor)).unwrap();
     }
 
     fn restore(&self) {
         self.write(&self.entries, &self.seals, 1);
-        self.count(&self.entries, &self.seals);
+        self.count(&self.entries, &self.seals, &Seal::START);
         self.raw.set_anchor(&Seal::START).unwrap();
     }
 }
 
-fn sealed_by(before: &Seal, block: &[LogEntry]) -> Seal {
+pub(super) fn sealed_by(before: &Seal, block: &[LogEntry]) -> Seal {
     let hash = block.iter().fold(before.hash, |hash, entry| hash.link(entry));
     let last = block.last().unwrap();
     Seal { seq: last.seq, hash, at: last.change.at }
@@ -194,7 +203,8 @@ fn tamper(log: &Log, dice: &mut Dice) -> &'static str {
     let place = usize::try_from(dice.below(ENTRIES)).unwrap();
     let other = (place + 1 + usize::try_from(dice.below(ENTRIES - 1)).unwrap()) % entries.len();
     let block = usize::try_from(dice.below(ENTRIES / BLOCK)).unwrap();
-    let (kind, mut counted) = match dice.below(14) {
+    let mut behind = Seal::START;
+    let (kind, mut counted) = match dice.below(17) {
         0 | 1 => {
             edit(&mut entries[place], dice);
             ("an entry edited", false)
@@ -260,17 +270,34 @@ fn tamper(log: &Log, dice: &mut Dice) -> &'static str {
             seals[block].hash = LogHash::from_bytes(bytes);
             ("a seal edited", dice.below(2) == 0)
         }
-        _ => {
+        13 => {
             edit(&mut entries[place], dice);
             seals = forged(&entries, &seals);
             ("an entry edited and everything sealed anew", true)
+        }
+        // As retention does it, but too early.
+        cut => {
+            let (kind, last) = match cut {
+                14 => ("the beginning cut off at a seal, which became the anchor", block),
+                15 => ("the beginning cut off at a seal, and the time of the anchor forged", block),
+                _ => ("everything gone, and the anchor at the end", seals.len() - 1),
+            };
+            behind = seals[last];
+            if cut == 15 || dice.below(2) == 0 {
+                let ms = behind.at.as_millis() - A_DAY_MS * i64::try_from(1 + dice.below(3650)).unwrap();
+                behind.at = Timestamp::from_millis(if cut == 14 { behind.at.as_millis() } else { ms });
+            }
+            entries.retain(|entry| entry.seq > behind.seq);
+            seals.retain(|seal| seal.seq > behind.seq);
+            log.raw.set_anchor(&behind).unwrap();
+            (kind, true)
         }
     };
     // Of nothing left at all the counters would say so.
     counted |= entries.is_empty();
     log.write(&entries, &seals, 1);
     if counted {
-        log.count(&entries, &seals);
+        log.count(&entries, &seals, &behind);
     }
     kind
 }
@@ -283,9 +310,11 @@ async fn a_thousand_tamperings_with_a_log_are_all_found_and_the_untouched_log_pa
 
     for number in 0..TAMPERINGS {
         let kind = tamper(&log, &mut dice);
-        let tampered = log.verified().await;
+        // Whether it is kept for ever or for a time that is not over.
+        let log_days = Some(30).filter(|_| number % 2 == 0);
+        let tampered = log.verified_after(29, log_days).await;
         log.restore();
-        let restored = log.verified().await;
+        let restored = log.verified_after(29, log_days).await;
 
         let counts = found.entry(kind).or_default();
         counts.0 += 1;
@@ -301,7 +330,7 @@ async fn a_thousand_tamperings_with_a_log_are_all_found_and_the_untouched_log_pa
     let (made, all) = found.values().fold((0, 0), |(made, all), counts| (made + counts.0, all + counts.1));
     println!("tamperings: {made}, found: {all}, the untouched log passed: {made}");
     assert_eq!((made, all), (TAMPERINGS, TAMPERINGS));
-    assert_eq!(found.len(), 13, "every kind was tried");
+    assert_eq!(found.len(), 16, "every kind was tried");
 }
 
 #[tokio::test]
@@ -317,7 +346,7 @@ async fn what_is_wrong_is_told_with_the_block_that_it_is_in() {
     log.restore();
     let (entries, seals) = (&log.entries[..40], &log.seals[..5]);
     log.write(entries, seals, 0);
-    log.count(entries, seals);
+    log.count(entries, seals, &Seal::START);
     let cut_off = log.verified().await.problem.unwrap();
 
     assert_eq!((in_block.from, in_block.through), (17, 24));
@@ -329,33 +358,26 @@ async fn what_is_wrong_is_told_with_the_block_that_it_is_in() {
 }
 
 #[tokio::test]
-async fn a_long_log_is_verified_in_parts_of_bounded_length() {
+async fn what_retention_has_taken_is_told_from_what_somebody_has() {
     let log = Log::new().await;
-    let last = MAX_VERIFIED_A_CALL + 2 * BLOCK;
-    let (mut sealed, mut block) = (Seal::START, Vec::new());
-    for seq in 1..=last {
-        let entry = LogEntry { seq, ..log.entries[0].clone() };
-        log.raw.put_entry(&entry).unwrap();
-        block.push(entry);
-        if seq % BLOCK == 0 {
-            sealed = sealed_by(&sealed, &block);
-            log.raw.put_seal(&sealed).unwrap();
-            block.clear();
-        }
-    }
-    log.raw.set_last(last).unwrap();
-    log.raw.set_sealed(&sealed).unwrap();
-    let head = Some(LogHead { seq: sealed.seq, hash: sealed.hash });
-    let part =
-        async |from| verify(log.keeper.as_ref(), log.directory.as_ref(), NewVerification { head, from }).await.unwrap();
+    let cut = async |block: usize, days: i64| {
+        let anchor = log.seals[block];
+        let (entries, seals): (Vec<_>, Vec<_>) = (
+            log.entries.iter().filter(|entry| entry.seq > anchor.seq).cloned().collect(),
+            log.seals.iter().filter(|seal| seal.seq > anchor.seq).copied().collect(),
+        );
+        log.write(&entries, &seals, 0);
+        log.count(&entries, &seals, &anchor);
+        log.raw.set_anchor(&anchor).unwrap();
+        let verified = log.verified_after(days, Some(30)).await;
+        log.restore();
+        (verified.problem.map(|problem| problem.to_string()), verified.held.map(|held| held.sealed))
+    };
 
-    let first = part(None).await;
-    let second = part(Some(first.through)).await;
-    let elsewhere = part(Some(LogHead { hash: LogHash::START, ..first.through })).await;
-
-    assert_eq!((first.through.seq, first.held, first.problem), (MAX_VERIFIED_A_CALL, None, None));
-    assert_eq!((Some(second.through), second.problem), (head, None));
-    assert_eq!(second.held.map(|held| (held.sealed, held.unsealed)), Some((2 * BLOCK, 0)));
-    let problem = elsewhere.problem.unwrap();
-    assert_eq!((problem.from, problem.through), (MAX_VERIFIED_A_CALL + 1, MAX_VERIFIED_A_CALL + BLOCK));
+    assert_eq!(cut(9, 31).await, (None, Some(80)), "a part of it, a day later than it had to be kept");
+    assert_eq!(cut(19, 31).await, (None, Some(0)), "all of it");
+    let (early, held) = cut(9, 29).await;
+    let says =
+        "entries 1 to 80: they were removed, though they are kept for 30 days and the first of them were sealed at ";
+    assert!(early.is_some_and(|early| early.starts_with(says)) && held.is_none());
 }

@@ -31,11 +31,38 @@ async fn there_are_only_so_many_exports_until_one_is_deleted() {
     let listed = on(&app, &["export", "--list"]).await.text();
     assert_eq!(listed.lines().count(), MAX_EXPORTS, "{listed}");
     let first = listed.split_whitespace().next().unwrap();
-    on(&app, &["export", "--delete", first]).await.text();
+    assert!(listed.lines().all(|line| line.contains("   2026-11-03T14:03:00")), "{listed}");
+    assert_eq!(on(&app, &["export", "--delete", first]).await.text(), format!("deleted {first}\n"));
     app.admin_post("/exports", json!({})).await.expect(202);
     app.admin_delete(&format!("/exports/{first}")).await.expect(404);
     app.admin_delete("/exports/..%2F..%2Fkeys%2Ftoken.key").await.expect(404);
     app.admin_post("/exports", json!({ "tenants": [] })).await.expect(400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_that_are_asked_for_at_once_are_not_more_than_can_be_kept() {
+    let app = TestApp::start().await;
+    app.tenant("acme").await.user("ada").await;
+    assert_eq!(on(&app, &["export", "--list"]).await.text(), "none\n");
+    assert_eq!(on(&app, &["import", "--list"]).await.text(), "none\n");
+    let asked = (0..2 * MAX_EXPORTS).map(|_| {
+        let request = app.admin_request(reqwest::Method::POST, "/admin/v1/exports");
+        tokio::spawn(muster_test_harness::Answer::of(request.bearer_auth(muster_test_harness::ADMIN_KEY).body("{}")))
+    });
+    let (mut begun, mut refused) = (Vec::new(), 0);
+    for answer in asked.collect::<Vec<_>>() {
+        let answer = answer.await.unwrap();
+        match answer.status {
+            202 => begun.push(answer.expect(202)["job"].clone()),
+            _ => refused += usize::from(answer.expect(409)["detail"].is_string()),
+        }
+    }
+    for job in &begun {
+        assert_eq!(done(&app, job).await["state"], "done");
+    }
+    assert!((1..=MAX_EXPORTS).contains(&begun.len()), "{} begun", begun.len());
+    assert_eq!(begun.len() + refused, 2 * MAX_EXPORTS);
+    assert_eq!(app.admin_get("/exports").await.expect(200)["exports"].as_array().unwrap().len(), begun.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

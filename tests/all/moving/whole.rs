@@ -9,7 +9,8 @@ use muster_test_harness::{TenantClient, TestApp};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::{Server, TOLD, export, filled, items, lines, person, read};
+use super::replayed::held_and_told;
+use super::{Server, TOLD, export, filled, items, items_elsewhere, lines, person, read};
 use crate::command::{muster, on};
 
 const WRITERS: usize = 8;
@@ -72,6 +73,11 @@ async fn what_is_exported_under_load_is_of_one_moment_and_is_the_same_where_it_i
     let again = target.export(&folder.path().join("again.ndjson"), &[]).await;
     assert_eq!(items(&again), items(&exported));
     assert!(created > 0, "there was no load");
+    for tenant in ["acme", "globex"] {
+        let (held, told) = held_and_told(items(&exported), tenant);
+        println!("{tenant}: resources and memberships {:?}, as its log says", held.counts());
+        assert!(held == told, "what {tenant} has is what its log comes to");
+    }
     println!("items {}, created meanwhile {created}, entries of one log {entries}", exported.len() - 2);
 }
 
@@ -154,13 +160,26 @@ async fn a_deployment_that_nobody_serves_is_moved_in_process() {
     assert!(told.err.contains("will not work here"), "the keys are others: {told:?}");
     let again = muster(&["export", "--to", &path("again.ndjson"), "--data", &path("new")], &[]).await;
     assert_eq!(again.code, 0, "{again:?}");
-    assert_eq!(items(&lines(&folder.path().join("again.ndjson"))), items(&online));
+    assert!(items(&lines(&folder.path().join("again.ndjson"))) == items_elsewhere(&online));
 
     let nothing = muster(&["export", "--to", &path("nothing.ndjson"), "--data", &path("nowhere")], &[]).await.failed();
     assert!(nothing.ends_with("nowhere holds no deployment of Muster"), "{nothing}");
     assert!(!folder.path().join("nowhere").exists());
     let there = muster(&["import", &path("offline.ndjson"), "--data", &path("new")], &[]).await;
-    assert_eq!((there.code, there.err.contains("there is a tenant acme already")), (1, true), "{there:?}");
+    assert_eq!((there.code, there.err.contains("was finished before, and is served")), (0, true), "{there:?}");
+    assert_eq!(there.out, told.out, "it is told as it was the first time");
+    let one = muster(&["import", &path("offline.ndjson"), "--data", &path("new"), "--tenant", "acme"], &[]).await;
+    assert_eq!((one.code, one.err.contains("there is a tenant acme already")), (1, true), "{one:?}");
+
+    // Somebody else's folder is left as it is.
+    let foreign = folder.path().join("foreign");
+    std::fs::create_dir_all(foreign.join("store")).unwrap();
+    std::fs::write(foreign.join("store/notes.txt"), "mine").unwrap();
+    let refused = muster(&["import", &path("offline.ndjson"), "--data", &path("foreign")], &[]).await.failed();
+    assert!(!refused.is_empty());
+    let left: Vec<_> = std::fs::read_dir(&foreign).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["store"], "{refused}");
+    assert_eq!(std::fs::read_to_string(foreign.join("store/notes.txt")).unwrap(), "mine");
 }
 
 #[tokio::test(flavor = "multi_thread")]

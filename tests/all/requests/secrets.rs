@@ -5,6 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{asked, files, holds, whole};
+use crate::faults::size;
+use crate::numbered::Dice;
 
 /// Planted wherever a request has room for it; every one of them begins with this.
 const PLANTED: &str = "zyx";
@@ -152,4 +154,167 @@ async fn what_has_no_tenant_is_counted_and_kept_nowhere() {
     assert_eq!(asked(&app, "acme", "").await, Vec::<Value>::new());
     app.stop().await;
     assert!(files(&app.data().join("requests")).is_empty());
+}
+
+/// What a secret looks like: long enough to be none by chance, and different each time.
+fn secret(dice: &mut Dice) -> String {
+    let length = 16 + dice.index(20);
+    let letters: Vec<u8> =
+        (0..length).map(|_| b"abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"[dice.index(55)]).collect();
+    format!("zyx{}", String::from_utf8(letters).unwrap())
+}
+
+/// A value that nobody may keep: no text where a text is retained, for that would be accepted.
+fn value(dice: &mut Dice, secret: &str) -> Value {
+    match dice.below(4) {
+        0 => json!([[secret]]),
+        1 => json!({ secret: secret }),
+        2 => json!([{ secret: [secret] }, { "value": { "password": secret } }]),
+        _ => json!([[{ "value": secret }]]),
+    }
+}
+
+/// A path of an attribute that the tenant does not keep, with the secret as a name or as a literal.
+fn path(dice: &mut Dice, secret: &str) -> String {
+    let paths = [
+        secret.to_owned(),
+        format!("emails.{secret}"),
+        format!("{secret}[value eq \"{secret}\"].value"),
+        format!("emails[value.password eq \"{secret}\"].value"),
+        format!("emails[{secret} eq \"a\"].value"),
+        format!("emails[type eq \"work\"].{secret}"),
+        format!("emails[primary eq \"{secret}\"]"),
+        format!("active[value eq \"{secret}\"]"),
+        format!("phoneNumbers[value eq \"{secret}\"].display"),
+        format!("urn:{secret}:2.0:User:title"),
+        format!("{ENTERPRISE}:{secret}"),
+        format!("password eq \"{secret}\""),
+    ];
+    paths[dice.index(paths.len())].clone()
+}
+
+fn resource(dice: &mut Dice, secret: &str) -> Value {
+    let mut body = json!({ "schemas": [USER], "userName": format!("ada{}@example.com", dice.below(1 << 40)) });
+    for _ in 0..=dice.below(3) {
+        let (name, value) = match dice.below(12) {
+            0 => ("schemas".to_owned(), json!([USER, format!("urn:{secret}")])),
+            1 => ("active".to_owned(), json!(secret)),
+            2 => (secret.to_owned(), json!(secret)),
+            3 => (format!("urn:{secret}:2.0:User"), json!({ secret: 1 })),
+            4 => ("title".to_owned(), json!(secret)),
+            5 => ("password".to_owned(), json!(secret)),
+            6 => ("emails".to_owned(), json!([{ "value": "ada@example.com", "primary": secret, secret: secret }])),
+            7 => (ENTERPRISE.to_owned(), json!({ "employeeNumber": secret, secret: secret })),
+            8 => ("meta".to_owned(), json!({ "version": secret, "resourceType": secret })),
+            9 => (format!("emails.{secret}"), json!(secret)),
+            10 => ("id".to_owned(), json!(secret)),
+            _ => ("userName".to_owned(), value(dice, secret)),
+        };
+        body[name] = value;
+    }
+    body
+}
+
+fn patch(dice: &mut Dice, secret: &str) -> Value {
+    let operation = match dice.below(4) {
+        0 => json!({ "op": secret, "path": "title", "value": secret }),
+        1 => json!({ "op": "replace", "value": resource(dice, secret), secret: secret }),
+        2 => json!({ "op": "add", "path": path(dice, secret), "value": value(dice, secret) }),
+        _ => json!({ "op": "remove", "path": path(dice, secret) }),
+    };
+    json!({ "schemas": [PATCH_OP], "Operations": [operation], secret: secret })
+}
+
+/// A request that has the secret somewhere.
+async fn send_one(tenant: &TenantClient, id: &str, dice: &mut Dice, secret: &str) {
+    let endpoint = ["Users", "Groups", "Me", "Bulk", secret][dice.index(5)];
+    let at = match dice.below(6) {
+        0 => format!("/{secret}"),
+        1 => format!("/{endpoint}/{secret}"),
+        2 => format!("/{endpoint}/{id}/{secret}"),
+        3 => format!("/{endpoint}/.search"),
+        4 => format!("/Users/{id}"),
+        _ => format!("/{endpoint}"),
+    };
+    let encoded = |text: &str| {
+        text.replace('%', "%25").replace(' ', "%20").replace('"', "%22").replace('[', "%5B").replace(']', "%5D")
+    };
+    let query = match dice.below(6) {
+        0 => format!("?filter={}", encoded(&format!("{} or {secret} pr", path(dice, secret)))),
+        1 => format!("?filter={}", encoded(&path(dice, secret))),
+        2 => format!("?{secret}={secret}&access_token={secret}"),
+        3 => format!("?attributes=userName,{secret}&excludedAttributes={secret}&sortBy={secret}&sortOrder={secret}"),
+        4 => format!("?count={secret}&startIndex={secret}&cursor={secret}"),
+        _ => String::new(),
+    };
+    let methods =
+        [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::from_bytes(b"QRST").unwrap()];
+    let method = methods[dice.index(methods.len())].clone();
+    let body = match dice.below(7) {
+        0 => Some(resource(dice, secret).to_string()),
+        1 => Some(patch(dice, secret).to_string()),
+        2 => {
+            let data = if dice.below(2) == 0 { resource(dice, secret) } else { patch(dice, secret) };
+            let operation = json!({
+                "method": (["POST", "PATCH", "PUT", secret][dice.index(4)]), "path": format!("/Users/{}", [id, secret][dice.index(2)]),
+                "bulkId": secret, "version": format!("W/\"{secret}\""), "data": data, secret: secret,
+            });
+            let schemas = ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"];
+            Some(json!({ "schemas": schemas, "Operations": [operation], "failOnErrors": secret, secret: 1 }).to_string())
+        }
+        3 => Some(json!({ "schemas": [secret], "filter": path(dice, secret), "sortBy": secret, "count": secret, secret: secret }).to_string()),
+        4 => Some(format!("{{ \"{secret}\": 1, \"{secret}\": 2 }}")),
+        5 => Some(format!("{secret} {{ \"userName\": \"{secret}\"")),
+        _ => None,
+    };
+    let mut request = tenant.request(method, &format!("{at}{query}")).bearer_auth(&tenant.token);
+    // What programs call themselves is told as far as it is short.
+    let long = format!("{secret}{secret}");
+    let headers = [
+        ("accept", secret),
+        ("if-match", secret),
+        ("if-none-match", secret),
+        ("user-agent", &long),
+        ("cookie", secret),
+    ];
+    let (name, value) = headers[dice.index(headers.len())];
+    request = request.header(name, value).header(secret, secret);
+    let media = if dice.below(8) == 0 {
+        format!("application/{secret}; x={secret}")
+    } else {
+        "application/scim+json".to_owned()
+    };
+    if let Some(body) = body {
+        request = request.header("content-type", media).body(body);
+    }
+    tenant.send(request).await;
+}
+
+#[tokio::test]
+async fn wherever_a_secret_is_planted_it_does_not_stand_in_the_log() {
+    let mut app = TestApp::start().await;
+    let mut dice = Dice::new(11);
+    let (mut planted, mut kept) = (0, 0);
+    for plugin in ["poggio", "secoda"] {
+        let tenant = app.tenant_with(plugin, plugin, json!({})).await;
+        let id = tenant.user("ada@example.com").await;
+        for _ in 0..size("SECRETS_PLANTED") / 2 {
+            let secret = secret(&mut dice);
+            send_one(&tenant, &id, &mut dice, &secret).await;
+            planted += 1;
+        }
+    }
+    app.stop().await;
+    let mut found = Vec::new();
+    for (_, bytes) in files(&app.data().join("requests")) {
+        for line in String::from_utf8(bytes).unwrap().lines() {
+            kept += 1;
+            if line.to_lowercase().contains(PLANTED) {
+                found.push(line.to_owned());
+            }
+        }
+    }
+    println!("requests with a secret {planted}, entries {kept}, with a secret in them {}", found.len());
+    assert!(found.is_empty(), "{} of {planted}, as {:#?}", found.len(), found.iter().take(5).collect::<Vec<_>>());
+    assert!(kept > planted / 3, "{kept} of {planted}: the requests were those of the tenants");
 }

@@ -15,8 +15,9 @@ async fn a_new_tenant_forgives_everything_and_declares_nothing() {
 
     let settings = app.admin_get("/tenants/acme/scim").await.expect(200);
 
-    let expected =
-        json!({ "tenant": "acme", "profile": "default", "extensions": [], "resourceTypes": [], "revision": 1 });
+    let expected = json!({
+        "tenant": "acme", "profile": "default", "extensions": [], "resourceTypes": [], "on_plugin_failure": "refuse", "revision": 1,
+    });
     assert_eq!(settings, expected);
     assert_eq!(problem(app.admin_get("/tenants/nobody/scim").await, 404), "there is no tenant nobody");
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{counts, set, undo, user};
 
 /// Everything that was done in the minute after 14:03, first to look at, then in earnest.
-async fn take_back(app: &TestApp) -> [Value; 2] {
+pub(super) async fn take_back(app: &TestApp) -> [Value; 2] {
     app.advance(Duration::from_secs(60));
     let minute = json!({ "from": "2026-11-03T14:04:00Z", "to": "2026-11-03T14:05:00Z" });
     let mut dry = minute.clone();
@@ -26,8 +26,7 @@ async fn a_group_its_member_and_the_membership_go_together_and_come_back_togethe
 
     let [would, did] = take_back(&app).await;
 
-    // In earnest the row is gone with its ends.
-    assert_eq!((counts(&would), counts(&did)), ([2, 0, 0, 0, 0, 0], [2, 0, 1, 0, 0, 0]), "{did}");
+    assert_eq!((counts(&would), counts(&did)), ([2, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0]), "{did}");
     acme.get(&format!("/Groups/{group}")).await.expect(404);
     acme.get(&format!("/Users/{ada}")).await.expect(404);
     let back = undo(&app, json!({ "request": did["request"] })).await;
@@ -53,22 +52,6 @@ async fn names_that_went_from_one_to_the_other_go_back() {
         (&user(&acme, &ada).await["userName"], &user(&acme, &grace).await["userName"]),
         (&json!("a"), &json!("b"))
     );
-}
-
-#[tokio::test]
-async fn names_that_were_exchanged_are_a_conflict_which_a_dry_run_tells_as_well() {
-    let app = TestApp::start().await;
-    let acme = app.tenant("acme").await;
-    let (ada, grace) = (acme.person("a").await, acme.person("b").await);
-    app.advance(Duration::from_secs(60));
-    for (id, name) in [(&ada, "tmp"), (&grace, "a"), (&ada, "b")] {
-        set(&acme, &format!("/Users/{id}"), "userName", json!(name)).await;
-    }
-
-    let [would, did] = take_back(&app).await;
-
-    assert_eq!((counts(&would), counts(&did)), ([0, 0, 0, 2, 0, 0], [0, 0, 0, 2, 0, 0]), "{would} {did}");
-    assert_eq!(did["outcomes"][0]["says"], "userName is already in use");
 }
 
 #[tokio::test]

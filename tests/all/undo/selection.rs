@@ -43,10 +43,12 @@ async fn a_long_undo_is_a_job_that_tells_how_far_it_is() {
 
     let begun = app.admin_post("/tenants/acme/undo", what).await.expect(202);
     let time = ["--from", "2026-11-03T14:04:00Z", "--to", "2026-11-03T14:05:00Z"];
-    let did = on(&app, &[&["undo", "acme", "--json"], &time[..]].concat()).await.json();
+    let ended = on(&app, &[&["undo", "acme", "--json"], &time[..]].concat()).await;
+    let did: Value = serde_json::from_str(&ended.out).unwrap();
 
     let job = app.admin_get(&format!("/jobs/{}", begun["job"].as_str().unwrap())).await.expect(200);
-    assert_eq!((&job["kind"], &job["unit"]), (&json!("undo"), &json!("resources")));
+    assert_eq!((&job["kind"], &job["unit"], &job["request"]), (&json!("undo"), &json!("resources"), &begun["request"]));
+    assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(counts(&did), [1, 0, 0, 0, 0, 0]);
     let outcome = &did["outcomes"][0];
     assert_eq!(outcome["undoes_count"], json!(muster_service::MAX_UNDO_AT_ONCE + 1));

@@ -73,6 +73,7 @@ impl TestApp {
             admin_key: Some(Token::presented(ADMIN_KEY)),
             // Compiled once for all tests.
             compile_cache: Some(CompileCache { folder: compiled(), key: [7; 32] }),
+            compiler: Some(wasm::folder().join("muster")),
         };
         let app = App::build(&config, overrides).await.unwrap();
         let (scim, admin) = (app.scim_addr().unwrap(), app.admin_addr().unwrap());
@@ -92,6 +93,18 @@ impl TestApp {
             stop: Some(stop),
             serving: Some(serving),
         }
+    }
+
+    /// The use cases on a folder, at this time, without a server around them: nothing is done in the background.
+    pub async fn service_on(data: PathBuf, now: Timestamp) -> Arc<Service> {
+        let config = Config { data, ..Config::default() };
+        let overrides = Overrides {
+            clock: Some(Arc::new(FixedClock::new(now))),
+            admin_key: Some(Token::presented(ADMIN_KEY)),
+            compile_cache: Some(CompileCache { folder: compiled(), key: [7; 32] }),
+            compiler: Some(wasm::folder().join("muster")),
+        };
+        App::open(&config, overrides).await.unwrap().0
     }
 
     /// Stops the server as SIGTERM does, and starts another one on the same folder. Clients must be made anew: the port is another.
@@ -156,6 +169,13 @@ impl TestApp {
     pub async fn push(&self, bytes: Vec<u8>) -> Answer {
         let url = format!("{}/admin/v1/plugins", self.admin);
         Answer::of(self.http.post(url).bearer_auth(ADMIN_KEY).body(bytes)).await
+    }
+
+    /// A plugin as it is after compilation, without what authenticates it in the cache.
+    pub fn compiled_plugin(&self) -> Vec<u8> {
+        let mut files = std::fs::read_dir(compiled()).unwrap().map(|entry| entry.unwrap().path());
+        let file = files.find(|path| path.extension().is_some_and(|extension| extension == "cwasm")).unwrap();
+        std::fs::read(file).unwrap().split_off(32)
     }
 
     /// Reads from the admin API: `/tenants/acme/log`.

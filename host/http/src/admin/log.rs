@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use muster_service::NewVerification;
+use muster_service::{ExportedHead, NewVerification};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,6 +19,8 @@ pub(crate) struct Follow {
     /// How many seconds to wait where there is nothing yet.
     #[serde(default)]
     wait_s: u64,
+    /// Only what this request did, an undo included: what there is of it, without waiting.
+    request: Option<String>,
 }
 
 const fn default_limit() -> usize {
@@ -32,7 +34,11 @@ pub(crate) async fn read(
     Path(tenant): Path<String>,
     Query(follow): Query<Follow>,
 ) -> Result<Json<Value>, Problem> {
-    Ok(Json(wire.service.read_log(&tenant, follow.after, follow.limit, follow.wait_s).await?))
+    let Follow { after, limit, wait_s, request } = follow;
+    Ok(Json(match request {
+        Some(request) => wire.service.read_log_of_request(&tenant, &request, after, limit).await?,
+        None => wire.service.read_log(&tenant, after, limit, wait_s).await?,
+    }))
 }
 
 /// Seals a tenant's log up to now, and tells its head.
@@ -40,11 +46,11 @@ pub(crate) async fn head(
     State(wire): State<Wire>,
     _: Operator,
     Path(tenant): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ExportedHead>, Problem> {
     Ok(Json(wire.service.log_head(&tenant).await?))
 }
 
-/// Verifies a part of a tenant's log. A log that does not hold is an answer, not an error.
+/// Verifies a part of a tenant's log. A log that does not hold is an answer, not an error, and so is a head that is older than what is kept.
 pub(crate) async fn verify(
     State(wire): State<Wire>,
     _: Operator,

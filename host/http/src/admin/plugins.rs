@@ -3,10 +3,10 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use bytes::Bytes;
 use http::StatusCode;
-use muster_service::PluginView;
+use muster_service::{ManifestView, PluginView};
 use serde_json::{Value, json};
 
-use super::Operator;
+use super::{Operator, Path};
 use crate::Wire;
 use crate::error::Problem;
 
@@ -30,4 +30,13 @@ pub(crate) async fn push(
 /// All plugins.
 pub(crate) async fn list(State(wire): State<Wire>, _: Operator) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({ "plugins": wire.service.list_plugins().await? })))
+}
+
+/// What one says of itself: by digest, `name@version`, or name.
+pub(crate) async fn show(
+    State(wire): State<Wire>,
+    _: Operator,
+    Path(plugin): Path<String>,
+) -> Result<Json<ManifestView>, Problem> {
+    Ok(Json(wire.service.show_plugin(&plugin).await?))
 }

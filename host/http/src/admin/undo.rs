@@ -8,7 +8,7 @@ use super::{Body, Operator, Path};
 use crate::Wire;
 use crate::error::Problem;
 
-/// Takes back what entries of a tenant's log did; 202 with a job where that takes long.
+/// Takes back what entries of a tenant's log did; 202 where that takes long, with a job and the id that the log will know it by.
 pub(crate) async fn undo(
     State(wire): State<Wire>,
     _: Operator,
@@ -17,6 +17,6 @@ pub(crate) async fn undo(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     Ok(match wire.service.undo(&tenant, new).await? {
         Undone::Now(undone) => (StatusCode::OK, Json(undone)),
-        Undone::Job(job) => (StatusCode::ACCEPTED, Json(json!({ "job": job }))),
+        Undone::Job(job, request) => (StatusCode::ACCEPTED, Json(json!({ "job": job, "request": request }))),
     })
 }

@@ -17,7 +17,7 @@ static BUILT: LazyLock<PathBuf> = LazyLock::new(build);
 /// The host of all tests of this process; compiled plugins are kept for the next one.
 pub static HOST: LazyLock<WasmtimeHost> = LazyLock::new(|| {
     let cache_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-plugins");
-    WasmtimeHost::new(HostOptions { cache_dir, cache_key: [7; 32] }).unwrap()
+    WasmtimeHost::new(HostOptions::new(cache_dir, [7; 32])).unwrap()
 });
 
 /// Builds every plugin and guest of the workspace into the target folder that this test stands in.

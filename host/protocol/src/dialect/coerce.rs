@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::{
-    Rule, Tolerance,
+    Profile, Rule, Tolerance,
     list::{check_length, drop_repeats, is_primary, keep_primary},
 };
 use crate::{
@@ -22,6 +22,11 @@ const IDENTIFIERS: [&str; 3] = ["userName", "externalId", "emails.value"];
 pub const MAX_IDENTIFIER_BYTES: usize = 1 << 10;
 /// Bytes of any other value that is text: a photo belongs behind its URL.
 pub const MAX_TEXT_BYTES: usize = 32 << 10;
+
+/// Whether a client may write this value, which is no list, to an attribute: by the same code that writes it.
+pub fn accepts(profile: &Profile, path: &str, attribute: &Attribute, value: &Value) -> bool {
+    Tolerance::new(profile).element(path, attribute, value.clone()).is_ok()
+}
 
 impl Tolerance<'_> {
     /// What `value` means for `attribute`, with canonical names and types; `None`: no value (RFC 7643 §2.5), which is also what

@@ -11,7 +11,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use coerce::{MAX_IDENTIFIER_BYTES, MAX_TEXT_BYTES};
+pub use coerce::{MAX_IDENTIFIER_BYTES, MAX_TEXT_BYTES, accepts};
 pub use list::MAX_ELEMENTS;
 pub use profiles::{Profile, Rules};
 pub use rules::{About, Rule};

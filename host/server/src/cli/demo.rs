@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::say;
 use super::serve::asked_to_stop;
-use crate::app::{App, Overrides, components};
+use crate::app::{App, Overrides, components, this_program};
 use crate::config::{AdminConfig, Config, ScimConfig};
 use crate::{keys, logging};
 
@@ -74,7 +74,11 @@ impl Demo {
         let stop = asked_to_stop()?;
         let memory = self.data.join("demo.json");
         let mut remembered = remember(&self.data, &memory)?;
-        let overrides = Overrides { admin_key: Some(Token::presented(&remembered.admin_key)), ..Overrides::default() };
+        let overrides = Overrides {
+            admin_key: Some(Token::presented(&remembered.admin_key)),
+            compiler: Some(this_program()?),
+            ..Overrides::default()
+        };
         let app = App::build(&config, overrides).await?;
         let (scim, admin) = (format!("http://{}", app.scim_addr()?), format!("http://{}", app.admin_addr()?));
         let service = app.service.clone();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
-use muster_model::TenantId;
+use muster_model::{TenantId, Timestamp};
 use muster_store::moving::file::{self, Manifest};
 use serde_json::{Value, json};
 
@@ -54,22 +54,41 @@ impl Export {
             return self.listed(&target.exports().await?);
         }
         if let Some(id) = &self.delete {
-            return target.delete_export(id).await;
+            target.delete_export(id).await?;
+            return if self.place.json { say(json!({ "deleted": id })) } else { say(format!("deleted {id}")) };
         }
         let to = self.to.as_deref().context("--to is missing")?;
         let mut meter = Meter::new();
         let part = part(to);
         let begun = self.begun(target, &part).await?;
+        let went_on = begun.is_some();
         let (id, bytes) = if let Some(begun) = begun {
             meter.say(&format!("going on with {}", part.display()));
             begun
         } else {
+            if part.metadata().is_ok_and(|part| part.len() > 0) {
+                meter.say(&format!("{} is of no export that is still there: beginning again", part.display()));
+            }
             make(&part)?;
-            let made = target.export(&self.tenants, &mut meter).await?;
+            let made = target.export(&self.tenants, &mut meter).await;
+            let made = made.inspect_err(|_| discard(&part))?;
             (plain(&made["export"]).to_owned(), made["bytes"].as_u64().unwrap_or(0))
         };
         target.fetch(&id, bytes, &part, &mut meter).await?;
-        let source = Source::verify(&part, &mut meter)?;
+        let source = match Source::verify(&part, &mut meter) {
+            Ok(source) => source,
+            // What was there before may be anything: it is fetched once more, and then from its beginning.
+            Err(error) if went_on => {
+                meter.say(&format!("{error}: fetching it again"));
+                make(&part)?;
+                target.fetch(&id, bytes, &part, &mut meter).await?;
+                Source::verify(&part, &mut meter).inspect_err(|_| discard(&part))?
+            }
+            Err(error) => {
+                discard(&part);
+                return Err(error);
+            }
+        };
         meter.clear();
         if !self.tenants.is_empty() {
             let wanted: BTreeSet<&str> = self.tenants.iter().map(String::as_str).collect();
@@ -119,9 +138,14 @@ impl Export {
         if self.place.json {
             return say(json!({ "exports": exports }));
         }
-        for export in exports.as_array().into_iter().flatten() {
+        let exports = exports.as_array().map_or(&[][..], Vec::as_slice);
+        if exports.is_empty() {
+            return say("none");
+        }
+        for export in exports {
+            let at = Timestamp::from_millis(export["at"].as_i64().unwrap_or_default());
             let of = if export["whole"] == true { "everything" } else { "some tenants" };
-            say(format!("{}   {}   {} bytes   {of}", plain(&export["id"]), export["at"], export["bytes"]))?;
+            say(format!("{}   {at}   {} bytes   {of}", plain(&export["id"]), export["bytes"]))?;
         }
         Ok(())
     }
@@ -137,6 +161,11 @@ fn part(to: &Path) -> PathBuf {
 fn make(part: &Path) -> anyhow::Result<File> {
     let made = File::options().write(true).create(true).truncate(true).mode(0o600).open(part);
     made.with_context(|| part.display().to_string())
+}
+
+/// What is of no use is not left lying about; if it cannot be deleted, the next run overwrites it.
+fn discard(part: &Path) {
+    let _ = std::fs::remove_file(part);
 }
 
 /// What the first line says, if it is there.

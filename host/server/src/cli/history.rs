@@ -15,11 +15,14 @@ pub(super) struct History {
     #[arg(long)]
     at: Option<String>,
     /// How many changes at most
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Only changes before the one with this number
     #[arg(long, conflicts_with = "at")]
     before: Option<u64>,
+    /// Every value, whole; without it those of what was created or deleted are counted, and long ones cut
+    #[arg(long)]
+    full: bool,
     #[command(flatten)]
     remote: Remote,
 }
@@ -34,21 +37,42 @@ impl History {
         if self.remote.json {
             return say(answer);
         }
+        let values = if self.full { Values::Whole } else { Values::Short };
         if self.at.is_some() {
-            return then(&answer);
+            return then(&answer, values);
         }
-        for entry in answer["entries"].as_array().into_iter().flatten() {
-            say(line(entry, Some(&self.id)))?;
+        let entries = answer["entries"].as_array().map_or(&[][..], Vec::as_slice);
+        for entry in entries {
+            say(line(entry, Some(&self.id), values))?;
         }
-        if let Some(next) = answer["next"].as_u64() {
-            say(format!("earlier changes: --before {next}"))?;
+        match (answer["next"].as_u64(), self.before, entries) {
+            (Some(next), _, _) => say(format!("earlier changes: --before {next}")),
+            (None, _, [_, ..]) => Ok(()),
+            (None, Some(before), []) => say(format!("the log has no change of it before {before}")),
+            (None, None, []) => {
+                say(format!("the log, which is kept from change {} on, has no change of it", answer["first"]))
+            }
         }
-        Ok(())
     }
 }
 
+/// How much is shown of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Values {
+    /// A line that can be read at a glance.
+    Short,
+    /// All that the server tells.
+    Whole,
+}
+
+/// How many characters of a value are shown in a short line.
+const SHORT_CHARS: usize = 60;
+
+/// How many changed attributes a short line names; of more it tells the number.
+const SHORT_ATTRIBUTES: usize = 8;
+
 /// How something was, and by which change.
-fn then(answer: &Value) -> anyhow::Result<()> {
+fn then(answer: &Value, values: Values) -> anyhow::Result<()> {
     let id = plain(&answer["id"]);
     match plain(&answer["state"]) {
         "present" => {
@@ -72,12 +96,12 @@ fn then(answer: &Value) -> anyhow::Result<()> {
     }
     match &answer["entry"] {
         Value::Null => Ok(()),
-        entry => say(format!("by      {}", line(entry, Some(id)))),
+        entry => say(format!("by      {}", line(entry, Some(id), values))),
     }
 }
 
 /// One entry of the log, at a glance; in the history `of` a resource its own name is not repeated.
-pub(super) fn line(entry: &Value, of: Option<&str>) -> String {
+fn line(entry: &Value, of: Option<&str>, values: Values) -> String {
     let (id, kind) = (plain(&entry["id"]), plain(&entry["resource_type"]));
     let about = match plain(&entry["name"]) {
         _ if of == Some(id) => String::new(),
@@ -88,8 +112,14 @@ pub(super) fn line(entry: &Value, of: Option<&str>) -> String {
         ("", _) => plain(&entry["plugin"]["digest"]).chars().take(12).collect(),
         (name, version) => format!("{name} {version}"),
     };
-    let changed =
-        [told(&entry["changed"]), told(&entry["account_changed"]).map(|account| format!("account: {account}"))];
+    let is_whole_document = ["created", "deleted"].contains(&plain(&entry["event"]));
+    let changed = match values {
+        Values::Short if is_whole_document => [counted(&entry["changed"]), None],
+        values => {
+            let account = told(&entry["account_changed"], values);
+            [told(&entry["changed"], values), account.map(|account| format!("account: {account}"))]
+        }
+    };
     let members = [("members_added", "+"), ("members_removed", "-")];
     let members = members.map(|(name, sign)| rows(&entry[name], sign).filter(|_| of.is_none_or(|of| of == id)));
     let undoes = entry["undoes"]
@@ -124,17 +154,40 @@ pub(super) fn actor(actor: &Value) -> String {
 }
 
 /// `active true -> false, title "Countess" gone`
-pub(super) fn told(changed: &Value) -> Option<String> {
+pub(super) fn told(changed: &Value, values: Values) -> Option<String> {
+    let value = |value: &Value| match values {
+        Values::Short => short(&value.to_string()),
+        Values::Whole => value.to_string(),
+    };
     let one = |one: &Value| {
         let path = plain(&one["path"]);
         match (one.get("was"), one.get("became")) {
-            (Some(was), Some(became)) => format!("{path} {was} -> {became}"),
-            (Some(was), None) => format!("{path} {was} gone"),
-            (None, became) => format!("{path} {}", became.unwrap_or(&Value::Null)),
+            (Some(was), Some(became)) => format!("{path} {} -> {}", value(was), value(became)),
+            (Some(was), None) => format!("{path} {} gone", value(was)),
+            (None, became) => format!("{path} {}", value(became.unwrap_or(&Value::Null))),
         }
     };
-    let changed = changed.as_array().filter(|changed| !changed.is_empty())?;
-    Some(changed.iter().map(one).collect::<Vec<_>>().join(", "))
+    let all = changed.as_array().filter(|changed| !changed.is_empty())?;
+    if values == Values::Short && all.len() > SHORT_ATTRIBUTES {
+        return counted(changed);
+    }
+    Some(all.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
+/// `12 attributes`
+fn counted(changed: &Value) -> Option<String> {
+    match changed.as_array()?.len() {
+        0 => None,
+        1 => Some("1 attribute".to_owned()),
+        count => Some(format!("{count} attributes")),
+    }
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(SHORT_CHARS) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// `+2 members (Ada, Grace)`

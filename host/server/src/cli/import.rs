@@ -46,7 +46,7 @@ impl Import {
         let Some(file) = &self.file else {
             let target = self.place.open().await?;
             let done = match &self.abandon {
-                Some(id) => target.abandon(id, &mut meter).await,
+                Some(id) => self.abandon(&target, id, &mut meter).await,
                 None => self.listed(&target.imports().await?),
             };
             target.close().await;
@@ -54,6 +54,7 @@ impl Import {
         };
         // Nothing is touched before the whole file is known to be what it was.
         let source = Source::verify(file, &mut meter)?;
+        source.replay(&mut meter)?;
         let parse = |name: &String| TenantId::parse(name).with_context(|| format!("--tenant {name}"));
         let tenants = self.tenants.iter().map(parse).collect::<anyhow::Result<Vec<_>>>()?;
         let selection = source.select(&tenants)?;
@@ -87,11 +88,17 @@ impl Import {
         if begun["abandoned"] == true {
             bail!("this import is being taken back: `muster import --abandon {id}` goes on with that");
         }
+        if begun["finished"] == true {
+            meter.say(&format!("import {id} was finished before, and is served"));
+            return target.finish(&id, meter).await;
+        }
         if there > 0 {
             meter.say(&format!("going on with import {id} at item {there} of {}", selection.items));
         }
-        if begun["tokens_work"] == false {
-            meter.say(TOKENS_DO_NOT_WORK);
+        let (tokens, others) = selection.tokens(plain(&begun["token_key"]));
+        if others > 0 {
+            let which = if others == tokens { "the".to_owned() } else { format!("{others} of the {tokens}") };
+            meter.say(&format!("{which} {TOKENS_DO_NOT_WORK}"));
         }
         send(target, &id, there, source, selection, meter).await.with_context(|| {
             format!("import {id} is not finished: run the same command again, or `muster import --abandon {id}`")
@@ -112,14 +119,30 @@ impl Import {
                 counts.records, counts.members, counts.entries, counts.tasks, counts.tokens
             ))?;
         }
-        say(format!("{} items, verified   digest {}", done["items"], plain(&done["digest"])))
+        say(format!("{} items, verified   digest {}", done["items"], plain(&done["digest"])))?;
+        match done["unproved"].as_u64() {
+            None | Some(0) => Ok(()),
+            Some(unproved) => say(format!(
+                "{unproved} resources and memberships were last changed before the oldest entry of the log that is kept: it proves nothing of them"
+            )),
+        }
+    }
+
+    async fn abandon(&self, target: &Target, id: &str, meter: &mut Meter) -> anyhow::Result<()> {
+        target.abandon(id, meter).await?;
+        meter.clear();
+        if self.place.json { say(json!({ "abandoned": id })) } else { say(format!("import {id} is taken back")) }
     }
 
     fn listed(&self, imports: &Value) -> anyhow::Result<()> {
         if self.place.json {
             return say(json!({ "imports": imports }));
         }
-        for import in imports.as_array().into_iter().flatten() {
+        let imports = imports.as_array().map_or(&[][..], Vec::as_slice);
+        if imports.is_empty() {
+            return say("none");
+        }
+        for import in imports {
             let (id, items, total) = (plain(&import["id"]), &import["items"], &import["total"]);
             let state = if import["abandoned"] == true { "   is being taken back" } else { "" };
             say(format!(
@@ -131,7 +154,7 @@ impl Import {
     }
 }
 
-const TOKENS_DO_NOT_WORK: &str = "the tokens in this export were made with another key, and will not work here: issue new ones, or give this deployment the keys/token.key of the one that they come from before it is first served";
+const TOKENS_DO_NOT_WORK: &str = "tokens in this export were made with another key, and will not work here: issue new ones, or give this deployment the keys/token.key of the one that they come from before it is first served";
 
 async fn send(
     target: &Target,

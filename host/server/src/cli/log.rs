@@ -1,6 +1,8 @@
+use std::io::ErrorKind;
+
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use muster_service::LogHead;
+use muster_service::ExportedHead;
 use serde_json::{Value, json};
 
 use super::admin_client::AdminClient;
@@ -22,6 +24,9 @@ pub(super) enum Log {
         /// Goes on with what comes, until it is interrupted
         #[arg(long)]
         follow: bool,
+        /// Only what the request with this id did, or the undo
+        #[arg(long, conflicts_with = "follow")]
+        request: Option<String>,
         #[command(flatten)]
         remote: Remote,
     },
@@ -34,7 +39,7 @@ pub(super) enum Log {
     /// Verifies that a tenant's log is the one that was written
     Verify {
         tenant: String,
-        /// A head that was printed earlier: a file with it, or SEQ:HASH
+        /// A head that was printed earlier: the line, a file with it, or SEQ:HASH
         #[arg(long)]
         head: Option<String>,
         #[command(flatten)]
@@ -51,14 +56,19 @@ const ENTRIES_A_REQUEST: usize = 1000;
 impl Log {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Show { tenant, after, limit, follow, remote } => show(&tenant, after, limit, follow, &remote).await,
+            Self::Show { tenant, after, limit, request: Some(request), remote, .. } => {
+                show_request(&tenant, &request, after, limit, &remote).await
+            }
+            Self::Show { tenant, after, limit, follow, remote, request: None } => {
+                show(&tenant, after, limit, follow, &remote).await
+            }
             Self::Head { tenant, remote } => {
                 let answer = AdminClient::new(&remote)?.post(&["tenants", &tenant, "log", "head"], &json!({})).await?;
                 if remote.json {
                     return say(answer);
                 }
-                let [name, hash, at] = ["tenant", "hash", "at"].map(|part| plain(&answer[part]));
-                say(format!("{name} {} {hash} {at}", answer["seq"]))
+                say(serde_json::from_value::<ExportedHead>(answer)
+                    .context("the server's answer is no head of a log")?)
             }
             Self::Verify { tenant, head, remote } => verify(&tenant, head.as_deref(), &remote).await,
         }
@@ -80,9 +90,43 @@ async fn show(tenant: &str, mut after: Option<u64>, limit: usize, follow: bool, 
         }
         after = answer["next"].as_u64();
         left = left.saturating_sub(entries.len());
-        if !follow && (left == 0 || answer["next"] == answer["last"] || entries.is_empty()) {
-            return Ok(());
+        if follow || (left > 0 && answer["next"] != answer["last"] && !entries.is_empty()) {
+            continue;
         }
+        return match after.filter(|next| Some(*next) < answer["last"].as_u64() && !remote.json) {
+            Some(next) => say(format!("more: --after {next}")),
+            None => Ok(()),
+        };
+    }
+}
+
+/// What one request did: it may lie far back, and one answer looks only so far.
+async fn show_request(
+    tenant: &str,
+    request: &str,
+    mut after: Option<u64>,
+    limit: usize,
+    remote: &Remote,
+) -> anyhow::Result<()> {
+    let client = AdminClient::new(remote)?;
+    let mut left = limit;
+    loop {
+        let mut query = vec![("limit", left.min(ENTRIES_A_REQUEST).to_string()), ("request", request.to_owned())];
+        query.extend(after.map(|after| ("after", after.to_string())));
+        let answer = client.find(&["tenants", tenant, "log"], &query).await?;
+        let entries = answer["entries"].as_array().map_or(&[][..], Vec::as_slice);
+        for entry in entries {
+            if remote.json { say(entry)? } else { say(line(entry))? }
+        }
+        after = answer["next"].as_u64();
+        left = left.saturating_sub(entries.len());
+        if left > 0 && answer["end"] == false {
+            continue;
+        }
+        if left == limit && !remote.json {
+            say(format!("request {request} changed nothing that is in the log of tenant {tenant}"))?;
+        }
+        return Ok(());
     }
 }
 
@@ -109,18 +153,25 @@ fn line(entry: &Value) -> String {
 async fn verify(tenant: &str, head: Option<&str>, remote: &Remote) -> anyhow::Result<()> {
     let head = head.map(read_head).transpose()?;
     let client = AdminClient::new(remote)?;
-    let mut from = Value::Null;
-    let mut first = Value::Null;
+    let (mut from, mut first) = (Value::Null, Value::Null);
+    // What the parts have told, each for itself.
+    let (mut not_compared, mut note) = (Value::Null, Value::Null);
     loop {
         let body = json!({ "head": head, "from": from });
-        let answer = client.post(&["tenants", tenant, "log", "verify"], &body).await?;
+        let mut answer = client.post(&["tenants", tenant, "log", "verify"], &body).await?;
         if first.is_null() {
             first = answer["from"]["seq"].clone();
+            note = answer["note"].take();
         }
         from = answer["through"].clone();
+        if not_compared.is_null() {
+            not_compared = answer["not_compared"].take();
+        }
         if answer["end"] != true {
             continue;
         }
+        (answer["not_compared"], answer["note"]) = (not_compared.clone(), note.clone());
+        answer["ok"] = json!(answer["ok"] == true && not_compared.is_null());
         if remote.json {
             say(&answer)?;
         }
@@ -128,36 +179,53 @@ async fn verify(tenant: &str, head: Option<&str>, remote: &Remote) -> anyhow::Re
         if problem.is_object() {
             bail!("entries {} to {}: {}", problem["from"], problem["through"], plain(&problem["says"]));
         }
-        if remote.json {
-            return Ok(());
+        if !remote.json {
+            let compared = head.as_ref().filter(|_| not_compared.is_null());
+            held(first.as_u64().unwrap_or_default() + 1, &answer, compared)?;
+            if head.is_none() {
+                say(format!(
+                    "no head was compared: keep what `muster log head {tenant}` prints, and give it with --head"
+                ))?;
+            }
         }
-        let first = first.as_u64().unwrap_or_default() + 1;
-        let against =
-            head.map_or_else(String::new, |head| format!(", and pass through the exported head at {}", head.seq));
-        let unsealed = match answer["unsealed"].as_u64() {
-            None | Some(0) => String::new(),
-            Some(unsealed) => format!("; the last {unsealed} are not sealed yet"),
+        return match not_compared.as_str() {
+            Some(says) => bail!("nothing is wrong with what is kept, but {says}"),
+            None => Ok(()),
         };
-        return say(format!(
-            "entries {first} to {} are as they were sealed{against}{unsealed}",
-            answer["through"]["seq"]
-        ));
     }
 }
 
-/// `SEQ:HASH`, or a file with what `muster log head` printed.
-fn read_head(text: &str) -> anyhow::Result<LogHead> {
-    if let Some(head) = LogHead::parse(text) {
+/// What was found to be as it was.
+fn held(first: u64, answer: &Value, head: Option<&ExportedHead>) -> anyhow::Result<()> {
+    let against = head.map_or_else(String::new, |head| format!(", and pass through the exported head at {}", head.seq));
+    let through = &answer["through"]["seq"];
+    match answer["unsealed"].as_u64() {
+        _ if through.as_u64() < Some(first) => say(format!("no entries are kept{against}"))?,
+        None | Some(0) => say(format!("entries {first} to {through} are as they were sealed{against}"))?,
+        Some(1) => {
+            say(format!("entries {first} to {through} are as they were sealed{against}; the last is not sealed yet"))?;
+        }
+        Some(unsealed) => say(format!(
+            "entries {first} to {through} are as they were sealed{against}; the last {unsealed} are not sealed yet"
+        ))?,
+    }
+    match answer["note"].as_str() {
+        Some(note) => say(note),
+        None => Ok(()),
+    }
+}
+
+/// What `muster log head` printed, pasted or in a file; or `SEQ:HASH`.
+fn read_head(text: &str) -> anyhow::Result<ExportedHead> {
+    if let Some(head) = ExportedHead::parse(text) {
         return Ok(head);
     }
-    let place = || format!("--head {text}");
-    let content = std::fs::read_to_string(text).with_context(place)?;
-    let printed: Option<Value> = serde_json::from_str(&content).ok();
-    let words: Vec<&str> = content.split_whitespace().collect();
-    let head = match (printed, words.as_slice()) {
-        (Some(printed), _) => Some(format!("{}:{}", printed["seq"], plain(&printed["hash"]))),
-        (None, [_, seq, hash, ..]) => Some(format!("{seq}:{hash}")),
-        (None, _) => None,
+    let content = match std::fs::read_to_string(text) {
+        Ok(content) => content,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidFilename) => {
+            bail!("--head is neither what `muster log head` prints, nor SEQ:HASH, nor a file that is there")
+        }
+        Err(error) => return Err(error).context(format!("--head {text}")),
     };
-    head.and_then(|head| LogHead::parse(&head)).with_context(|| format!("{} is no head of a log", place()))
+    ExportedHead::parse(&content).with_context(|| format!("--head {text} is no head of a log"))
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin_client;
+mod compile;
 mod demo;
 mod export;
 mod history;
@@ -10,6 +11,7 @@ mod log;
 mod moving;
 mod plugin;
 mod requests;
+mod rollout;
 mod serve;
 mod store;
 mod tenant;
@@ -37,6 +39,9 @@ enum Command {
     /// Tenants and their plugin bindings, on a running server.
     #[command(subcommand)]
     Tenant(tenant::Tenant),
+    /// Another plugin for a tenant, step by step: looks at what it would do first.
+    #[command(subcommand)]
+    Rollout(rollout::Rollout),
     /// Tokens of a tenant, on a running server.
     #[command(subcommand)]
     Token(token::Token),
@@ -50,13 +55,15 @@ enum Command {
     /// The store as a whole: backup, restore, check.
     #[command(subcommand)]
     Store(store::Store),
-    /// Plugins, on a running server.
+    /// Plugins: begun, built, tested, measured, and pushed to a running server.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// Takes everything out, or some tenants, into one file.
     Export(export::Export),
     /// Brings in what `muster export` took out.
     Import(import::Import),
+    #[command(hide = true)]
+    CompilePlugin(compile::CompilePlugin),
 }
 
 /// Which server, and how to answer.
@@ -85,6 +92,7 @@ impl Cli {
                 Command::Serve(serve) => serve.run().await,
                 Command::Demo(demo) => demo.run().await,
                 Command::Tenant(tenant) => tenant.run().await,
+                Command::Rollout(rollout) => rollout.run().await,
                 Command::Token(token) => token.run().await,
                 Command::History(history) => history.run().await,
                 Command::Undo(undo) => undo.run().await,
@@ -93,6 +101,7 @@ impl Cli {
                 Command::Plugin(plugin) => plugin.run().await,
                 Command::Export(export) => export.run().await,
                 Command::Import(import) => import.run().await,
+                Command::CompilePlugin(compile) => compile.run(),
             }
         });
         // What still runs off the request threads (a compiler, a search that nobody waits for) does not hold the process up.

@@ -20,6 +20,9 @@ pub(super) struct Place {
     /// The data folder of a deployment that is not being served, instead of a running server
     #[arg(long)]
     data: Option<PathBuf>,
+    /// The configuration file (TOML) that the data folder is served with; without one, the defaults
+    #[arg(long, requires = "data", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The admin listener of a running server
     #[arg(long, env = "MUSTER_SERVER", default_value = "http://127.0.0.1:7601")]
     server: String,
@@ -46,7 +49,10 @@ impl Place {
             let admin_key = self.admin_key.clone().context("--admin-key (or MUSTER_ADMIN_KEY) is missing")?;
             return Target::remote(&Remote { server: self.server.clone(), admin_key, json: self.json });
         };
-        let config = Config { data: data.clone(), ..Config::default() };
+        // As a server would open it: with the same limits, the same reserve on the disk.
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let config = Config { data: data.clone(), ..Config::load(self.config.as_deref(), environment)? };
         let (service, _, _) = App::open(&config, Overrides::default()).await?;
         Ok(Target::Here { service, exports: data.join("exports") })
     }

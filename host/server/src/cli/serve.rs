@@ -5,7 +5,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::say;
-use crate::app::{App, Overrides};
+use crate::app::{App, Overrides, this_program};
 use crate::config::Config;
 use crate::logging;
 
@@ -43,7 +43,7 @@ impl Serve {
         logging::start(&config.log)?;
         // Before anybody is told that it serves: a signal is never met without its handler.
         let stop = asked_to_stop()?;
-        let app = App::build(&config, Overrides::default()).await?;
+        let app = App::build(&config, Overrides { compiler: Some(this_program()?), ..Overrides::default() }).await?;
         tracing::info!(scim = %app.scim_addr()?, admin = %app.admin_addr()?, data = %config.data.display(), "serving");
         app.run(stop).await;
         Ok(())

@@ -9,6 +9,7 @@ use super::admin_client::AdminClient;
 use super::tenant::plain;
 use super::{Remote, say};
 use crate::app::store_engine::{self, Options, Report};
+use crate::config::Config;
 
 /// What is done with the store as a whole.
 #[derive(Debug, Subcommand)]
@@ -49,9 +50,12 @@ pub(super) enum Store {
 /// Which store, without a server.
 #[derive(Debug, Args)]
 pub(super) struct Local {
-    /// The data folder
-    #[arg(long, env = "MUSTER_DATA", default_value = "muster-data")]
-    data: PathBuf,
+    /// The data folder; instead of `data` of the configuration
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The configuration file (TOML) of the server, for the folder and for `store.reserve_mib`; without one, the defaults
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -72,6 +76,17 @@ impl Store {
             Self::Check { local } => aside(move || check(&local)).await,
             Self::RebuildIndex { local } => aside(move || rebuild_index(&local)).await,
         }
+    }
+}
+
+impl Local {
+    /// The data folder, and how its store is opened: with the server's reserve of free room.
+    fn opened(&self) -> anyhow::Result<(PathBuf, Options)> {
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let config = Config::load(self.config.as_deref(), environment)?;
+        let options = Options { reserve_bytes: config.store.reserve_mib << 20, ..Options::default() };
+        Ok((self.data.clone().unwrap_or(config.data), options))
     }
 }
 
@@ -112,18 +127,23 @@ async fn backups(remote: &Remote) -> anyhow::Result<()> {
     if remote.json {
         return say(answer);
     }
-    for backup in answer["backups"].as_array().into_iter().flatten() {
+    let backups = answer["backups"].as_array().map_or(&[][..], Vec::as_slice);
+    if backups.is_empty() {
+        return say("none");
+    }
+    for backup in backups {
         let state = if backup["finished"] == true { "" } else { "   not finished" };
-        say(format_args!("{:<32} {}{state}", plain(&backup["backup"]), plain(&backup["folder"])))?;
+        let (name, folder) = (plain(&backup["backup"]), plain(&backup["folder"]));
+        say(format_args!("{name:<32} {}   {:>14} bytes   {folder}{state}", plain(&backup["at"]), backup["bytes"]))?;
     }
     Ok(())
 }
 
 fn restore(from: &Path, local: &Local) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&local.data).with_context(|| local.data.display().to_string())?;
-    let store = store_of(&local.data);
-    let restored = store_engine::restore(from, &store, &mut |_| {})?;
-    let keys = local.data.join("keys");
+    let (data, options) = local.opened()?;
+    let store = store_of(&data);
+    let restored = store_engine::restore(from, &store, &options, &mut |_| {})?;
+    let keys = data.join("keys");
     let has_keys = keys.join("token.key").exists();
     if local.json {
         return say(json!({
@@ -138,13 +158,14 @@ fn restore(from: &Path, local: &Local) -> anyhow::Result<()> {
     } else {
         say(format_args!(
             "before the server is started, put keys/ of the same deployment into {}: without it no token works",
-            local.data.display()
+            data.display()
         ))
     }
 }
 
 fn check(local: &Local) -> anyhow::Result<()> {
-    let report = store_engine::check_copy(&store_of(&local.data), &Options::default(), &mut looked_at())?;
+    let (data, options) = local.opened()?;
+    let report = store_engine::check_copy(&store_of(&data), &options, &mut looked_at())?;
     if local.json {
         say(report_json(&report))?;
     } else {
@@ -154,7 +175,8 @@ fn check(local: &Local) -> anyhow::Result<()> {
 }
 
 fn rebuild_index(local: &Local) -> anyhow::Result<()> {
-    let rebuilt = store_engine::rebuild_index(&store_of(&local.data), &Options::default(), &mut looked_at())?;
+    let (data, options) = local.opened()?;
+    let rebuilt = store_engine::rebuild_index(&store_of(&data), &options, &mut looked_at())?;
     if local.json {
         say(json!({ "changed": rebuilt.changed, "report": report_json(&rebuilt.report) }))?;
     } else {

@@ -68,6 +68,9 @@ pub(super) enum Tenant {
         /// Extensions and resource types of this tenant: a file with JSON, {"extensions":[...],"resourceTypes":[...]}
         #[arg(long)]
         file: Option<PathBuf>,
+        /// What becomes of a write to which the plugin gives no answer: not made, or made with the host's standard mapping and marked
+        #[arg(long, value_parser = ["refuse", "pass-through"])]
+        on_plugin_failure: Option<String>,
         /// Only if the binding is at this revision
         #[arg(long)]
         expected_revision: Option<u64>,
@@ -148,14 +151,17 @@ impl Tenant {
                 let answer = AdminClient::new(&remote)?.post(&["tenants", &name, "binding", "rollback"], &body).await?;
                 shown(&remote, &answer)
             }
-            Self::Scim { name, profile, file, expected_revision, remote } => {
+            Self::Scim { name, profile, file, on_plugin_failure, expected_revision, remote } => {
                 let client = AdminClient::new(&remote)?;
                 let path = ["tenants", &name, "scim"];
-                let answer = match (&profile, &file) {
-                    (None, None) => client.get(&path).await?,
-                    (_, _) => {
-                        client.put(&path, &settings(profile.as_deref(), file.as_deref(), expected_revision)?).await?
+                let answer = if profile.is_none() && file.is_none() && on_plugin_failure.is_none() {
+                    client.get(&path).await?
+                } else {
+                    let mut new = settings(profile.as_deref(), file.as_deref(), expected_revision)?;
+                    if let Some(choice) = on_plugin_failure {
+                        new["on_plugin_failure"] = json!(choice);
                     }
+                    client.put(&path, &new).await?
                 };
                 if remote.json { say(answer) } else { said(&answer) }
             }
@@ -204,6 +210,9 @@ fn declarations(file: &Path) -> anyhow::Result<Map<String, Value>> {
 fn said(settings: &Value) -> anyhow::Result<()> {
     say(format!("tenant     {}   revision {}", plain(&settings["tenant"]), settings["revision"]))?;
     say(format!("profile    {}", plain(&settings["profile"])))?;
+    if settings["on_plugin_failure"] != "refuse" {
+        say(format!("no answer  {}", plain(&settings["on_plugin_failure"])))?;
+    }
     for extension in settings["extensions"].as_array().into_iter().flatten() {
         say(format!("extension  {} of {}", plain(&extension["schema"]["id"]), plain(&extension["resourceType"])))?;
     }
@@ -245,10 +254,12 @@ fn days(text: &str) -> Result<Kept, String> {
 
 /// How long a tenant's history is kept, and how far its log reaches.
 fn kept(answer: &Value) -> anyhow::Result<()> {
-    let days = answer["log_days"].as_u64().map_or_else(|| "for ever".to_owned(), |days| format!("{days} days"));
+    let span = |days: u64| if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+    let days = answer["log_days"].as_u64().map_or_else(|| "for ever".to_owned(), span);
     let log = &answer["log"];
     let removed = match log["removed"].as_u64() {
         None | Some(0) => String::new(),
+        Some(1) => "; 1 was removed".to_owned(),
         Some(removed) => format!("; {removed} were removed"),
     };
     let entries = match (log["first"].as_u64(), log["last"].as_u64()) {
@@ -257,7 +268,12 @@ fn kept(answer: &Value) -> anyhow::Result<()> {
     };
     say(format!("log        {days}   ({entries}{removed})"))?;
     let values = plain(&answer["requests_values"]);
-    say(format!("requests   {} days, {} MiB, values {values}", answer["requests_days"], answer["requests_mib"]))
+    let days = span(answer["requests_days"].as_u64().unwrap_or_default());
+    say(format!("requests   {days}, {} MiB, values {values}", answer["requests_mib"]))?;
+    match answer["paused"].as_str() {
+        Some(paused) => say(format!("paused     {paused}")),
+        None => Ok(()),
+    }
 }
 
 /// A JSON string without its quotes.

@@ -1,3 +1,4 @@
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -5,7 +6,7 @@ use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
 use super::admin_client::AdminClient;
-use super::history::told;
+use super::history::{Values, told};
 use super::tenant::plain;
 use super::{Remote, say};
 
@@ -32,7 +33,7 @@ pub(super) struct Undo {
     /// Says what would be done, and does nothing
     #[arg(long)]
     dry_run: bool,
-    /// Takes back also what has changed since
+    /// Takes back also what has changed or was deleted since
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -52,7 +53,10 @@ impl Undo {
         let client = AdminClient::new(&remote)?;
         let answer = client.post(&["tenants", &tenant, "undo"], &body).await?;
         let answer = match answer["job"].as_str() {
-            Some(job) => ended(&client, job).await?,
+            Some(job) => {
+                began(&tenant, job, plain(&answer["request"]));
+                ended(&client, job).await?
+            }
             None => answer,
         };
         if remote.json {
@@ -63,10 +67,17 @@ impl Undo {
         let left = ["partly", "conflicts", "rejected", "failed"].map(|name| answer[name].as_u64().unwrap_or_default());
         match left.iter().sum::<u64>() {
             0 => Ok(()),
-            _ if dry_run => Ok(()),
+            left if dry_run => bail!("{left} of them would not be taken back, or only in part"),
             left => bail!("{left} of them could not be taken back, or only in part"),
         }
     }
+}
+
+/// Says under which name the log will have it, before anything else: whatever becomes of the server and of this command, what was done is
+/// found by it. Beside the answer, which may be JSON.
+fn began(tenant: &str, job: &str, request: &str) {
+    let mut beside = std::io::stderr().lock();
+    let _ = writeln!(beside, "job {job} takes it back as {request}: muster log show {tenant} --request {request}");
 }
 
 async fn ended(client: &AdminClient, job: &str) -> anyhow::Result<Value> {
@@ -106,7 +117,7 @@ fn shown(answer: &Value) -> anyhow::Result<()> {
         say(format!("would be: {counted}; nothing was done"))?;
         let has_conflicts = ["conflicts", "partly"].iter().any(|name| answer[*name].as_u64() > Some(0));
         if has_conflicts {
-            say("with --force, what was before the change wins over what came after it")
+            say("with --force, what was before the change wins over what came after it, a deletion included")
         } else {
             Ok(())
         }
@@ -126,7 +137,13 @@ fn line(outcome: &Value) -> String {
     let count = |name: &str, sign: &str| outcome[name].as_u64().map(|count| format!("{sign}{count} members"));
     let by = outcome["by"].as_u64().map(|by| format!("change {by} stands in the way"));
     let says = outcome["says"].as_str().map(str::to_owned);
-    let parts = [told(&outcome["changed"]), count("members_added", "+"), count("members_removed", "-"), says, by];
+    let parts = [
+        told(&outcome["changed"], Values::Whole),
+        count("members_added", "+"),
+        count("members_removed", "-"),
+        says,
+        by,
+    ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     let event = plain(&outcome["event"]);
     let of = format!("{}{name} ({})", plain(&outcome["resource_type"]), plain(&outcome["id"]));

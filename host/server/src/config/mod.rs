@@ -134,6 +134,7 @@ impl Config {
         self.limits.validate()?;
         self.store.validate()?;
         self.requests.validate()?;
+        self.plugins.validate()?;
         self.log.validate()
     }
 }
@@ -199,6 +200,10 @@ mod tests {
             ("[scim]\npublic_origin = \"ftp://x\"", "`scim.public_origin`"),
             ("[requests]\nqueue_entries = 0", "`requests.queue_entries`"),
             ("[requests]\ntotal_mib = 0", "`requests.total_mib`"),
+            ("[plugins]\ncompile_processor_s = 0", "`plugins.compile_processor_s`"),
+            ("[plugins]\ncompile_wall_s = 120", "`plugins.compile_wall_s`"),
+            ("[plugins]\ncompile_memory_mib = 1", "`plugins.compile_memory_mib`"),
+            ("[plugins]\nkept_mib = 9999999", "`plugins.kept_mib`"),
             ("[log]\nformat = \"loud\"", "`log.format`"),
             ("colour = 1", "colour"),
         ] {

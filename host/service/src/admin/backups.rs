@@ -1,6 +1,9 @@
+use std::fs::DirEntry;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
+use muster_model::Timestamp;
 use muster_store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -29,6 +32,10 @@ pub struct BackupView {
     pub backup: String,
     /// Where it is, on the server's machine.
     pub folder: PathBuf,
+    /// When its folder was last written to: of a whole one, when it was finished.
+    pub at: String,
+    /// How much room it takes, in bytes.
+    pub bytes: u64,
     /// Whether it is whole: one that is not is being made, or was interrupted.
     pub finished: bool,
 }
@@ -74,12 +81,38 @@ impl Service {
             let name = entry.file_name().to_string_lossy().into_owned();
             if entry.file_type().map_err(unreadable)?.is_dir() {
                 let finished = !name.ends_with(UNFINISHED);
-                backups.push(BackupView { backup: name, folder: entry.path(), finished });
+                let (folder, at) = (entry.path(), written(&entry).map_err(unreadable)?.to_string());
+                let bytes = size(&folder).map_err(unreadable)?;
+                backups.push(BackupView { backup: name, folder, at, bytes, finished });
             }
         }
         backups.sort();
         Ok(backups)
     }
+}
+
+fn written(folder: &DirEntry) -> io::Result<Timestamp> {
+    let since = folder.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// Of its files. What goes while it is looked at (one that is being made is given its name) takes no room.
+fn size(folder: &Path) -> io::Result<u64> {
+    let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if gone(&error) => return Ok(0),
+        entries => entries?,
+    };
+    let mut bytes = 0;
+    for entry in entries {
+        bytes += match entry.and_then(|entry| entry.metadata()) {
+            Ok(data) if data.is_file() => data.len(),
+            Ok(_) => 0,
+            Err(error) if gone(&error) => 0,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(bytes)
 }
 
 /// A name becomes the name of a folder, and nothing else.

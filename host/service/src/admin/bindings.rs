@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use muster_model::{Binding, PluginDigest, TenantRow};
+use muster_model::{Binding, PluginDigest, RolloutState, TenantRow};
 use muster_store::StoreError;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{AdminError, Service};
 
 /// What becomes of a binding that no longer declares a type of which there are resources.
 #[derive(Debug, Clone, Copy)]
-enum Hidden {
+pub(crate) enum Hidden {
     /// It is not made.
     Refused,
     /// It is: who goes back is in trouble already. The resources are kept, and there again when the type is.
@@ -49,8 +49,26 @@ impl Service {
         self.rebind(row, previous.plugin, previous.config, expected, Hidden::Accepted).await
     }
 
+    /// The plugin of this name, `name@version` or digest.
+    pub(crate) async fn plugin_named(&self, reference: &str) -> Result<PluginDigest, AdminError> {
+        Ok(self.resolve(reference).await?.digest)
+    }
+
+    /// What would decide for a tenant with this plugin and configuration; refused where binding it would be.
+    pub(crate) async fn candidate(
+        &self,
+        row: &TenantRow,
+        plugin: PluginDigest,
+        config: Value,
+    ) -> Result<Bound, AdminError> {
+        let binding = Binding { plugin, config, ..row.binding.clone() };
+        let bound = self.bound(&TenantRow { binding, ..row.clone() }).await?;
+        self.check_kept(&row.id, &bound).await?;
+        Ok(bound)
+    }
+
     /// The caller holds the administration lock.
-    async fn rebind(
+    pub(crate) async fn rebind(
         &self,
         row: TenantRow,
         plugin: PluginDigest,
@@ -63,6 +81,7 @@ impl Service {
             return Err(AdminError::Revision { expected, actual });
         }
         let binding = Binding { plugin, config, revision: actual + 1, at: self.parts.clock.now() };
+        let left = row.binding.clone();
         let row = TenantRow { binding, previous: Some(row.binding), ..row };
         let bound = self.bound(&row).await?;
         match hidden {
@@ -71,6 +90,13 @@ impl Service {
         }
         self.put_bound(&row, bound, actual).await?;
         tracing::info!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, binding.revision = row.binding.revision, "binding replaced");
+        if (left.plugin, &left.config) != (row.binding.plugin, &row.binding.config) {
+            let state = match hidden {
+                Hidden::Refused => RolloutState::Replaced,
+                Hidden::Accepted => RolloutState::RolledBack,
+            };
+            self.leave_rollouts(&row.id, &left, state).await;
+        }
         self.view_of(&row).await
     }
 
@@ -93,16 +119,8 @@ impl Service {
     }
 
     pub(super) async fn bound(&self, row: &TenantRow) -> Result<Bound, AdminError> {
-        let binding = &row.binding;
-        let loaded = self.loaded().get(&binding.plugin).cloned();
-        let plugin = if let Some(plugin) = loaded {
-            plugin
-        } else {
-            let bytes = self.parts.store.plugin(&binding.plugin).await?;
-            let bytes = bytes.ok_or_else(|| AdminError::NotFound(format!("plugin {}", binding.plugin)))?;
-            self.load(Arc::new(bytes)).await?
-        };
-        let (row, now) = (row.clone(), self.parts.clock.now());
-        blocking(move || Bound::new(&row, plugin, now)).await?
+        let plugin = self.plugin(&row.binding.plugin).await?;
+        let (row, clock) = (row.clone(), self.parts.clock.clone());
+        blocking(move || Bound::new(&row, plugin, clock)).await?
     }
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod backups;
 mod bindings;
 mod log;
+mod manifest;
 mod moving;
 mod plugins;
 mod records;
@@ -19,10 +20,13 @@ use muster_store::StoreError;
 
 pub use accounts::{AccountsView, MAX_ACCOUNTS_A_PAGE, StateView, WhichAccounts};
 pub use backups::{BackupView, MAX_BACKUP_NAME_BYTES, NewBackup};
+pub(crate) use bindings::Hidden;
+pub use manifest::{ManifestView, ResourceView};
 pub use moving::{
     ExportView, ImportView, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD, MAX_LOAD_BYTES, NewExport, NewImport,
 };
 pub use plugins::PluginView;
+pub(crate) use plugins::blocking;
 pub use records::AccountView;
 pub use retention::{LogDays, MAX_REQUESTS_MIB, MAX_RETENTION_DAYS, NewRetention};
 pub use scim::{NewScimSettings, ScimSettingsView};
@@ -30,6 +34,7 @@ pub use tenants::{NewTenant, TenantView};
 pub use tokens::{IssuedToken, NewToken, TokenView};
 
 use crate::binding::Bound;
+use crate::judge::{self, Judge};
 use crate::tenants::Tenant;
 use crate::{AdminError, Jobs, Parts, Service};
 
@@ -39,17 +44,23 @@ impl Service {
     pub async fn start(parts: Parts) -> Result<Self, AdminError> {
         let jobs = Jobs::new(parts.clock.clone(), parts.ids.clone());
         moving::tidy(&parts.data);
+        let rows = parts.store.tenants().await?;
+        let seen = judge::last_seen(parts.store.as_ref(), &rows).await?;
+        let shortest_days = rows.iter().filter_map(|row| row.retention.log_days).min();
+        let judge = Judge::new(parts.clock.clone(), seen, shortest_days);
         let service = Self {
             parts,
+            judge,
             jobs,
             stopping: tokio::sync::watch::Sender::new(false),
             tenants: crate::tenants::Tenants::default(),
             loaded: std::sync::Mutex::default(),
             backing_up: Arc::default(),
             administration: tokio::sync::Mutex::new(()),
+            exporting: Arc::default(),
             loading: tokio::sync::Mutex::new(()),
+            rollouts: crate::rollout::Workers::default(),
         };
-        let rows = service.parts.store.tenants().await?;
         let tokens = service.parts.store.tokens().await?;
         let mut tenants = Vec::with_capacity(rows.len());
         for row in rows {
@@ -71,10 +82,12 @@ impl Service {
                 view.put_token(token);
             }
         });
+        // A clock that is not believed has been told of, and is asked again before anything is removed.
+        let _ = service.removal_time();
         Ok(service)
     }
 
-    pub(super) fn tenant(&self, id: &TenantId, bound: Option<Bound>) -> Arc<Tenant> {
+    pub(crate) fn tenant(&self, id: &TenantId, bound: Option<Bound>) -> Arc<Tenant> {
         let directory = self.parts.store.directory(id);
         let requests = self.parts.requests.clone();
         Arc::new(Tenant::new(id.clone(), directory, requests, self.parts.limits.requests_per_second, bound))

@@ -4,7 +4,7 @@ use muster_model::{PluginDigest, PluginRow};
 use muster_plugin::Plugin;
 use serde::Serialize;
 
-use crate::{AdminError, Service};
+use crate::{AdminError, Service, cases};
 
 /// A plugin as operators see it.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +29,7 @@ impl Service {
     pub async fn push_plugin(&self, bytes: Vec<u8>) -> Result<PluginView, AdminError> {
         let bytes = Arc::new(bytes);
         let plugin = self.load(bytes.clone()).await?;
+        cases::embedded(&bytes).map_err(|error| AdminError::Invalid(format!("the plugin's cases: {error}")))?;
         let _one_at_a_time = self.administration.lock().await;
         let rows = self.parts.store.plugins().await?;
         if let Some(row) = rows.iter().find(|row| row.digest == plugin.digest()) {
@@ -75,6 +76,16 @@ impl Service {
         found.cloned().ok_or_else(|| AdminError::NotFound(format!("plugin {reference}; push it first")))
     }
 
+    /// A plugin that was pushed, loaded.
+    pub(crate) async fn plugin(&self, digest: &PluginDigest) -> Result<Arc<dyn Plugin>, AdminError> {
+        if let Some(plugin) = self.loaded().get(digest) {
+            return Ok(plugin.clone());
+        }
+        let bytes = self.parts.store.plugin(digest).await?;
+        let bytes = bytes.ok_or_else(|| AdminError::NotFound(format!("plugin {digest}")))?;
+        self.load(Arc::new(bytes)).await
+    }
+
     /// Compiles off the request threads; every tenant then shares the one copy.
     pub(super) async fn load(&self, bytes: Arc<Vec<u8>>) -> Result<Arc<dyn Plugin>, AdminError> {
         let digest = PluginDigest::of(&bytes);
@@ -93,7 +104,7 @@ impl Service {
     }
 }
 
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AdminError> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AdminError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| AdminError::Invalid(format!("the plugin brought the loader down: {error}")))
 }

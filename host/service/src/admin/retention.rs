@@ -56,10 +56,14 @@ impl Service {
         self.retention_of(&row, 0).await
     }
 
-    /// Sets how long a tenant's history is kept, and begins at once to remove from the log what is older.
+    /// Sets how long a tenant's history is kept, and begins at once to remove from the log what is older: unless the clock is not believed;
+    /// then that waits, and `paused` says so.
     pub async fn set_retention(&self, tenant: &str, new: NewRetention) -> Result<Value, AdminError> {
         let row = self.put_retention(tenant, new).await?;
-        let removed = self.prune(&row).await?;
+        let removed = match self.removal_time() {
+            Ok(now) => self.prune(&row, now).await?,
+            Err(_) => 0,
+        };
         self.retention_of(&row, removed).await
     }
 
@@ -104,11 +108,14 @@ impl Service {
             "requests_values": requests_values,
             "revision": row.binding.revision,
             "log": { "first": status.first, "last": status.last, "removed": removed },
+            "paused": self.removal_time().err().map(|paused| paused.to_string()),
         }))
     }
 }
 
-fn check(Retention { log_days, requests_days, requests_mib, requests_values: _ }: Retention) -> Result<(), AdminError> {
+pub(super) fn check(
+    Retention { log_days, requests_days, requests_mib, requests_values: _ }: Retention,
+) -> Result<(), AdminError> {
     let bounds = [
         ("log_days", log_days.unwrap_or(1), 1..=MAX_RETENTION_DAYS),
         ("requests_days", requests_days, 0..=MAX_RETENTION_DAYS),

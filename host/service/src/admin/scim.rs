@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use muster_model::{Binding, ResourceType, ScimSettings, TenantId, TenantRow};
+use muster_model::{Binding, OnPluginFailure, ResourceType, ScimSettings, TenantId, TenantRow};
 use muster_protocol::dialect::{About, Profile, Rule};
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::{Declarations, ExtensionDeclaration, Resolved, ResourceTypeDeclaration, ResourceTypeDef};
@@ -22,6 +22,8 @@ pub struct NewScimSettings {
     /// Resource types of this tenant.
     #[serde(rename = "resourceTypes")]
     pub resource_types: Option<Vec<ResourceTypeDeclaration>>,
+    /// What becomes of a write to which the plugin gives no answer.
+    pub on_plugin_failure: Option<OnPluginFailure>,
     /// Only if the binding is at this revision.
     pub expected_revision: Option<u64>,
 }
@@ -38,6 +40,8 @@ pub struct ScimSettingsView {
     /// Resource types of this tenant.
     #[serde(rename = "resourceTypes")]
     pub resource_types: Vec<ResourceTypeDeclaration>,
+    /// What becomes of a write to which the plugin gives no answer.
+    pub on_plugin_failure: OnPluginFailure,
     /// The binding's revision: these settings are counted with it.
     pub revision: u64,
 }
@@ -62,17 +66,17 @@ impl Service {
         if let Some(expected) = new.expected_revision.filter(|expected| *expected != actual) {
             return Err(AdminError::Revision { expected, actual });
         }
-        let ScimSettings { profile, declarations } = row.scim;
+        let ScimSettings { profile, declarations, on_plugin_failure } = row.scim;
         let declarations = Declarations {
             extensions: new.extensions.unwrap_or(declarations.extensions),
             resource_types: new.resource_types.unwrap_or(declarations.resource_types),
         };
-        if json!(declarations).to_string().len() > MAX_DECLARATIONS_BYTES {
-            return Err(AdminError::Invalid(format!(
-                "the declarations of the tenant are longer than {MAX_DECLARATIONS_BYTES} bytes"
-            )));
-        }
-        let scim = ScimSettings { profile: new.profile.unwrap_or(profile), declarations };
+        let scim = ScimSettings {
+            profile: new.profile.unwrap_or(profile),
+            declarations,
+            on_plugin_failure: new.on_plugin_failure.unwrap_or(on_plugin_failure),
+        };
+        check(&scim)?;
         let binding = Binding { revision: actual + 1, ..row.binding };
         let row = TenantRow { binding, scim, ..row };
         let bound = self.bound(&row).await?;
@@ -128,6 +132,16 @@ impl Service {
     }
 }
 
+/// What is declared has a bound; what it says is read when it is bound.
+pub(super) fn check(scim: &ScimSettings) -> Result<(), AdminError> {
+    if json!(scim.declarations).to_string().len() > MAX_DECLARATIONS_BYTES {
+        return Err(AdminError::Invalid(format!(
+            "the declarations of the tenant are longer than {MAX_DECLARATIONS_BYTES} bytes"
+        )));
+    }
+    Ok(())
+}
+
 /// The attribute, if there is one, whose values stand in the index in another form than they would be looked up in.
 fn refolded<'a>(present: &'a ResourceTypeDef, next: &ResourceTypeDef) -> Option<&'a str> {
     INDEXED.iter().find_map(|indexed| {
@@ -140,7 +154,8 @@ fn refolded<'a>(present: &'a ResourceTypeDef, next: &ResourceTypeDef) -> Option<
 
 impl ScimSettingsView {
     fn of(row: TenantRow) -> Self {
-        let ScimSettings { profile, declarations: Declarations { extensions, resource_types } } = row.scim;
-        Self { tenant: row.id, profile, extensions, resource_types, revision: row.binding.revision }
+        let ScimSettings { profile, declarations: Declarations { extensions, resource_types }, on_plugin_failure } =
+            row.scim;
+        Self { tenant: row.id, profile, extensions, resource_types, on_plugin_failure, revision: row.binding.revision }
     }
 }

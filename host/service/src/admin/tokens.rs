@@ -99,6 +99,7 @@ impl Service {
             revoked: None,
             user,
             write: new.write,
+            key: None,
         };
         self.parts.store.put_token(&row).await?;
         let id = row.id.clone();

@@ -7,7 +7,7 @@ use muster_model::{Event, LogEntry, Record, ResourceId, ResourceType, Snapshot, 
 use muster_store::Directory;
 use serde_json::{Value, json};
 
-use super::{resource_id, unknown};
+use super::{not_none, resource_id, unknown};
 use crate::{AdminError, Service};
 
 /// How many entries of one resource are gone through to find how it was; before that its history must be read in pages.
@@ -37,10 +37,11 @@ impl Service {
     ) -> Result<Value, AdminError> {
         let row = self.row(tenant)?;
         let id = resource_id(tenant, id)?;
+        not_none(limit)?;
         let invalid = |name: &str, is: &str| AdminError::Invalid(format!("{name} is {is}"));
         let time = Timestamp::parse(at).ok_or_else(|| invalid("at", "a time as in 2026-11-03T14:03:00Z"))?;
         let after = members_after.map(|id| ResourceId::parse(id).ok_or_else(|| invalid("members_after", "an id")));
-        let page = MembersPage { after: after.transpose()?, limit: limit.clamp(1, MAX_MEMBERS_THEN) };
+        let page = MembersPage { after: after.transpose()?, limit: limit.min(MAX_MEMBERS_THEN) };
 
         // What is read before the log is walked through is right wherever the log does not say otherwise: whatever changes meanwhile is told
         // by an entry that is met on the way.

@@ -101,6 +101,9 @@ impl Named {
     pub(crate) fn plugin(&self, digest: PluginDigest) -> Value {
         match self.plugins.get(&digest) {
             Some((name, version)) => json!({ "digest": digest, "name": name, "version": version }),
+            None if digest == PluginDigest::STANDARD_MAPPING => {
+                json!({ "digest": digest, "name": "the host's standard mapping" })
+            }
             None => json!({ "digest": digest }),
         }
     }

@@ -5,7 +5,9 @@ use muster_store::request_log::Body;
 use serde_json::Value;
 
 use super::entry::shown_path;
-use super::redact::{At, Redactor, is_plain_name};
+use super::headers::is_an_etag;
+use super::redact::{At, Member, Redactor};
+use super::unsaid::is_common;
 
 /// What a body is, by the verb and the path that it came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +44,8 @@ pub(super) fn body(redactor: &mut Redactor<'_>, message: Message, bytes: &[u8]) 
         Ok(value) => Body { bytes: length, json: Some(redactor.message(message, &value)), problem: None },
         Err(invalid) => {
             // A sentence about a name has it between quotes.
-            for name in invalid.detail.split('"').filter(|name| !is_plain_name(name)).skip(1) {
-                redactor.unsaid.note(name);
+            if let (Some(first), Some(last)) = (invalid.detail.find('"'), invalid.detail.rfind('"')) {
+                redactor.unsaid.note(invalid.detail.get(first + 1..last).unwrap_or_default());
             }
             Body { bytes: length, json: None, problem: Some(redactor.unsaid.scrub(&invalid.detail)) }
         }
@@ -56,10 +58,10 @@ impl Redactor<'_> {
         match message {
             Message::Resource => self.members(object, |redactor, name, value| {
                 if name.eq_ignore_ascii_case("schemas") {
-                    redactor.schemas(value)
-                } else {
-                    redactor.value(&redactor.below(&At::default(), name), value)
+                    return known(redactor.schemas(value));
                 }
+                let below = redactor.below(&At::default(), name);
+                Member { is_known: below.is_known() || is_common(name), value: redactor.value(&below, value) }
             }),
             Message::Search => self.members(object, Self::asked),
             Message::Patch => self.operations(object, Self::patch_operation),
@@ -74,10 +76,11 @@ impl Redactor<'_> {
         mut each: impl FnMut(&mut Self, &Value) -> Value,
     ) -> Value {
         self.members(object, |redactor, name, value| match (name.to_ascii_lowercase().as_str(), value) {
-            ("schemas", _) => redactor.schemas(value),
-            ("operations", Value::Array(operations)) => redactor.elements(operations, &mut each),
-            ("failonerrors", _) => redactor.word(name, value, |_| false),
-            _ => redactor.hidden(name, value),
+            ("schemas", _) => known(redactor.schemas(value)),
+            ("operations", Value::Array(operations)) => known(redactor.elements(operations, &mut each)),
+            ("operations", _) => known(redactor.hidden(name, value)),
+            ("failonerrors", _) => known(redactor.count(name, value)),
+            _ => unknown(redactor.hidden(name, value)),
         })
     }
 
@@ -92,15 +95,15 @@ impl Redactor<'_> {
             Some(_) | None => (None, At::default()),
         };
         self.members(operation, |redactor, name, value| match name.to_ascii_lowercase().as_str() {
-            "op" => redactor.word(name, value, |op| {
+            "op" => known(redactor.word(name, value, |op| {
                 ["add", "remove", "replace"].iter().any(|known| known.eq_ignore_ascii_case(op))
-            }),
-            "path" => match &path {
+            })),
+            "path" => known(match &path {
                 Some(path) => Value::String(path.clone()),
                 None => redactor.word(name, value, str::is_empty),
-            },
-            "value" => redactor.value(&at, value),
-            _ => redactor.hidden(name, value),
+            }),
+            "value" => known(redactor.value(&at, value)),
+            _ => unknown(redactor.hidden(name, value)),
         })
     }
 
@@ -122,13 +125,12 @@ impl Redactor<'_> {
         let (message, kind) = Message::of(&text("method").to_ascii_uppercase(), &rest);
         self.set_endpoint(Some(kind.unwrap_or_default()));
         let told = self.members(operation, |redactor, name, value| match name.to_ascii_lowercase().as_str() {
-            "method" => redactor.word(name, value, |method| {
-                ["POST", "PUT", "PATCH", "DELETE"].iter().any(|known| known.eq_ignore_ascii_case(method))
-            }),
-            "path" if !rest.is_empty() => Value::String(shown_path(&rest)),
-            "version" => redactor.word(name, value, |version| version.starts_with("W/\"") && version.len() < 64),
-            "data" => redactor.message(message, value),
-            _ => redactor.hidden(name, value),
+            "method" => known(redactor.word(name, value, is_a_verb)),
+            "path" if !rest.is_empty() => known(Value::String(shown_path(redactor.bound, &rest))),
+            "version" => known(redactor.word(name, value, is_an_etag)),
+            "data" => known(redactor.message(message, value)),
+            "path" | "bulkid" => known(redactor.hidden(name, value)),
+            _ => unknown(redactor.hidden(name, value)),
         });
         self.set_endpoint(None);
         told
@@ -137,4 +139,19 @@ impl Redactor<'_> {
     fn hidden(&mut self, name: &str, value: &Value) -> Value {
         self.word(name, value, |_| false)
     }
+}
+
+/// A verb that an operation of a bulk request can have.
+pub(super) fn is_a_verb(method: &str) -> bool {
+    ["POST", "PUT", "PATCH", "DELETE"].iter().any(|known| known.eq_ignore_ascii_case(method))
+}
+
+/// Under a name of the protocol.
+const fn known(value: Value) -> Member {
+    Member { value, is_known: true }
+}
+
+/// Under a name that the protocol has not.
+const fn unknown(value: Value) -> Member {
+    Member { value, is_known: false }
 }

@@ -6,6 +6,7 @@ use muster_plugin::PluginError;
 use muster_store::request_log::{Decision, OperationLine, Outcome};
 use serde_json::Value;
 
+use super::body::is_a_verb;
 use super::entry::{own_words, shown_path};
 use super::{Notes, micros};
 use crate::binding::{Bound, failure_class};
@@ -133,8 +134,8 @@ impl Notes {
         let text = |name: &str| done.error?.get(name)?.as_str().map(str::to_owned);
         let line = OperationLine {
             index,
-            method: done.method.unwrap_or_default().to_owned(),
-            path: shown_path(done.path),
+            method: done.method.filter(|method| is_a_verb(method)).unwrap_or_default().to_owned(),
+            path: shown_path(self.0.bound.get().map(AsRef::as_ref), done.path),
             status: done.status.as_u16(),
             scim_type: text("scimType"),
             detail: text("detail"),

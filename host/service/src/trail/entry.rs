@@ -1,34 +1,18 @@
-use http::{HeaderMap, HeaderName, HeaderValue, header};
 use muster_model::{RequestValues, ResourceId};
 use muster_store::request_log::{Answer, Decision, Outcome, RequestEntry, Sent, Took};
 
 use super::body::{Message, body};
+use super::headers;
 use super::question::question;
-use super::redact::{Redactor, SECRET};
-use super::rules::looks_like_a_credential;
+use super::redact::Redactor;
 use super::{Answered, Inner, MAX_ABOUT_KEPT, MAX_DETAIL_KEPT_BYTES, Noted, Who, lock, micros};
+use crate::binding::Bound;
 
-/// Headers of which the value is kept; of all others the name is.
-const HEADERS_KEPT: [HeaderName; 7] = [
-    header::ACCEPT,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::HOST,
-    header::IF_MATCH,
-    header::IF_NONE_MATCH,
-    header::USER_AGENT,
-];
-
-/// Bytes of a header's value that are kept.
-const MAX_HEADER_KEPT_BYTES: usize = 256;
-
-/// How many headers are told, and bytes of the name of one.
-const MAX_HEADERS_KEPT: usize = 64;
-const MAX_HEADER_NAME_KEPT_BYTES: usize = 64;
-
-/// How many parts of a path are kept, and how many bytes of its first.
+/// How many parts of a path are kept.
 const SEGMENTS_KEPT: usize = 3;
-const NAME_KEPT_BYTES: usize = 64;
+
+/// What a path can begin with, whatever the tenant serves.
+const ENDPOINTS: [&str; 7] = ["Users", "Groups", "Me", "Bulk", "Schemas", "ResourceTypes", "ServiceProviderConfig"];
 
 impl Inner {
     /// The entry of a request: made where the log is written, not where it is answered.
@@ -41,7 +25,7 @@ impl Inner {
         let (message, endpoint) = Message::of(answered.method, path);
         redactor.set_endpoint(endpoint);
         let segments = path.split('/').filter(|segment| !segment.is_empty()).enumerate();
-        for (_, segment) in segments.filter(|(place, segment)| !is_kept(*place, segment)) {
+        for (_, segment) in segments.filter(|(place, segment)| !is_kept(bound, *place, segment)) {
             redactor.unsaid.note_segment(segment);
         }
 
@@ -84,17 +68,14 @@ impl Inner {
             request: answered.request,
             at: who.at,
             method: answered.method.to_owned(),
-            path: shown_path(path),
+            path: shown_path(bound, path),
             status: answered.status,
             scim_type: scim_type.flatten().map(|scim_type| scim_type.as_str().to_owned()),
             detail: detail.map(|detail| sentence(&detail, is_the_plugins)),
             about,
             actor: who.actor.clone(),
             sent,
-            answer: Answer {
-                headers: headers(answered.headers.iter().map(|(name, value)| (name, value))),
-                bytes: answered.bytes,
-            },
+            answer: Answer { headers: headers::own(&answered.headers), bytes: answered.bytes },
             took: Took { all_us: micros(answered.took), ..noted.took },
             rewrites,
             decision,
@@ -105,53 +86,32 @@ impl Inner {
 }
 
 fn sent(redactor: &mut Redactor<'_>, head: &super::Head) -> Sent {
-    let kept = |name: &&HeaderName| HEADERS_KEPT.contains(name);
-    let others = head.headers.keys().filter(|name| !kept(name)).take(MAX_HEADERS_KEPT);
     Sent {
         http: format!("{:?}", head.http),
         base: head.base.clone(),
         query: head.uri.query().map(|query| question(redactor, query)).unwrap_or_default(),
-        headers: headers(of_kept(&head.headers)),
-        other_headers: others.map(|name| shown(name.as_str(), MAX_HEADER_NAME_KEPT_BYTES)).collect(),
+        headers: headers::kept(redactor, &head.headers),
+        other_headers: headers::others(redactor, &head.headers),
         body: None,
     }
 }
 
-fn of_kept(all: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-    all.iter().filter(|(name, _)| HEADERS_KEPT.contains(name))
-}
-
-fn headers<'h>(all: impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)>) -> Vec<(String, String)> {
-    let told = all.take(MAX_HEADERS_KEPT).map(|(name, value)| {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        (name.as_str().to_owned(), shown(&value, MAX_HEADER_KEPT_BYTES))
-    });
-    told.collect()
-}
-
-/// A text as it may be told: no credential, no control characters, and not too long.
-fn shown(text: &str, limit: usize) -> String {
-    if looks_like_a_credential(text) {
-        return SECRET.to_owned();
-    }
-    let cut = text.get(..text.floor_char_boundary(limit)).unwrap_or_default();
-    cut.chars().filter(|c| !c.is_control()).collect()
-}
-
 /// A path as it is told: what the client made up is not.
-pub fn shown_path(path: &str) -> String {
+pub(super) fn shown_path(bound: Option<&Bound>, path: &str) -> String {
     let mut told = String::with_capacity(64);
     for (place, segment) in path.split('/').filter(|segment| !segment.is_empty()).take(SEGMENTS_KEPT).enumerate() {
         told.push('/');
-        told.push_str(if is_kept(place, segment) { segment } else { "..." });
+        told.push_str(if is_kept(bound, place, segment) { segment } else { "..." });
     }
     told
 }
 
-fn is_kept(place: usize, segment: &str) -> bool {
-    let is_name =
-        || segment.len() <= NAME_KEPT_BYTES && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
-    segment.eq_ignore_ascii_case(".search") || ResourceId::parse(segment).is_some() || place == 0 && is_name()
+fn is_kept(bound: Option<&Bound>, place: usize, segment: &str) -> bool {
+    let is_endpoint = || {
+        ENDPOINTS.iter().any(|known| known.eq_ignore_ascii_case(segment))
+            || bound.is_some_and(|bound| bound.accepted.by_endpoint(segment).is_some())
+    };
+    segment.eq_ignore_ascii_case(".search") || ResourceId::parse(segment).is_some() || place == 0 && is_endpoint()
 }
 
 /// Everything that is said of a request in words.
@@ -184,18 +144,12 @@ mod tests {
     #[test]
     fn what_is_kept_of_a_path_is_ours() {
         let id = "/Users/01930000-0000-7000-8000-000000000001";
-        assert_eq!(shown_path(id), id);
-        assert_eq!(shown_path("/Users/ada@example.com"), "/Users/...");
-        assert_eq!(shown_path("/Users/.search"), "/Users/.search");
-        assert_eq!(shown_path("/.search"), "/.search");
-        assert_eq!(shown_path("/ada@example.com/a/b/c/d"), "/.../.../...");
-        assert_eq!(shown_path(""), "");
-    }
-
-    #[test]
-    fn a_header_is_told_without_credentials_and_cut() {
-        assert_eq!(shown("Okta SCIM Client 1.0.0", 256), "Okta SCIM Client 1.0.0");
-        assert_eq!(shown("curl mst_0123", 256), SECRET);
-        assert_eq!(shown("\u{e9}\u{e9}\u{7}", 3), "\u{e9}");
+        assert_eq!(shown_path(None, id), id);
+        assert_eq!(shown_path(None, "/Users/ada@example.com"), "/Users/...");
+        assert_eq!(shown_path(None, "/Users/.search"), "/Users/.search");
+        assert_eq!(shown_path(None, "/.search"), "/.search");
+        assert_eq!(shown_path(None, "/secret123/Users"), "/.../...");
+        assert_eq!(shown_path(None, "/ada@example.com/a/b/c/d"), "/.../.../...");
+        assert_eq!(shown_path(None, ""), "");
     }
 }

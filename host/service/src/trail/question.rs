@@ -2,25 +2,37 @@
 
 use serde_json::Value;
 
-use super::redact::{Redactor, SECRET};
+use super::headers::MAX_DIGITS_KEPT;
+use super::redact::{Member, Redactor, SECRET};
 use super::rules::names_a_secret;
 
 /// Parameters of a query string that are kept.
 const MAX_PARAMETERS_KEPT: usize = 32;
 
-/// Digits of a number that is kept.
-const MAX_DIGITS_KEPT: usize = 20;
-
-/// Entra's feature flag, in lower case: the one parameter beside those of RFC 7644 that is told by its name.
-const FLAG: &str = "aadoptscim062020";
+/// Parameters that are told by their names, in lower case: those of RFC 7644 and RFC 9865, Entra's feature flag, and what should not be
+/// there at all (RFC 6750 §2.3).
+const KNOWN: [&str; 10] = [
+    "attributes",
+    "excludedattributes",
+    "filter",
+    "sortby",
+    "sortorder",
+    "startindex",
+    "count",
+    "cursor",
+    "aadoptscim062020",
+    "access_token",
+];
 
 /// A query string, parameter by parameter.
 pub(super) fn question(redactor: &mut Redactor<'_>, query: &str) -> Vec<(String, String)> {
     let pairs = url::form_urlencoded::parse(query.trim_matches(['?', '&']).as_bytes());
     let mut told = Vec::new();
-    for (name, value) in pairs.take(MAX_PARAMETERS_KEPT) {
-        if !redactor.has_room() {
-            break;
+    for (name, value) in pairs {
+        if told.len() == MAX_PARAMETERS_KEPT || !redactor.has_room() {
+            redactor.unsaid.note_all(&Value::String(name.into_owned()));
+            redactor.unsaid.note_all(&Value::String(value.into_owned()));
+            continue;
         }
         let name = name.trim_start_matches('?');
         told.push((redactor.parameter_name(name), redactor.parameter(name, &value)));
@@ -30,9 +42,15 @@ pub(super) fn question(redactor: &mut Redactor<'_>, query: &str) -> Vec<(String,
 
 impl Redactor<'_> {
     /// One member of a search request.
-    pub(super) fn asked(&mut self, name: &str, value: &Value) -> Value {
-        match (name.to_ascii_lowercase().as_str(), value) {
+    pub(super) fn asked(&mut self, name: &str, value: &Value) -> Member {
+        let lower = name.to_ascii_lowercase();
+        Member { is_known: lower == "schemas" || KNOWN.contains(&&*lower), value: self.asked_for(&lower, value) }
+    }
+
+    fn asked_for(&mut self, name: &str, value: &Value) -> Value {
+        match (name, value) {
             ("schemas", _) => self.schemas(value),
+            ("startindex" | "count", Value::Number(_)) => self.count(name, value),
             (_, Value::String(text)) => Value::String(self.parameter(name, text)),
             ("attributes" | "excludedattributes", Value::Array(names)) => {
                 self.elements(names, |redactor, one| match one {
@@ -69,25 +87,7 @@ impl Redactor<'_> {
     }
 
     fn parameter_name(&mut self, name: &str) -> String {
-        const KNOWN: [&str; 9] = [
-            "attributes",
-            "excludedattributes",
-            "filter",
-            "sortby",
-            "sortorder",
-            "startindex",
-            "count",
-            "cursor",
-            FLAG,
-        ];
-        let lower = name.to_ascii_lowercase();
-        // Of other parameters the name is kept where it is one that people write: a credential can stand there, too.
-        let is_plain =
-            name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        if KNOWN.contains(&lower.as_str()) || is_plain && !super::rules::looks_like_a_credential(name) {
-            name.to_owned()
-        } else {
-            self.hide(name)
-        }
+        // A credential can stand there, too.
+        if KNOWN.contains(&name.to_ascii_lowercase().as_str()) { name.to_owned() } else { self.hide(name) }
     }
 }

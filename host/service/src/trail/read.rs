@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::told;
+use crate::undo::REQUESTS_OF_UNDOS;
 use crate::{AdminError, Service};
 
 /// How many requests are told at once.
@@ -83,6 +84,8 @@ impl Service {
     /// A tenant's requests, newest first, a short form of each.
     pub async fn read_requests(&self, tenant: &str, asked: &RequestsAsked) -> Result<Value, AdminError> {
         let id = self.row(tenant)?.id;
+        // So that nothing is told that has become too old since.
+        let _ = self.removal_time();
         let page = self.parts.requests.read(&id, &asked.query()?).await?;
         let mut told = Map::new();
         told.insert("requests".to_owned(), page.found.iter().map(line).collect());
@@ -98,6 +101,7 @@ impl Service {
     /// One request, whole.
     pub async fn show_request(&self, tenant: &str, request: &str) -> Result<Value, AdminError> {
         let id = self.row(tenant)?.id;
+        let _ = self.removal_time();
         let mut query = RequestQuery { limit: 1, request: Some(RequestId(request.into())), ..RequestQuery::default() };
         loop {
             let page = self.parts.requests.read(&id, &query).await?;
@@ -106,9 +110,12 @@ impl Service {
             }
             let shown: String = request.chars().filter(|c| !c.is_control()).take(64).collect();
             query.before = Some(page.next.ok_or_else(|| {
-                AdminError::NotFound(format!(
-                    "request {shown} in the request log of tenant {id}, or it is no longer kept"
-                ))
+                let why = if request.starts_with(REQUESTS_OF_UNDOS) {
+                    "because it is an undo, which no client sent; `muster log show --request` tells what it did"
+                } else {
+                    "or it is no longer kept"
+                };
+                AdminError::NotFound(format!("request {shown} in the request log of tenant {id}, {why}"))
             })?);
         }
     }

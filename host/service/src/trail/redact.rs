@@ -1,12 +1,15 @@
 //! Values by the table of `rules.rs`, whatever message they stand in.
 
-use muster_protocol::filter::{Filter, Literal};
-use muster_protocol::path::{AttrPath, PatchPath};
+use muster_model::ResourceId;
+use muster_protocol::dialect::{Profile, accepts};
+use muster_protocol::path::AttrPath;
 use muster_protocol::schema::{Attribute, AttributeType, ResourceTypeDef};
+use muster_protocol::{BULK_REQUEST, ENTERPRISE_USER, GROUP, PATCH_OP, SEARCH_REQUEST, USER};
 use serde_json::{Map, Value};
 
-use super::rules::{Keeps, Place, looks_like_a_credential, names_a_secret, rule_for};
-use super::unsaid::Unsaid;
+use super::headers::MAX_DIGITS_KEPT;
+use super::rules::{Fate, Keeps, Place, looks_like_a_credential, names_a_secret, rule_for};
+use super::unsaid::{Unsaid, is_common};
 use crate::binding::Bound;
 
 /// Bytes that are kept of a body or of a query, as JSON.
@@ -21,15 +24,15 @@ const BEGINNING_KEPT: usize = 100;
 /// Elements of a list, and members of an object, that are kept.
 const MAX_ELEMENTS_KEPT: usize = 50;
 
-/// Characters of a name that is kept.
-const MAX_NAME_KEPT: usize = 128;
+/// What a body may say that it is, whatever the tenant serves.
+const MESSAGES: [&str; 6] = [USER, GROUP, ENTERPRISE_USER, PATCH_OP, SEARCH_REQUEST, BULK_REQUEST];
 
 /// What stands for a value of which nothing is kept.
 pub(super) const SECRET: &str = "<secret>";
 
 /// Redacts the values of one request.
 pub(super) struct Redactor<'a> {
-    bound: Option<&'a Bound>,
+    pub(super) bound: Option<&'a Bound>,
     /// The kinds of resource that the values may belong to.
     kinds: Vec<&'a ResourceTypeDef>,
     hides_values: bool,
@@ -38,15 +41,32 @@ pub(super) struct Redactor<'a> {
     pub(super) unsaid: Unsaid,
 }
 
+/// An attribute, as all kinds that may be meant have it.
+struct Known<'a> {
+    attribute: &'a Attribute,
+    /// Its canonical name, with that of what it is a part of.
+    path: String,
+    /// Whether every kind that has it keeps it.
+    is_retained: bool,
+}
+
+/// What becomes of a member of an object.
+pub(super) struct Member {
+    /// Of what stands there.
+    pub value: Value,
+    /// Whether its name is one that the protocol or the tenant has.
+    pub is_known: bool,
+}
+
 /// Where a value stands: which attribute it is a value of, and the names that lead there.
 #[derive(Debug, Clone, Default)]
 pub(super) struct At<'v> {
-    level: Level,
-    names: Vec<&'v str>,
+    pub(super) level: Level,
+    pub(super) names: Vec<&'v str>,
 }
 
 #[derive(Debug, Clone, Default)]
-enum Level {
+pub(super) enum Level {
     /// A whole resource.
     #[default]
     Resource,
@@ -56,6 +76,13 @@ enum Level {
     Attribute(AttrPath),
     /// Nobody knows it.
     Unknown,
+}
+
+impl At<'_> {
+    /// Whether anybody knows what stands there.
+    pub(super) const fn is_known(&self) -> bool {
+        !matches!(self.level, Level::Unknown)
+    }
 }
 
 impl<'a> Redactor<'a> {
@@ -90,14 +117,17 @@ impl<'a> Redactor<'a> {
 
     /// What stands in an object, each under its name.
     pub(super) fn object<'v>(&mut self, at: &At<'v>, object: &'v Map<String, Value>) -> Value {
-        self.members(object, |redactor, name, value| redactor.value(&redactor.below(at, name), value))
+        self.members(object, |redactor, name, value| {
+            let below = redactor.below(at, name);
+            Member { is_known: below.is_known() || is_common(name), value: redactor.value(&below, value) }
+        })
     }
 
     /// As [`Self::object`]; what becomes of a value is for `each` to say.
     pub(super) fn members<'v>(
         &mut self,
         object: &'v Map<String, Value>,
-        mut each: impl FnMut(&mut Self, &'v str, &'v Value) -> Value,
+        mut each: impl FnMut(&mut Self, &'v str, &'v Value) -> Member,
     ) -> Value {
         let mut kept = Map::new();
         for (place, (name, value)) in object.iter().enumerate() {
@@ -106,10 +136,18 @@ impl<'a> Redactor<'a> {
                 object.iter().skip(place).for_each(|(name, value)| self.unsaid.note_member(name, value));
                 break;
             }
-            let value = each(self, name, value);
-            let name = self.name(name);
-            self.spend(name.len());
-            kept.insert(name, value);
+            let Member { value, is_known } = each(self, name, value);
+            let mut told = name.to_owned();
+            if !is_known {
+                self.unsaid.note(name);
+                told = name_of(name);
+            }
+            // Two of them can look the same.
+            while kept.contains_key(&told) {
+                told.push('\'');
+            }
+            self.spend(told.len());
+            kept.insert(told, value);
         }
         Value::Object(kept)
     }
@@ -135,79 +173,66 @@ impl<'a> Redactor<'a> {
     /// One value, whatever it is.
     pub(super) fn value<'v>(&mut self, at: &At<'v>, value: &'v Value) -> Value {
         // What nobody knows is not looked into: names can be anything, too.
-        let is_open = !matches!(at.level, Level::Unknown) && !at.names.iter().any(|name| names_a_secret(name));
+        let is_open = at.is_known() && !at.names.iter().any(|name| names_a_secret(name));
         match value {
             Value::Object(object) if is_open => self.object(at, object),
-            Value::Array(list) if is_open => self.elements(list, |redactor, element| redactor.value(at, element)),
-            Value::Object(_) | Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                let keeps = self.keeps(at, value, false);
-                self.kept(keeps, value)
+            Value::Array(list) if is_open && self.takes(at, list.len()) => {
+                self.elements(list, |redactor, element| match element {
+                    Value::Array(_) => redactor.kept(Keeps::Shape, element),
+                    other => redactor.value(at, other),
+                })
             }
+            _ => self.simple(at, value),
         }
+    }
+
+    /// Whether so many values can stand there.
+    fn takes(&self, at: &At<'_>, count: usize) -> bool {
+        match &at.level {
+            Level::Attribute(path) => {
+                count <= 1 || self.resolve(path).is_some_and(|known| known.attribute.multi_valued)
+            }
+            Level::Resource | Level::Extension(_) => true,
+            Level::Unknown => false,
+        }
+    }
+
+    /// A value into which nobody looks.
+    pub(super) fn simple(&mut self, at: &At<'_>, value: &Value) -> Value {
+        let keeps = self.keeps(at, value, false);
+        self.kept(keeps, value)
     }
 
     /// A word of the protocol: kept if it is one of those that it can be, and of the directory otherwise, which knows it not.
     pub(super) fn word(&mut self, name: &str, value: &Value, is_known: impl FnOnce(&str) -> bool) -> Value {
-        let is_protocol = match value {
-            Value::String(text) => is_known(text),
-            Value::Number(_) | Value::Bool(_) | Value::Null => true,
-            Value::Array(_) | Value::Object(_) => false,
-        };
+        let is_protocol = value.as_str().is_some_and(is_known);
         let at = At { level: Level::Unknown, names: vec![name] };
         let keeps = self.keeps(&at, value, is_protocol);
         self.kept(keeps, value)
     }
 
+    /// A number of the protocol.
+    pub(super) fn count(&mut self, name: &str, value: &Value) -> Value {
+        if value.as_i64().is_some_and(|number| number.unsigned_abs().to_string().len() <= MAX_DIGITS_KEPT) {
+            return self.kept(Keeps::Value, value);
+        }
+        self.word(name, value, |_| false)
+    }
+
     /// The URNs under `schemas`.
     pub(super) fn schemas(&mut self, value: &Value) -> Value {
-        let is_urn = |text: &str| text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"));
         match value {
-            Value::Array(list) => self.elements(list, |redactor, element| redactor.word("schemas", element, is_urn)),
-            other => self.word("schemas", other, is_urn),
+            Value::Array(list) => self.elements(list, Self::schema),
+            other => self.schema(other),
         }
     }
 
-    /// The path of a PATCH operation, and where its value stands then.
-    pub(super) fn path<'v>(&mut self, text: &'v str) -> (String, At<'v>) {
-        let unknown = At { level: Level::Unknown, names: vec![text] };
-        let Ok(path) = PatchPath::parse(text, &|urn| self.is_schema(urn)) else {
-            return (self.hide(text), unknown);
+    fn schema(&mut self, value: &Value) -> Value {
+        let kinds = self.kinds.clone();
+        let is_known = |urn: &str| {
+            MESSAGES.iter().any(|known| known.eq_ignore_ascii_case(urn)) || kinds.iter().any(|def| def.is_schema(urn))
         };
-        let mut shown = path.attr.to_string();
-        if let Some(filter) = &path.filter {
-            shown = format!("{shown}[{}]", self.filter(filter, Some(&path.attr)));
-        }
-        let mut attr = path.attr;
-        if let Some(sub) = path.sub {
-            shown = format!("{shown}.{sub}");
-            attr.sub = Some(sub);
-        }
-        let level = match &attr {
-            AttrPath { urn: Some(urn), name, .. } if name.is_empty() => Level::Extension(urn.clone()),
-            _ => Level::Attribute(attr),
-        };
-        (self.sentence(shown), At { level, names: vec![text] })
-    }
-
-    /// A filter as a client wrote it, without what it compares with where that is not kept.
-    pub(super) fn filter_text(&mut self, text: &str) -> String {
-        let profile = self.bound.map(|bound| bound.profile).unwrap_or_default();
-        match Filter::parse(text, &|urn| self.is_schema(urn), &profile) {
-            Ok((filter, _)) => {
-                let shown = self.filter(&filter, None).to_string();
-                self.sentence(shown)
-            }
-            Err(_) => self.hide(text),
-        }
-    }
-
-    /// The name of an attribute as a client wrote it, if the tenant has such a one.
-    pub(super) fn attribute_name(&mut self, text: &str) -> String {
-        let path = AttrPath::parse(text, &|urn| self.is_schema(urn));
-        match path {
-            Ok(path) if path.name.is_empty() || self.resolve(&path).is_some() => text.to_owned(),
-            Ok(_) | Err(_) => self.hide(text),
-        }
+        self.word("schemas", value, is_known)
     }
 
     /// A text of which only the shape is kept.
@@ -215,42 +240,6 @@ impl<'a> Redactor<'a> {
         self.unsaid.note(text);
         self.spend(text.len().min(MAX_TEXT_KEPT));
         if looks_like_a_credential(text) { SECRET.to_owned() } else { shape_of_text(text) }
-    }
-
-    fn filter(&mut self, filter: &Filter, within: Option<&AttrPath>) -> Filter {
-        match filter {
-            Filter::And(all) => Filter::And(all.iter().map(|one| self.filter(one, within)).collect()),
-            Filter::Or(any) => Filter::Or(any.iter().map(|one| self.filter(one, within)).collect()),
-            Filter::Not(one) => Filter::Not(Box::new(self.filter(one, within))),
-            Filter::Present(path) => Filter::Present(path.clone()),
-            Filter::Element { path, filter } => {
-                Filter::Element { path: path.clone(), filter: Box::new(self.filter(filter, Some(path))) }
-            }
-            Filter::Compare { path, op, literal } => {
-                let asked = match within {
-                    Some(list) => AttrPath { sub: Some(path.name.clone()), ..list.clone() },
-                    None => path.clone(),
-                };
-                let literal = self.literal(&asked, literal);
-                Filter::Compare { path: path.clone(), op: *op, literal }
-            }
-        }
-    }
-
-    fn literal(&mut self, path: &AttrPath, literal: &Literal) -> Literal {
-        let value = match literal {
-            Literal::Text(text) => Value::String(text.clone()),
-            Literal::Number(number) => Value::Number(number.clone()),
-            Literal::Boolean(boolean) => Value::Bool(*boolean),
-            Literal::Null => Value::Null,
-        };
-        let names = [path.name.as_str(), path.sub.as_deref().unwrap_or_default()];
-        let at = At { level: Level::Attribute(path.clone()), names: names.to_vec() };
-        let keeps = self.keeps(&at, &value, false);
-        match self.kept(keeps, &value) {
-            Value::String(text) => Literal::Text(text),
-            _ => literal.clone(),
-        }
     }
 
     /// Where what stands under a name stands.
@@ -274,50 +263,82 @@ impl<'a> Redactor<'a> {
         let level = match level {
             Level::Attribute(path) if self.resolve(&path).is_none() => Level::Unknown,
             Level::Extension(urn) if !self.is_schema(&urn) => Level::Unknown,
-            known => known,
+            known @ (Level::Resource | Level::Extension(_) | Level::Attribute(_) | Level::Unknown) => known,
         };
         At { level, names: at.names.iter().copied().chain([name]).collect() }
     }
 
-    fn is_schema(&self, urn: &str) -> bool {
+    pub(super) fn is_schema(&self, urn: &str) -> bool {
         self.kinds.iter().any(|def| def.is_schema(urn))
     }
 
-    /// The attribute that a path leads to, and whether every kind that has it keeps it. A plain value of an attribute with parts is its
-    /// part `value`.
-    fn resolve(&self, path: &AttrPath) -> Option<(&'a Attribute, bool)> {
-        let mut found = None;
+    pub(super) fn profile(&self) -> Profile {
+        self.bound.map(|bound| bound.profile).unwrap_or_default()
+    }
+
+    /// Whether a path leads to an attribute.
+    pub(super) fn has(&self, path: &AttrPath) -> bool {
+        self.resolve(path).is_some()
+    }
+
+    /// The attribute that a path leads to.
+    fn resolve(&self, path: &AttrPath) -> Option<Known<'a>> {
+        let mut found: Option<Known<'a>> = None;
         for def in &self.kinds {
             let Some(resolved) = def.resolve(path) else { continue };
             let served = self.bound.and_then(|bound| bound.served.get(&def.name));
             let is_kept = served.is_some_and(|served| served.resolve(path).is_some());
-            let attribute = resolved.sub.or(resolved.attribute)?;
-            let (_, all_keep) = found.unwrap_or((attribute, true));
-            found = Some((attribute, all_keep && is_kept));
+            let whole = resolved.attribute?;
+            let (attribute, path) = match resolved.sub {
+                Some(sub) => (sub, format!("{}.{}", whole.name, sub.name)),
+                None => (whole, whole.name.clone()),
+            };
+            let known = found.get_or_insert(Known { attribute, path, is_retained: true });
+            known.is_retained &= is_kept;
         }
         found
     }
 
     fn keeps(&self, at: &At<'_>, value: &Value, is_protocol: bool) -> Keeps {
-        let mut attribute = match &at.level {
+        let mut known = match &at.level {
             Level::Attribute(path) => self.resolve(path),
             Level::Resource | Level::Extension(_) | Level::Unknown => None,
         };
-        if let (Level::Attribute(path), Some((whole, _))) = (&at.level, attribute)
-            && whole.kind == AttributeType::Complex
+        // A plain value of an attribute with parts is its part `value`.
+        if let (Level::Attribute(path), Some(Known { attribute, .. })) = (&at.level, &known)
+            && attribute.kind == AttributeType::Complex
             && !value.is_array()
             && !value.is_object()
         {
-            attribute = self.resolve(&AttrPath { sub: Some("value".to_owned()), ..path.clone() });
+            known = self.resolve(&AttrPath { sub: Some("value".to_owned()), ..path.clone() });
         }
         rule_for(&Place {
             names: &at.names,
             text: value.as_str(),
             is_protocol,
-            attribute: attribute.map(|(attribute, _)| attribute),
-            is_retained: attribute.is_some_and(|(_, is_retained)| is_retained),
+            attribute: known.as_ref().map(|known| known.attribute),
+            fate: match known {
+                Some(known) if known.is_retained && self.is_acceptable(&known, value) => Fate::Kept,
+                Some(known) if known.is_retained => Fate::Refused,
+                Some(_) | None => Fate::Dropped,
+            },
             hides_values: self.hides_values,
         })
+    }
+
+    /// Whether a client may write it there: by the code that does, and for members by what it stores of them.
+    fn is_acceptable(&self, known: &Known<'_>, value: &Value) -> bool {
+        let Known { attribute, path, .. } = known;
+        match value.as_str() {
+            // `meta` and the names of members are not stored as they were sent.
+            Some(text) if path.starts_with("members.") => {
+                ResourceId::parse(text).is_some() || attribute.canonical_values.iter().any(|known| known == text)
+            }
+            Some(text) if attribute.kind == AttributeType::Boolean => {
+                ["true", "false"].iter().any(|word| word.eq_ignore_ascii_case(text))
+            }
+            Some(_) | None => accepts(&self.profile(), path, attribute, value),
+        }
     }
 
     fn kept(&mut self, keeps: Keeps, value: &Value) -> Value {
@@ -339,16 +360,7 @@ impl<'a> Redactor<'a> {
         kept
     }
 
-    /// A name as it may be told: those that attributes can have, and those of schemas.
-    fn name(&mut self, name: &str) -> String {
-        if is_plain_name(name) {
-            return name.to_owned();
-        }
-        self.unsaid.note(name);
-        format!("<name of {} characters>", name.chars().count())
-    }
-
-    fn sentence(&mut self, text: String) -> String {
+    pub(super) fn sentence(&mut self, text: String) -> String {
         self.spend(length_as_json(&text));
         if looks_like_a_credential(&text) { SECRET.to_owned() } else { text }
     }
@@ -369,10 +381,9 @@ fn length_as_json(text: &str) -> usize {
     text.bytes().map(length).sum()
 }
 
-/// Whether it is a name that an attribute or a schema can have.
-pub(super) fn is_plain_name(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-$.:".contains(&byte);
-    name.len() <= MAX_NAME_KEPT && name.bytes().all(fits) && !looks_like_a_credential(name)
+/// What stands for a name that nobody knows.
+pub(super) fn name_of(name: &str) -> String {
+    format!("<name of {} characters>", name.chars().count())
 }
 
 fn more(count: usize) -> String {

@@ -16,6 +16,17 @@ pub(super) enum Keeps {
     Value,
 }
 
+/// What the directory does with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The plugin does not retain it.
+    Dropped,
+    /// A client may not write it there.
+    Refused,
+    /// It keeps it.
+    Kept,
+}
+
 /// One value, in its place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
@@ -27,8 +38,8 @@ pub(super) struct Place<'a> {
     pub is_protocol: bool,
     /// The attribute that it is a value of, if the tenant has such a one.
     pub attribute: Option<&'a Attribute>,
-    /// Whether the directory keeps it.
-    pub is_retained: bool,
+    /// What the directory does with it.
+    pub fate: Fate,
     /// Whether the tenant wants no values kept.
     pub hides_values: bool,
 }
@@ -43,7 +54,7 @@ pub(super) struct Redaction {
 }
 
 /// The table, in order. The last rule fits everything.
-pub(super) const RULES: [Redaction; 11] = [
+pub(super) const RULES: [Redaction; 12] = [
     // Under the name of a secret.
     Redaction { fits: |it| it.names.iter().any(|name| names_a_secret(name)), keeps: Keeps::Nothing },
     // Never returned by its schema.
@@ -55,12 +66,14 @@ pub(super) const RULES: [Redaction; 11] = [
     // An attribute that nobody knows.
     Redaction { fits: |it| it.attribute.is_none(), keeps: Keeps::Shape },
     // Not retained by the plugin.
-    Redaction { fits: |it| !it.is_retained, keeps: Keeps::Shape },
+    Redaction { fits: |it| it.fate == Fate::Dropped, keeps: Keeps::Shape },
     // Not stored as it was sent: `meta`, the names of members.
     // What only the server writes.
     Redaction { fits: |it| it.attribute.is_some_and(is_the_servers), keeps: Keeps::Shape },
     // Pictures and certificates.
     Redaction { fits: |it| it.attribute.is_some_and(is_binary), keeps: Keeps::Shape },
+    // Not what such an attribute can be: it is refused, and nobody knows what it is.
+    Redaction { fits: |it| it.fate == Fate::Refused, keeps: Keeps::Shape },
     // The id of a resource, or `active`.
     Redaction { fits: is_harmless, keeps: Keeps::Value },
     // Of a tenant that hides values.
@@ -164,7 +177,7 @@ mod tests {
             text: Some("Countess"),
             is_protocol: false,
             attribute: None,
-            is_retained: false,
+            fate: Fate::Dropped,
             hides_values: false,
         };
         assert_eq!(rule_for(&place), Keeps::Shape, "nobody knows it");

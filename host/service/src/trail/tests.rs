@@ -1,5 +1,7 @@
 #![expect(clippy::print_stdout, reason = "it says what it measured")]
 
+mod unknown;
+
 use std::time::Instant;
 
 use muster_model::{Account, Field, PluginDigest};
@@ -102,6 +104,9 @@ fn bound(retained: &[&str]) -> Bound {
         accepted: core,
         announced: served.clone(),
         served,
+        on_plugin_failure: muster_model::OnPluginFailure::Refuse,
+        breaker: crate::breaker::Breaker::new(std::sync::Arc::new(muster_model::SystemClock)),
+        figures: crate::figures::Figures::default(),
     }
 }
 
@@ -156,9 +161,9 @@ fn of_a_resource_what_the_directory_keeps_is_shown_and_of_the_rest_its_shape() {
             "meta": { "resourceType": "<text of 4 characters>", "created": "<text of 20 characters>" },
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { "department": "<text of 8 characters>", "manager": { "value": "<text of 4 characters>" } },
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter": "<text of 4 characters>",
-            "clientSecret": "<secret>",
-            "unknown": "<object of 2>",
-            "nothing": null,
+            "<name of 12 characters>": "<secret>",
+            "<name of 7 characters>": "<object of 2>",
+            "<name of 7 characters>'": null,
         })
     );
 }
@@ -219,7 +224,7 @@ fn an_operation_is_redacted_by_the_attribute_that_its_path_leads_to() {
             { "op": "add", "value": { "userName": "ada", "title": "<text of 8 characters>", "name.givenName": "<text of 7 characters>" } },
             { "op": "add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "value": { "department": "<text of 8 characters>" } },
             { "op": "add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", "value": "<text of 4 characters>" },
-            { "op": "<text of 14 characters>", "path": "<text of 14 characters>", "value": "<text of 7 characters>", "extra": "<text of 7 characters>" },
+            { "op": "<text of 14 characters>", "path": "<text of 14 characters>", "value": "<text of 7 characters>", "<name of 5 characters>": "<text of 7 characters>" },
             "<text of 7 characters>",
         ] })
     );
@@ -268,7 +273,7 @@ fn a_question_is_redacted_wherever_it_stands() {
     );
     assert_eq!(
         asked("access_token=mst_00&who=ada&ada@example.com"),
-        ["access_token=<secret>", "who=<text of 3 characters>", "<text of 15 characters>="]
+        ["access_token=<secret>", "<text of 3 characters>=<text of 3 characters>", "<text of 15 characters>="]
     );
     assert_eq!(
         asked("count=ten&startIndex=-1&sortOrder=Ada&cursor=abc"),
@@ -284,7 +289,7 @@ fn a_question_is_redacted_wherever_it_stands() {
     let search = json!({ "schemas": ["urn:x"], "filter": "title eq \"Countess\"", "attributes": ["userName", "no such"], "count": 3, "other": "Ada" });
     assert_eq!(
         kept(&bound, false, "POST", "/Users/.search", &search),
-        json!({ "schemas": ["urn:x"], "filter": "title eq \"<text of 8 characters>\"", "attributes": ["userName", "<text of 7 characters>"], "count": 3, "other": "<text of 3 characters>" })
+        json!({ "schemas": ["<text of 5 characters>"], "filter": "title eq \"<text of 8 characters>\"", "attributes": ["userName", "<text of 7 characters>"], "count": 3, "<name of 5 characters>": "<text of 3 characters>" })
     );
 }
 
@@ -306,7 +311,7 @@ fn without_a_plugin_nothing_is_known_and_nothing_is_shown() {
     let told = body(&mut redactor, Message::Resource, br#"{"userName":"ada","password":"kitten","schemas":["urn:x"]}"#);
     assert_eq!(
         told.json.unwrap(),
-        json!({ "userName": "<text of 3 characters>", "password": "<secret>", "schemas": ["urn:x"] })
+        json!({ "userName": "<text of 3 characters>", "password": "<secret>", "schemas": ["<text of 5 characters>"] })
     );
 }
 
@@ -345,6 +350,11 @@ fn a_sentence_repeats_nothing_of_what_there_was_no_room_for() {
     let bulk = json!({ "Operations": (0..1000).map(operation).collect::<Vec<_>>() });
     assert_eq!(scrubbed("/Bulk", &bulk, "Resource 3@example.com not found"), "Resource <...> not found");
     assert_eq!(scrubbed("/Bulk", &bulk, "Resource 999@example.com not found"), "Resource <...> not found");
+    let patch =
+        |number: usize| json!({ "op": "remove", "path": format!("emails[MARK{number} eq \"x\"].other{number}") });
+    let data = json!({ "Operations": (0..60).map(patch).collect::<Vec<_>>() });
+    let patches = json!({ "Operations": [{ "method": "PATCH", "path": "/Users/1", "data": data }] });
+    assert_eq!(scrubbed("/Bulk", &patches, "emails.MARK56.other56"), "emails.<...>.<...>");
     let emails: Vec<Value> = (0..400).map(|number| json!({ "type": format!("type {number}") })).collect();
     assert_eq!(scrubbed("/Users", &json!({ "emails": emails }), "type 377 is wrong"), "<...> is wrong");
     // More than can be compared: better no sentence than one too many.
@@ -375,8 +385,15 @@ fn however_large_a_body_is_little_of_it_is_kept() {
     assert_eq!(group["members"][50], "<9950 more>");
     assert_eq!(group["displayName"], "Engines");
 
-    let user = kept(&bound, false, "POST", "/Users", &json!({ "userName": "a".repeat(1_000_000) }));
-    assert_eq!(user["userName"].as_str().unwrap(), format!("{}... <1000000 characters>", "a".repeat(100)));
+    let user = kept(
+        &bound,
+        false,
+        "POST",
+        "/Users",
+        &json!({ "userName": "a".repeat(1_000), "displayName": "a".repeat(1_000_000) }),
+    );
+    assert_eq!(user["userName"].as_str().unwrap(), format!("{}... <1000 characters>", "a".repeat(100)));
+    assert_eq!(user["displayName"], "<text of 1000000 characters>", "it is refused");
 
     let text = "\u{1}".repeat(200);
     let elements: Vec<Value> = (0..50).map(|_| json!({ "value": text, "type": text, "display": text })).collect();

@@ -1,10 +1,12 @@
 //! What is not kept of a request, so that the sentences that are told of it do not repeat it.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
+use muster_protocol::schema::Registry;
 use serde_json::Value;
 
-use super::redact::{SECRET, is_plain_name, shape_of_text};
+use super::redact::{SECRET, shape_of_text};
 use super::rules::looks_like_a_credential;
 
 /// How many values that are not kept are taken out of sentences; where there are more, no sentence is kept.
@@ -13,6 +15,27 @@ const MAX_HIDDEN: usize = 1000;
 /// Characters of such a value that are compared, and of which a sentence may have the beginning only.
 const MAX_HIDDEN_COMPARED: usize = 1024;
 const BEGINNING_COMPARED: usize = 64;
+
+/// What stands between the parts of a path or a filter.
+const BETWEEN: [char; 8] = ['/', '"', '[', ']', '(', ')', '.', ' '];
+
+/// Words of a filter that are also words of sentences (RFC 7644 §3.4.2.2).
+const OPERATORS: [&str; 13] = ["eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le", "pr", "and", "or", "not"];
+
+/// The names of RFC 7643, in lower case.
+static COMMON: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let core = Registry::core();
+    let schemas = core.types.iter().flat_map(|def| std::iter::once(&def.schema).chain(&def.extensions));
+    let attributes = schemas.flat_map(|schema| &schema.attributes);
+    let names = attributes.flat_map(|attribute| std::iter::once(attribute).chain(&attribute.sub_attributes));
+    names.map(|attribute| attribute.name.to_ascii_lowercase()).collect()
+});
+
+/// Whether a name is one of RFC 7643: it says nothing about anybody, whether the tenant has such an attribute or not, and sentences may
+/// have it.
+pub(super) fn is_common(name: &str) -> bool {
+    COMMON.contains(&name.to_ascii_lowercase())
+}
 
 /// Values that are not kept, as far as the sentences of a request can repeat them.
 pub(super) struct Unsaid {
@@ -36,7 +59,10 @@ impl Unsaid {
             return shape_of_text(sentence);
         }
         let mut scrubbed = sentence.to_owned();
-        for hidden in &self.hidden {
+        // The long ones first: a part that goes alone leaves the rest of the whole unknown.
+        let mut hidden: Vec<&str> = self.hidden.iter().map(String::as_str).collect();
+        hidden.sort_by_key(|hidden| std::cmp::Reverse(hidden.len()));
+        for hidden in hidden {
             scrubbed = without(&scrubbed, hidden);
         }
         if looks_like_a_credential(&scrubbed) { SECRET.to_owned() } else { scrubbed }
@@ -48,8 +74,10 @@ impl Unsaid {
             Value::String(text) => {
                 self.note(text);
                 // What stands in a path or in a filter can be repeated alone.
-                if text.contains(['/', '"']) {
+                if text.contains(BETWEEN) {
                     text.split(['/', '"']).for_each(|part| self.note_segment(part));
+                    let parts = text.split(BETWEEN).filter(|part| !is_common(part) && !OPERATORS.contains(part));
+                    parts.for_each(|part| self.note_segment(part));
                 }
             }
             Value::Number(number) => self.note(&number.to_string()),
@@ -59,9 +87,9 @@ impl Unsaid {
         }
     }
 
-    /// Remembers what stands under a name, and a name that no attribute can have.
+    /// Remembers what stands under a name, and a name that is not everybody's.
     pub(super) fn note_member(&mut self, name: &str, value: &Value) {
-        if !is_plain_name(name) {
+        if !is_common(name) {
             self.note(name);
         }
         self.note_all(value);

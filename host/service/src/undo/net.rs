@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::difference::{Difference, Place, differences, document};
 
 /// The net effect of entries of one resource, which are added in their order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Net {
     /// The entries, by number.
     pub seqs: Vec<u64>,

@@ -68,6 +68,9 @@ pub(crate) struct Outcome {
     /// Members that are not there any more.
     #[serde(skip_serializing_if = "is_zero")]
     pub members_left_out: usize,
+    /// Groups that it had joined since, and goes out of.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub memberships_lost: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<Value>,
     #[serde(skip_serializing_if = "is_zero")]
@@ -101,6 +104,7 @@ impl Outcome {
             members_added: 0,
             members_removed: 0,
             members_left_out: 0,
+            memberships_lost: 0,
             tasks: Vec::new(),
             tasks_count: 0,
             says: None,
@@ -110,6 +114,11 @@ impl Outcome {
 
     pub(super) fn named(&mut self, document: Option<&Document>) {
         self.name = document.and_then(display_name).or(self.name.take());
+    }
+
+    /// With this name, if it has none.
+    pub(super) fn or_named(self, name: Option<String>) -> Self {
+        Self { name: self.name.or(name), ..self }
     }
 
     pub(super) fn end(&mut self, came: Result, says: &str) {

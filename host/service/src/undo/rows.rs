@@ -8,6 +8,7 @@ use muster_store::Member;
 use super::Undo;
 use super::outcome::{Outcome, Result as Came};
 use super::select::Row;
+use super::step::last_own;
 use crate::authenticate::Caller;
 use crate::members::RowChanges;
 use crate::patch::Shall;
@@ -37,7 +38,7 @@ impl Service {
         let changed: Vec<(ResourceId, Row)> =
             rows.iter().filter(|(_, row)| row.was != row.became).map(|(id, row)| (*id, *row)).collect();
         // With a group that goes because its creation is taken back its rows go.
-        if changed.is_empty() || undo.is_supposed_gone(group) {
+        if changed.is_empty() || undo.so_far.is_gone(group) {
             return None;
         }
         let seqs = seqs(&changed);
@@ -65,7 +66,13 @@ impl Service {
                 }
             };
             let Some(part) = part else {
-                outcome.end(Came::Unchanged, "the group is not there");
+                // Without the group there are no members, which is what is wanted of those who came; not of those who went.
+                if changed.iter().any(|(_, row)| row.was) {
+                    outcome.end(Came::Conflict, "the group is deleted; take that back first");
+                    outcome.by = last_own(&caller, group).await?.map(|entry| entry.seq);
+                } else {
+                    outcome.end(Came::Unchanged, "the group is not there");
+                }
                 return Ok(());
             };
             outcome.seq = part.seq.or(outcome.seq);
@@ -93,7 +100,7 @@ impl Service {
         outcome: &mut Outcome,
     ) -> Result<Option<Part>, Attempt> {
         let stored = caller.tenant.directory.get(&ResourceType::GROUP, group).await?;
-        let Some(record) = stored.or_else(|| undo.supposed(group).cloned()) else { return Ok(None) };
+        let Some(record) = stored.or_else(|| undo.so_far.supposed(group).cloned()) else { return Ok(None) };
         outcome.named(Some(&record.document));
         let (rows, left_out) = self.rows_that_were(undo, caller, &record, some).await?;
         let mut part =
@@ -121,14 +128,14 @@ impl Service {
         let are = caller.tenant.directory.are_members(group.id, &ids).await?;
         let (mut rows, mut left_out) = (RowChanges::default(), 0);
         for ((id, row), is) in some.iter().zip(are) {
-            if is == row.was || (is && undo.is_supposed_gone(*id)) {
+            if is == row.was || (is && undo.so_far.is_gone(*id)) {
                 continue;
             }
             if !row.was {
                 rows.removed.push(*id);
                 continue;
             }
-            let supposed = undo.supposed(*id).map(|record| record.resource_type.clone());
+            let supposed = undo.so_far.supposed(*id).map(|record| record.resource_type.clone());
             let member = match supposed {
                 Some(resource_type) => Some(Member { id: *id, resource_type }),
                 None => self.member(caller, *id).await?,

@@ -101,7 +101,7 @@ impl Service {
         Ok(selection)
     }
 
-    async fn select_one(
+    pub(super) async fn select_one(
         &self,
         tenant: &TenantId,
         seq: u64,
@@ -166,6 +166,17 @@ async fn of_one(
     Ok(())
 }
 
+/// What became of rows by these entries, and then by later ones.
+pub(super) fn rows_then(rows: &mut Rows, later: Rows) {
+    for (group, later) in later {
+        let rows = rows.entry(group).or_default();
+        for (member, row) in later {
+            let first = rows.entry(member).or_insert(row);
+            (first.became, first.seqs.1) = (row.became, row.seqs.1);
+        }
+    }
+}
+
 /// Whether what is asked for may begin before the oldest entry that is kept.
 fn cuts(query: &LogQuery, oldest: &LogEntry) -> bool {
     match (&query.request, query.from) {
@@ -210,6 +221,16 @@ impl Selection {
         if self.entries > MAX_UNDO_ENTRIES || self.memberships > MAX_UNDO_MEMBERSHIPS {
             return Err(too_many());
         }
+        Ok(())
+    }
+
+    /// Adds the rows of later entries.
+    pub(super) fn merge(&mut self, later: Self) -> Result<(), AdminError> {
+        if self.memberships + later.memberships > MAX_UNDO_MEMBERSHIPS {
+            return Err(too_many());
+        }
+        self.memberships += later.memberships;
+        rows_then(&mut self.rows, later.rows);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Taking back what was done to one resource: the same path as any write, one commit, decided again where another write came between.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::{Event, LogEntry, NewTask, Record, ResourceId, ResourceType, Version};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::Undo;
 use super::net::{Back, Conflict, Net};
 use super::outcome::{Outcome, Result as Came};
-use super::select::{Rows, Selected};
+use super::select::{Rows, Selected, Selection};
 use crate::authenticate::Caller;
 use crate::create::{Decided, New};
 use crate::difference::{Place, differences, document};
@@ -36,75 +37,150 @@ enum Aim {
     Conflicts(Vec<Conflict>),
 }
 
+/// A commit that takes back what was done to one resource.
+pub(super) struct Planned {
+    pub decided: Decided,
+    beside: Beside,
+}
+
+/// What is told of it once it is made.
+struct Beside {
+    /// What changes, and what could not be taken back.
+    back: Back,
+    /// A later deletion that is taken back too.
+    deletion: Option<u64>,
+    /// How many groups it goes out of that it has joined since.
+    groups_left: usize,
+}
+
 impl Service {
-    /// Takes back what the selected entries did to one resource itself.
-    pub(super) async fn undo_record(&self, undo: &mut Undo, selected: &Selected, rows: &Rows) -> Outcome {
-        let mut outcome = Outcome::new(selected.kind.clone(), selected.id, &selected.seqs);
-        if let Err(error) = self.take_back(undo, selected, rows, &mut outcome).await {
-            outcome.refused(&error);
+    /// Takes back what the selected entries did to some resources themselves, in one commit.
+    pub(super) async fn undo_records(&self, undo: &mut Undo, some: &[&Selected], rows: &Rows) -> Vec<Outcome> {
+        let new = |selected: &&Selected| Outcome::new(selected.kind.clone(), selected.id, &selected.seqs);
+        let mut outcomes: Vec<Outcome> = some.iter().map(new).collect();
+        if let Err(error) = self.take_back(undo, some, rows, &mut outcomes).await {
+            for outcome in &mut outcomes {
+                outcome.refused(&error);
+            }
         }
-        outcome
+        outcomes
     }
 
     async fn take_back(
         &self,
         undo: &mut Undo,
-        selected: &Selected,
+        some: &[&Selected],
         rows: &Rows,
-        outcome: &mut Outcome,
+        outcomes: &mut [Outcome],
     ) -> Result<(), ScimError> {
         let caller = self.undo_caller(undo)?;
-        let net = net_of(&caller, selected).await?;
+        let mut nets = Vec::with_capacity(some.len());
+        for selected in some {
+            nets.push(net_of(&caller, selected).await?);
+        }
         let mut retries = self.retries();
         loop {
-            let attempt = self.aim_and_commit(undo, &caller, selected, &net, rows, outcome).await;
+            let attempt = self.plan_and_commit(undo, &caller, some, &nets, rows, outcomes).await;
             if retries.settle(attempt)?.is_some() {
                 return Ok(());
             }
         }
     }
 
-    async fn aim_and_commit(
+    async fn plan_and_commit(
         &self,
         undo: &mut Undo,
+        caller: &Caller,
+        some: &[&Selected],
+        nets: &[Net],
+        rows: &Rows,
+        outcomes: &mut [Outcome],
+    ) -> Result<(), Attempt> {
+        let (mut decided, mut told) = (Vec::new(), Vec::new());
+        for ((selected, net), outcome) in some.iter().zip(nets).zip(outcomes) {
+            if let Some(planned) = self.planned(undo, caller, selected, net, rows, outcome).await? {
+                let Decided { change, tasks, .. } = &planned.decided;
+                told.push((outcome, change.event, change.undoes.clone(), tasks.clone(), planned.beside));
+                decided.push(planned.decided);
+            }
+        }
+        if decided.is_empty() {
+            return Ok(());
+        }
+        let first = self.commit_all(undo, caller, decided).await?;
+        for (after, (outcome, event, undoes, tasks, beside)) in (0..).zip(told) {
+            let Beside { back, deletion, groups_left } = beside;
+            outcome.came = if back.conflicts.is_empty() { Came::Undone } else { Came::Partly };
+            outcome.event = Some(event);
+            outcome.seq = first.map(|first| first + after);
+            outcome.says = says(deletion, groups_left);
+            outcome.memberships_lost = groups_left;
+            outcome.tell_changed(&back.changed);
+            outcome.tell_tasks(&tasks);
+            if let Some(deletion) = deletion {
+                self.bring_rows_back(undo, deletion, outcome).await;
+            }
+            tell_conflicts(caller, outcome.id, &undoes, &back.conflicts, outcome).await?;
+        }
+        Ok(())
+    }
+
+    /// The commit that takes back what was done to one resource; `None`: there is none, and the outcome tells why.
+    pub(super) async fn planned(
+        &self,
+        undo: &Undo,
         caller: &Caller,
         selected: &Selected,
         net: &Net,
         rows: &Rows,
         outcome: &mut Outcome,
-    ) -> Result<(), Attempt> {
+    ) -> Result<Option<Planned>, Attempt> {
         let current = caller.tenant.directory.get(&selected.kind, selected.id).await?;
+        // With force a deletion that came later is taken back as if it had been selected.
+        let is_deleted_since = current.is_none() && net.existed && net.left.is_some();
+        let deletion = if undo.force && is_deleted_since {
+            last_own(caller, selected.id).await?.filter(|entry| entry.change.event == Event::Deleted)
+        } else {
+            None
+        };
+        let mut net = Cow::Borrowed(net);
+        if let Some(deletion) = &deletion {
+            net.to_mut().add(deletion);
+        }
+        let net = net.as_ref();
         outcome
             .named(current.as_ref().map(|record| &record.document).or(net.left_document()).or(net.deleted_document()));
+        let groups_left = match &current {
+            Some(current) if !net.existed && net.left.is_some() => groups_left(caller, current.id, rows).await?,
+            Some(_) | None => 0,
+        };
         match self.aim(undo, caller, selected, net, rows, current).await? {
             Aim::Nothing(says) => outcome.end(Came::Unchanged, says),
             Aim::Conflict(says) => {
                 outcome.end(Came::Conflict, says);
-                outcome.by = later_than(caller, selected.id, net, &[]).await?.0;
+                outcome.by = later_than(caller, selected.id, &net.seqs, &[]).await?.0;
             }
             Aim::Conflicts(conflicts) => {
                 outcome.came = Came::Conflict;
-                tell_conflicts(caller, selected.id, net, &conflicts, outcome).await?;
+                tell_conflicts(caller, selected.id, &net.seqs, &conflicts, outcome).await?;
             }
-            Aim::Commit(mut decided, Back { changed, conflicts, .. }) => {
+            Aim::Commit(decided, back) => {
+                let mut decided = *decided;
                 decided.change.undoes.clone_from(&net.seqs);
-                let (event, tasks) = (decided.change.event, decided.tasks.clone());
-                if undo.dry_run {
-                    if event != Event::Deleted {
-                        free_keys(undo, caller, &decided.record).await?;
-                    }
-                    undo.suppose(event, decided.record);
-                } else {
-                    outcome.seq = Some(self.commit(caller, *decided).await?.seq);
-                }
-                outcome.came = if conflicts.is_empty() { Came::Undone } else { Came::Partly };
-                outcome.event = Some(event);
-                outcome.tell_changed(&changed);
-                outcome.tell_tasks(&tasks);
-                tell_conflicts(caller, selected.id, net, &conflicts, outcome).await?;
+                let deletion = deletion.map(|entry| entry.seq);
+                return Ok(Some(Planned { decided, beside: Beside { back, deletion, groups_left } }));
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// The memberships that went with a later deletion come back with it.
+    async fn bring_rows_back(&self, undo: &mut Undo, deletion: u64, outcome: &mut Outcome) {
+        let mut with_it = Selection::default();
+        let selected = self.select_one(&undo.tenant, deletion, None, &mut with_it).await;
+        if selected.is_err() || undo.brought_back.merge(with_it).is_err() {
+            outcome.end(Came::Partly, "it has been deleted since; its memberships could not be brought back with it");
+        }
     }
 
     async fn aim(
@@ -127,11 +203,15 @@ impl Service {
                 }
                 Aim::Commit(Box::new(self.decide_gone(caller, current).await?), Back::default())
             }
-            (true, Some(_), None) => Aim::Conflict("it has been deleted since"),
+            (true, Some(_), None) if undo.force => {
+                Aim::Conflict("it has been deleted since, by a change that is not kept")
+            }
+            (true, Some(_), None) => Aim::Conflict("it has been deleted since; with force it comes back"),
             (true, None, None) => {
                 let Some(deleted) = &net.deleted else { return Ok(Aim::Nothing("it was not there")) };
                 let back = net.back(&deleted.document, undo.force);
-                let version = last_version(caller, selected.id).await?.next();
+                // What comes back goes on counting from the last version that it had.
+                let version = last_own(caller, selected.id).await?.map_or(Version(0), |entry| entry.version).next();
                 let sent = Normalised { document: back.document.clone(), members: None, rewrites: Vec::new() };
                 let created = deleted.created.unwrap_or(caller.now);
                 // What the plugin has decided once (a workspace, whether there was an invitation) it finds as it was.
@@ -190,7 +270,7 @@ impl Net {
 }
 
 /// Reads the entries again, one after the other: however many there are, only what they changed is kept.
-async fn net_of(caller: &Caller, selected: &Selected) -> Result<Net, ScimError> {
+pub(super) async fn net_of(caller: &Caller, selected: &Selected) -> Result<Net, ScimError> {
     let mut net = Net::default();
     for seq in &selected.seqs {
         // An entry that retention took away meanwhile has nothing that could be taken back.
@@ -201,16 +281,33 @@ async fn net_of(caller: &Caller, selected: &Selected) -> Result<Net, ScimError> 
     Ok(net)
 }
 
-/// The last version that a deleted resource had; what comes back goes on counting.
-async fn last_version(caller: &Caller, id: ResourceId) -> Result<Version, ScimError> {
+/// The latest entry of a resource itself; of one that is not there any more, the one that deleted it.
+pub(super) async fn last_own(caller: &Caller, id: ResourceId) -> Result<Option<LogEntry>, ScimError> {
     let mut before = None;
     loop {
         let entries = caller.tenant.directory.history(id, before, ENTRIES_A_READ).await?;
-        let Some(oldest) = entries.last() else { return Ok(Version(0)) };
+        let Some(oldest) = entries.last() else { return Ok(None) };
         before = Some(oldest.seq);
-        if let Some(own) = entries.iter().find(|entry| entry.change.id == id) {
-            return Ok(own.version);
+        if let Some(own) = entries.into_iter().find(|entry| entry.change.id == id) {
+            return Ok(Some(own));
         }
+    }
+}
+
+/// How many groups a resource goes out of with its creation that it did not join by what is taken back.
+async fn groups_left(caller: &Caller, id: ResourceId, rows: &Rows) -> Result<usize, ScimError> {
+    let is_taken_back = |group: &ResourceId| rows.get(group).is_some_and(|rows| rows.contains_key(&id));
+    let groups = caller.tenant.directory.groups_of(id).await?;
+    Ok(groups.iter().filter(|group| !is_taken_back(group)).count())
+}
+
+/// What a person should know of a commit besides what it changes.
+fn says(deletion: Option<u64>, groups_left: usize) -> Option<String> {
+    match (deletion, groups_left) {
+        (Some(seq), _) => Some(format!("it had been deleted since, by change {seq}, which is taken back too")),
+        (None, 0) => None,
+        (None, 1) => Some("it goes out of a group that it has joined since".to_owned()),
+        (None, left) => Some(format!("it goes out of {left} groups that it has joined since")),
     }
 }
 
@@ -218,17 +315,17 @@ async fn last_version(caller: &Caller, id: ResourceId) -> Result<Version, ScimEr
 async fn later_than(
     caller: &Caller,
     id: ResourceId,
-    net: &Net,
+    seqs: &[u64],
     places: &[&Place],
 ) -> Result<(Option<u64>, BTreeMap<Place, u64>), ScimError> {
     let (mut latest, mut by, mut before, mut seen) = (None, BTreeMap::new(), None, 0);
-    let first = net.seqs.first().copied().unwrap_or_default();
+    let first = seqs.first().copied().unwrap_or_default();
     while seen < ENTRIES_LOOKED_THROUGH {
         let entries = caller.tenant.directory.history(id, before, ENTRIES_A_READ).await?;
         let Some(oldest) = entries.last() else { break };
         before = Some(oldest.seq);
         seen += entries.len();
-        let is_other = |entry: &&LogEntry| entry.change.id == id && !net.seqs.contains(&entry.seq) && entry.seq > first;
+        let is_other = |entry: &&LogEntry| entry.change.id == id && !seqs.contains(&entry.seq) && entry.seq > first;
         for entry in entries.iter().filter(is_other) {
             latest = latest.or(Some(entry.seq));
             let change = &entry.change;
@@ -251,7 +348,7 @@ fn oldest_is_below(entries: &[LogEntry], seq: u64) -> bool {
 async fn tell_conflicts(
     caller: &Caller,
     id: ResourceId,
-    net: &Net,
+    seqs: &[u64],
     conflicts: &[Conflict],
     outcome: &mut Outcome,
 ) -> Result<(), ScimError> {
@@ -259,27 +356,8 @@ async fn tell_conflicts(
         return Ok(());
     }
     let places: Vec<&Place> = conflicts.iter().map(|conflict| &conflict.place).collect();
-    let (_, by) = later_than(caller, id, net, &places).await?;
+    let (_, by) = later_than(caller, id, seqs, &places).await?;
     outcome.tell_conflicts(conflicts, &by);
-    Ok(())
-}
-
-/// Whether what comes back would have its names: what a commit finds out by itself.
-async fn free_keys(undo: &Undo, caller: &Caller, record: &Record) -> Result<(), ScimError> {
-    for key in &record.keys {
-        let holder = caller.tenant.directory.find(&record.resource_type, key).await?;
-        // Whoever was taken back before may have given it up.
-        let holds = |holder: &Record| match undo.supposed.get(&holder.id) {
-            Some(Some(supposed)) => supposed.keys.contains(key),
-            Some(None) => false,
-            None => true,
-        };
-        if holder.is_some_and(|holder| holder.id != record.id && holds(&holder)) {
-            return Err(ScimError::Uniqueness {
-                attribute: caller.bound.canonical(&record.resource_type, &key.attribute),
-            });
-        }
-    }
     Ok(())
 }
 

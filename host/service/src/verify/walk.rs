@@ -4,7 +4,8 @@ use muster_model::Seal;
 use muster_store::{Directory, LogKeeper, LogStatus, StoreError};
 use serde::Deserialize;
 
-use super::{Broken, Held, LogHead, Verifier};
+use super::cut::{self, KeptNow};
+use super::{Broken, ExportedHead, Held, LogHead, Verifier};
 
 /// How many entries are verified by one request; it ends with the seal behind them.
 pub const MAX_VERIFIED_A_CALL: u64 = 20_000;
@@ -16,12 +17,12 @@ const ENTRIES_A_READ: usize = 500;
 const SEALS_A_READ: usize = 100;
 
 /// Against what a log is verified, and from where on.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewVerification {
     /// A head that was exported from it.
     #[serde(default)]
-    pub head: Option<LogHead>,
+    pub head: Option<ExportedHead>,
     /// Where an earlier part ended (`through` of its answer); from the oldest entry, if it is not given.
     #[serde(default)]
     pub from: Option<LogHead>,
@@ -38,6 +39,10 @@ pub struct Verified {
     pub held: Option<Held>,
     /// What is wrong.
     pub problem: Option<Broken>,
+    /// Why the head was not compared, though nothing is wrong: it is older than what is kept.
+    pub not_compared: Option<String>,
+    /// What a person should know who has given no head.
+    pub note: Option<String>,
 }
 
 /// Why a part was not verified.
@@ -59,28 +64,49 @@ pub async fn verify(
     keeper: &dyn LogKeeper,
     directory: &dyn Directory,
     new: NewVerification,
+    kept: KeptNow,
 ) -> Result<Verified, StoreError> {
+    let NewVerification { head, from: asked } = new;
+    let is_passed = |at: LogHead| head.as_ref().is_some_and(|head| head.seq <= at.seq);
+    // What an earlier part has passed was compared there, also if retention has taken it since.
+    let mut compared = asked.is_some_and(is_passed);
     loop {
         let status = keeper.status().await?;
         let anchor = LogHead { seq: status.anchor.seq, hash: status.anchor.hash };
         // What retention has passed meanwhile begins with its new anchor.
-        let from = new.from.filter(|from| from.seq >= anchor.seq);
-        let begun = match from {
-            Some(from) => Ok(Verifier::resumed(from, new.head)),
-            None => Verifier::new(anchor, new.head),
+        let from = asked.filter(|from| from.seq >= anchor.seq);
+        let beginning = head.as_ref().map(|head| cut::judge(&status.anchor, head, kept)).transpose();
+        let begun = beginning.and_then(|is_there| {
+            let expected = head.as_ref().filter(|_| is_there == Some(true)).map(ExportedHead::head);
+            let verifier = match from {
+                Some(from) => Verifier::resumed(from, expected),
+                None => Verifier::new(anchor, expected)?,
+            };
+            Ok((verifier, is_there))
+        });
+        let mut told = Verified {
+            from: anchor,
+            through: anchor,
+            held: None,
+            problem: None,
+            not_compared: None,
+            note: if head.is_none() { cut::without_head(&status.anchor, kept) } else { None },
         };
-        let mut verifier = match begun {
-            Ok(verifier) => verifier,
-            Err(problem) => return Ok(Verified { from: anchor, through: anchor, held: None, problem: Some(problem) }),
+        let (mut verifier, is_there) = match begun {
+            Ok(ready) => ready,
+            Err(problem) => return Ok(Verified { problem: Some(problem), ..told }),
         };
-        let from = verifier.at();
+        if is_there == Some(false) && !compared {
+            told.not_compared = head.as_ref().map(|head| cut::not_compared(&status.anchor, head));
+        }
+        told.from = verifier.at();
         let walked = walk(keeper, directory, &status, &mut verifier).await;
-        let through = verifier.at();
+        told.through = verifier.at();
         match walked {
-            Ok(held) => return Ok(Verified { from, through, held, problem: None }),
-            Err(Stopped::Broken(problem)) => return Ok(Verified { from, through, held: None, problem: Some(problem) }),
+            Ok(held) => return Ok(Verified { held, ..told }),
+            Err(Stopped::Broken(problem)) => return Ok(Verified { problem: Some(problem), ..told }),
             Err(Stopped::Failed(error)) => return Err(error),
-            Err(Stopped::Pruned) => {}
+            Err(Stopped::Pruned) => compared = compared || is_there == Some(true) && is_passed(told.through),
         }
     }
 }

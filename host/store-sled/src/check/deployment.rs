@@ -1,10 +1,11 @@
-//! Tenants, tokens and plugins.
+//! Tenants, tokens, plugins, and what the clock has said.
 
-use muster_model::{PluginDigest, PluginRow, TenantRow, TokenRow};
-use muster_store::StoreError;
+use muster_model::{PluginDigest, PluginRow, Rollout, TenantRow, TokenRow};
+use muster_store::{ClockSeen, StoreError};
 use serde::de::DeserializeOwned;
 
 use super::Check;
+use crate::CLOCK_SEEN;
 use crate::codec;
 use crate::keys::Space;
 
@@ -23,7 +24,17 @@ impl Check<'_> {
                 self.fact(None, format!("tenant {} is bound to a plugin that is not there", tenant.id));
             }
         }
-        self.values::<TokenRow>(space, b'K', "tokens", "a token").map(drop)
+        self.values::<TokenRow>(space, b'K', "tokens", "a token")?;
+        let seen = self.value(space, &space.clock_seen(), CLOCK_SEEN)?;
+        if seen.is_some_and(|seen| codec::decode::<ClockSeen>(&seen, CLOCK_SEEN).is_err()) {
+            self.fact(None, format!("{CLOCK_SEEN} cannot be read"));
+        }
+        Ok(())
+    }
+
+    /// A tenant's rollouts.
+    pub(super) fn rollouts(&mut self, space: &Space) -> Result<(), StoreError> {
+        self.values::<Rollout>(space, b'o', "rollouts", "a rollout").map(drop)
     }
 
     fn values<T: DeserializeOwned>(

@@ -1,7 +1,7 @@
 //! What an import writes, row by row.
 
 use muster_model::{PluginDigest, ResourceId, Seal, TenantId};
-use muster_store::moving::{Brought, Import, ImportId, Item};
+use muster_store::moving::{Brought, Finished, Import, ImportId, Item};
 use muster_store::{Member, StoreError, Write};
 use sled::IVec;
 
@@ -64,6 +64,10 @@ enum Loading {
 pub(crate) struct Finish {
     import: ImportId,
     items: u64,
+    /// What is remembered of it.
+    row: Vec<u8>,
+    /// The keys of what is not remembered any more.
+    forgotten: Vec<Vec<u8>>,
     tenants: Vec<(TenantId, Vec<u8>)>,
     /// Tokens, by their keys.
     tokens: Vec<(Vec<u8>, Vec<u8>)>,
@@ -227,7 +231,11 @@ impl Loading {
 }
 
 impl Finish {
-    pub(super) fn new(import: &ImportId, items: u64, brought: &Brought) -> Result<Self, StoreError> {
+    pub(super) fn new<'a>(
+        finished: &Finished,
+        brought: &Brought,
+        forgotten: impl Iterator<Item = &'a ImportId>,
+    ) -> Result<Self, StoreError> {
         let deployment = Space::deployment();
         let tenants = brought.tenants.iter().map(|row| Ok((row.id.clone(), codec::encode(row)?)));
         let tokens = brought.tokens.iter().map(|row| Ok((deployment.token(&row.id), codec::encode(row)?)));
@@ -236,8 +244,10 @@ impl Finish {
             .iter()
             .map(|row| Ok((deployment.plugin(&row.digest), codec::encode(row)?, deployment.plugin_bytes(&row.digest))));
         Ok(Self {
-            import: import.clone(),
-            items,
+            import: finished.id.clone(),
+            items: finished.items,
+            row: codec::encode(finished)?,
+            forgotten: forgotten.map(|id| deployment.finished(id)).collect(),
             tenants: tenants.collect::<Result<_, StoreError>>()?,
             tokens: tokens.collect::<Result<_, StoreError>>()?,
             plugins: plugins.collect::<Result<_, StoreError>>()?,
@@ -271,6 +281,10 @@ impl Finish {
                 staging.put_value(key.clone(), row)?;
             }
         }
+        for key in &self.forgotten {
+            staging.delete_value(key.clone())?;
+        }
+        staging.put_value(deployment.finished(&self.import), &self.row)?;
         let stand = Stand { state: State::Finished, loaded };
         staging.put_value(deployment.import_stand(&self.import), &codec::encode(&stand)?)
     }

@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::{MARKER, Mark, OpenError, Refusal, create_folder, found, is_empty, lock, open, try_sled};
 use crate::core::Opened;
 use crate::keys::Space;
 use crate::options::Options;
+use crate::room::Room;
 
 /// As [`open`], but nothing is made where no store is.
 pub(crate) fn open_existing(folder: &Path, options: &Options) -> Result<(Opened, Mark), OpenError> {
@@ -17,14 +17,30 @@ pub(crate) fn open_existing(folder: &Path, options: &Options) -> Result<(Opened,
 }
 
 /// Copies a store that nobody has open. As long as what it returns is held, nobody can open it.
-pub(crate) fn copy_existing(folder: &Path, copy: &Path) -> Result<File, OpenError> {
+pub(crate) fn copy_existing(folder: &Path, copy: &Path, options: &Options) -> Result<File, OpenError> {
     must_be_there(folder)?;
     let lock = lock(folder)?;
     found::delete_if_there(copy)
         .and_then(|()| create_folder(copy))
+        .and_then(|()| room_for_a_copy(folder, copy, options))
         .and_then(|()| found::copy_files(folder, copy))
-        .map_err(|source| OpenError::NotCopied { folder: folder.to_owned(), source })?;
+        .map_err(|source| {
+            // Nothing in it, or half of one.
+            let _ = found::delete_if_there(copy);
+            OpenError::NotCopied { folder: folder.to_owned(), source }
+        })?;
     Ok(lock)
+}
+
+/// Refuses if a copy of the files would go into the reserve of the disk that it is to be on.
+pub(crate) fn room_for_a_copy(folder: &Path, copy: &Path, options: &Options) -> io::Result<()> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let data = entry?.metadata()?;
+        bytes += if data.is_file() { data.len() } else { 0 };
+    }
+    let free = Room::new(copy, options.reserve_bytes, options.free_space.clone())?.free()?;
+    if bytes > free { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
 fn must_be_there(folder: &Path) -> Result<(), OpenError> {
@@ -62,9 +78,4 @@ pub(crate) fn open_plain(folder: &Path, cache_bytes: u64) -> io::Result<sled::Db
 pub(crate) fn wait_for_sled(data: &Path) -> io::Result<u64> {
     found::wait_for_sled(data)?;
     Ok(fs::metadata(data)?.len())
-}
-
-/// sled may panic on what is damaged.
-pub(crate) fn quietly<T>(reads: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(reads)).map_err(|_| "reading it panicked".to_owned())
 }

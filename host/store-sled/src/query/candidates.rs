@@ -63,9 +63,9 @@ impl<'a> Candidates<'a> {
                 Ok(self.spend(1))
             }
             Lookup::Value { attribute, folded, value } => {
-                let holder = Range::only(space.unique(kind, attribute, folded));
+                let holder = space.unique(kind, attribute, folded);
                 let indexed = value.as_ref().map(|value| space.indexed(kind, attribute, value));
-                Ok(self.spend(1) && self.read(holder)? && indexed.map_or(Ok(true), |range| self.read(range))?)
+                Ok(self.spend(1) && self.read_row(holder)? && indexed.map_or(Ok(true), |range| self.read(range))?)
             }
             Lookup::Unique { attribute, value } => self.read(space.indexed(kind, attribute, value)),
             Lookup::Prefix { among: Among::Keys, attribute, prefix } => {
@@ -134,6 +134,16 @@ impl<'a> Candidates<'a> {
         }
         self.ranges.push(range);
         Ok(self.spend(rows.len()))
+    }
+
+    /// One row, if it is there: a row that is asked for costs less than a range that holds no other.
+    fn read_row(&mut self, key: Vec<u8>) -> Result<bool, StoreError> {
+        self.reader.check_wanted()?;
+        let row = self.reader.get(key.clone())?;
+        let id = row.as_ref().map(|row| leads_to(&key, row).ok_or_else(|| codec::damaged("an id"))).transpose()?;
+        self.ids.extend(id);
+        self.ranges.push(Range::only(key));
+        Ok(self.spend(usize::from(id.is_some())))
     }
 
     fn spend(&mut self, rows: usize) -> bool {

@@ -179,7 +179,7 @@ async fn what_is_restored_is_what_was_backed_up_and_it_goes_on() {
     let (target, new) = (folder.path().join("data/store"), folder.path().join("new/data/store"));
     fs::create_dir_all(&target).unwrap();
     for target in [&target, &new] {
-        let restored = restore(&backup, target, &mut |_| {}).unwrap();
+        let restored = restore(&backup, target, &Options::default(), &mut |_| {}).unwrap();
         assert_eq!((restored.at, restored.report.found), (at(9), 0));
         assert!(rows(target) == expected);
         assert!(files(&backup) == before, "the backup stays as it is");
@@ -190,7 +190,7 @@ async fn what_is_restored_is_what_was_backed_up_and_it_goes_on() {
         store.close().await;
         assert!(check(target, &Options::default(), &mut |_| {}).unwrap().is_sound());
         assert!(!names(target).contains(&ABOUT.to_owned()), "a store that went on is no backup any more");
-        let refused = restore(&backup, target, &mut |_| {}).unwrap_err();
+        let refused = restore(&backup, target, &Options::default(), &mut |_| {}).unwrap_err();
         assert!(refused.to_string().contains("there is a store in"), "{refused}");
     }
 }
@@ -202,7 +202,7 @@ async fn what_is_no_sound_backup_is_not_restored() {
     back_up(&store, &backup).await.unwrap();
     let target = folder.path().join("data/store");
     let refused = |from: &Path, why: &str| {
-        let error = restore(from, &target, &mut |_| {}).unwrap_err();
+        let error = restore(from, &target, &Options::default(), &mut |_| {}).unwrap_err();
         assert!(error.to_string().contains(why), "{error}");
         assert!(!target.exists() && !target.with_extension("unfinished").exists());
         error

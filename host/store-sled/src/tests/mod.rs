@@ -75,4 +75,15 @@ impl Drop for SledFixture {
     }
 }
 
+/// How often it is done: in each run, and on demand (`FAULTS=full`, or a variable of its own).
+fn size(name: &str, small: u64, large: u64) -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the size of the run is the caller's choice")]
+    let variable = |name: &str| std::env::var(name).ok();
+    match variable(name) {
+        Some(text) => text.parse().unwrap_or_else(|_| panic!("{name} is a number")),
+        None if variable("FAULTS").as_deref() == Some("full") => large,
+        None => small,
+    }
+}
+
 muster_store::contract_tests!(SledFixture::new());

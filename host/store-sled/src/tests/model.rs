@@ -1,7 +1,7 @@
 //! A memory and the store do the same, whatever is done in whatever order: after each step both are asked everything.
 //!
-//! What is done is drawn at random and made smaller when it fails. `PROPTEST_CASES=5000 cargo test -p muster-store-sled model` for the long
-//! run; without it the same few cases are tried each time. Nothing here but [`Machine`] knows which store it is.
+//! What is done is drawn at random and made smaller when it fails. `PROPTEST_CASES=5000` (or `FAULTS=full`) `cargo test -p muster-store-sled
+//! model` for the long run; without it the same few cases are tried each time. Nothing here but [`Machine`] knows which store it is.
 
 mod memory;
 mod questions;
@@ -22,7 +22,8 @@ use tempfile::TempDir;
 use self::memory::{Asked, Expected, Memory, Refused};
 use crate::{Options, SledStore};
 
-const CASES_IN_CI: u32 = 40;
+const CASES_IN_CI: u64 = 40;
+const CASES_ON_DEMAND: u64 = 5000;
 const MAX_STEPS: usize = 40;
 
 /// One thing that is done with a store.
@@ -256,12 +257,11 @@ fn seal_at(memory: &Memory, seq: u64) -> Seal {
 
 #[test]
 #[expect(clippy::print_stdout, reason = "what it held is told")]
-#[expect(clippy::disallowed_methods, reason = "the size of the run is the caller's choice")]
 fn the_store_does_what_a_memory_does() {
-    let asked = std::env::var("PROPTEST_CASES").is_ok();
-    let config = Config { failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
-    let config = if asked { config } else { Config { cases: CASES_IN_CI, ..config } };
-    let mut runner = if asked {
+    let cases = super::size("PROPTEST_CASES", CASES_IN_CI, CASES_ON_DEMAND);
+    let (is_long, cases) = (cases > CASES_IN_CI, u32::try_from(cases).unwrap());
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
+    let mut runner = if is_long {
         TestRunner::new(config.clone())
     } else {
         TestRunner::new_with_rng(config.clone(), TestRng::deterministic_rng(RngAlgorithm::ChaCha))

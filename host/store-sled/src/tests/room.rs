@@ -15,7 +15,7 @@ use crate::keys::Space;
 use crate::prepared::{Prepared, Work};
 use crate::room::cost;
 use crate::staging::Staging;
-use crate::{FreeSpace, Options, SledStore};
+use crate::{FreeSpace, OfflineError, OpenError, Options, SledStore, check, check_copy, rebuild_index, restore};
 
 const RESERVE: u64 = 50 * 1024 * 1024;
 
@@ -105,6 +105,38 @@ async fn the_file_system_is_asked() {
     store.close().await;
     let store: Arc<dyn Store> = Arc::new(open(0));
     acme(&store).commit(commit(vec![insert(&user(1, "ada"))])).await.unwrap();
+}
+
+#[tokio::test]
+async fn making_indexes_again_checking_and_restoring_keep_the_reserve_and_leave_the_store_as_it_was() {
+    let scene = tempfile::tempdir().unwrap();
+    let (folder, backup) = (scene.path().join("store"), scene.path().join("one"));
+    let free = Arc::new(AtomicU64::new(u64::MAX));
+    let store = on_a_disk_with(&free, &folder);
+    acme(&store).commit(commit(vec![insert(&user(1, "ada"))])).await.unwrap();
+    store.back_up(&backup, at(9), Box::new(|_| {})).await.unwrap();
+    store.close().await;
+    let told = Arc::clone(&free);
+    let free_space = Some(FreeSpace(Arc::new(move || Ok(told.load(Ordering::Relaxed)))));
+    let options = Options { reserve_bytes: RESERVE, free_space, ..Options::default() };
+
+    // Room for what sled allots, and not beside the reserve.
+    free.store(RESERVE + 400 * 1024, Ordering::Relaxed);
+    let refused = rebuild_index(&folder, &options, &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, OfflineError::Store(StoreError::Full)), "{refused}");
+    drop(crate::open::open(&folder, &options).unwrap());
+    assert!(check(&folder, &options, &mut |_| {}).unwrap().counts.contains_key("User records"), "it is not half made");
+    let refused = check_copy(&folder, &options, &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, OfflineError::Open(OpenError::NotCopied { .. })), "{refused}");
+    let refused = restore(&backup, &scene.path().join("new/data/store"), &options, &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, OfflineError::Store(StoreError::Full)), "{refused}");
+    let mut names: Vec<_> = std::fs::read_dir(scene.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["one", "store"], "nothing is left of what was refused");
+
+    free.store(RESERVE + 400 * 1024 * 1024, Ordering::Relaxed);
+    rebuild_index(&folder, &options, &mut |_| {}).unwrap();
+    restore(&backup, &scene.path().join("new/data/store"), &options, &mut |_| {}).unwrap();
 }
 
 #[test]

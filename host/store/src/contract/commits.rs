@@ -1,13 +1,14 @@
 //! What a commit promises: all or nothing, in order, apart from other tenants.
 
+use muster_model::Record;
 use serde_json::json;
 
 use super::Fixture;
 use super::help::{
     GROUP, USER, acme, at, change, commit, found, group, id, insert, is_stale, is_taken, join, key, make, member,
-    numbers, query, remove, replace, task, tenant, together, touch, user,
+    numbers, query, refused, remove, replace, task, tenant, together, touch, user,
 };
-use crate::{Commit, StoreError};
+use crate::{Commit, StoreError, Write};
 
 pub async fn a_commit_that_fails_leaves_nothing_behind(fixture: &mut impl Fixture) {
     let store = fixture.store();
@@ -31,6 +32,31 @@ pub async fn a_commit_that_fails_leaves_nothing_behind(fixture: &mut impl Fixtur
     assert_eq!(directory.list(&query(&USER, None)).await.unwrap().total, 1);
     assert_eq!(directory.log(0, 10).await.unwrap(), []);
     assert_eq!(store.outbox(&tenant("acme")).tasks(0, 10).await.unwrap(), []);
+}
+
+pub async fn a_commit_that_gives_names_up_first_can_exchange_them(fixture: &mut impl Fixture) {
+    let directory = acme(&fixture.store());
+    let (ada, eve) = (user(1, "ada"), user(2, "eve"));
+    make(&directory, vec![insert(&ada), insert(&eve)]).await;
+    let exchanged = [(&ada, "eve"), (&eve, "ada")].map(|(record, name)| replace(record, json!({ "userName": name })).0);
+    let write = |record: &Record, expected| Write::Replace { record: Box::new(record.clone()), expected };
+    let nameless = exchanged.iter().map(|new| write(&Record { keys: Vec::new(), ..new.clone() }, ada.version));
+    let named = exchanged.iter().map(|new| write(new, new.version));
+
+    let one_after_the_other = exchanged.iter().map(|new| write(new, ada.version)).collect();
+    assert!(is_taken(&refused(&directory, one_after_the_other).await, "username"));
+    let changes = exchanged.iter().map(change).collect();
+    let both = Commit { changes, ..commit(nameless.chain(named).collect()) };
+    assert_eq!(directory.commit(both).await.unwrap().seq, 1);
+
+    for (new, name) in exchanged.iter().zip(["eve", "ada"]) {
+        assert_eq!(directory.get(&USER, new.id).await.unwrap().as_ref(), Some(new));
+        assert_eq!(directory.find(&USER, &key("username", name)).await.unwrap().as_ref(), Some(new));
+        assert_eq!(found(&directory, &USER, super::help::eq("userName", name)).await.len(), 1);
+    }
+    let log = directory.log(0, 10).await.unwrap();
+    assert_eq!(log.iter().map(|entry| entry.version).collect::<Vec<_>>(), exchanged.map(|new| new.version));
+    assert!(is_taken(&refused(&directory, vec![insert(&user(3, "eve"))]).await, "username"));
 }
 
 pub async fn of_two_commits_that_claim_one_key_at_once_exactly_one_is_made(fixture: &mut impl Fixture) {

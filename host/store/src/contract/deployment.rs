@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Fixture;
 use super::help::{USER, acme, at, commit, id, insert, is_stale, tenant, user};
-use crate::StoreError;
+use crate::{ClockSeen, StoreError};
 
 /// Larger than any bound on a single value that a store may have.
 const LARGE_PLUGIN_BYTES: usize = 3 * 1024 * 1024;
@@ -63,6 +63,7 @@ pub async fn tokens_are_kept_and_replaced(fixture: &mut impl Fixture) {
         revoked: None,
         user: None,
         write: false,
+        key: None,
     };
     store.put_token(&row("one")).await.unwrap();
     store.put_token(&row("two")).await.unwrap();
@@ -105,6 +106,21 @@ pub async fn plugins_are_kept_whole_and_listed_by_name_and_time(fixture: &mut im
             fixture.reopen().await;
         }
     }
+}
+
+pub async fn what_the_clock_has_said_is_kept_and_replaced(fixture: &mut impl Fixture) {
+    let store = fixture.store();
+    assert_eq!(store.clock_seen().await.unwrap(), None);
+    let believed = ClockSeen { at: at(9), doubted: None };
+    // Also one that is earlier: clocks are set back.
+    let doubted = ClockSeen { at: at(5), doubted: Some(at(1_000_000)) };
+    store.put_clock_seen(believed).await.unwrap();
+    assert_eq!(store.clock_seen().await.unwrap(), Some(believed));
+    store.put_clock_seen(doubted).await.unwrap();
+
+    drop(store);
+    fixture.reopen().await;
+    assert_eq!(fixture.store().clock_seen().await.unwrap(), Some(doubted));
 }
 
 pub async fn a_closed_store_refuses(fixture: &mut impl Fixture) {

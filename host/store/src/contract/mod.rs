@@ -24,6 +24,7 @@ pub mod pages;
 pub mod planned;
 pub mod records;
 pub mod replay;
+pub mod rollouts;
 pub mod seals;
 pub mod states;
 pub mod unique;
@@ -54,6 +55,7 @@ macro_rules! contract_tests {
     ($fixture:expr) => {
         $crate::contract_tests! { @each $fixture;
             commits::a_commit_that_fails_leaves_nothing_behind
+            commits::a_commit_that_gives_names_up_first_can_exchange_them
             commits::of_two_commits_that_claim_one_key_at_once_exactly_one_is_made
             commits::of_many_commits_at_once_none_is_lost_and_the_log_has_no_gaps
             commits::the_log_counts_without_gaps_and_is_read_in_pages
@@ -64,6 +66,7 @@ macro_rules! contract_tests {
             deployment::a_binding_is_replaced_only_at_the_revision_that_was_read
             deployment::tokens_are_kept_and_replaced
             deployment::plugins_are_kept_whole_and_listed_by_name_and_time
+            deployment::what_the_clock_has_said_is_kept_and_replaced
             deployment::a_closed_store_refuses
             lists::a_list_is_in_order_of_ids_and_paged
             lists::a_list_follows_what_is_written
@@ -101,6 +104,7 @@ macro_rules! contract_tests {
             moving::an_export_is_of_one_moment
             moving::what_breaks_a_rule_of_the_store_is_not_loaded
             moving::an_abandoned_import_leaves_nothing_behind
+            moving::what_came_of_an_import_is_remembered_for_a_while
             pages::pages_follow_each_other_by_position
             pages::several_kinds_are_listed_one_after_the_other
             pages::a_list_is_in_the_order_of_an_attribute_and_then_of_ids
@@ -123,6 +127,9 @@ macro_rules! contract_tests {
             records::a_long_key_is_as_exact_as_a_short_one
             records::a_touch_gives_the_next_version_and_time
             replay::the_log_replayed_gives_what_the_directory_holds
+            rollouts::a_rollout_is_replaced_only_at_the_version_that_was_read
+            rollouts::rollouts_are_not_exported
+            rollouts::rollouts_are_listed_in_order_and_seen_by_their_tenant_only
             seals::a_log_is_sealed_from_the_latest_seal_on
             seals::of_two_seals_over_the_same_entries_exactly_one_is_kept
             seals::what_was_pruned_is_gone_and_the_rest_is_still_proved

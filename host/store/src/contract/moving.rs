@@ -14,7 +14,7 @@ use super::help::{
     replace, task, tenant, user,
 };
 use crate::moving::file::Counts;
-use crate::moving::{Chain, Check, Import, ImportId, Item, Loaded, TokenRowItem, Which};
+use crate::moving::{Chain, Check, Finished, Import, ImportId, Item, Loaded, MAX_FINISHED, TokenRowItem, Which};
 use crate::{Commit, Directory, Store, StoreError};
 
 /// More than three parts of a plugin.
@@ -37,6 +37,7 @@ fn token_row(of: &str, name: &str) -> TokenRow {
         revoked: None,
         user: Some(id(1)),
         write: true,
+        key: None,
     }
 }
 
@@ -150,6 +151,18 @@ async fn load(store: &Arc<dyn Store>, id: &ImportId, items: &[Item]) -> Result<(
     Ok(())
 }
 
+/// What came of it.
+fn finished(import: &Import) -> Finished {
+    let Import { id, whole, items, end, .. } = import.clone();
+    Finished { id, at: at(9), whole, items, digest: end, counts: Counts::default(), tokens_known: 0, unproved: 0 }
+}
+
+/// With the tokens as they came.
+async fn finish(store: &Arc<dyn Store>, import: &Import) {
+    let tokens = store.mover().brought(&import.id).await.unwrap().tokens;
+    store.mover().finish(&finished(import), &tokens).await.unwrap();
+}
+
 async fn names(store: &Arc<dyn Store>) -> Vec<String> {
     store.tenants().await.unwrap().into_iter().map(|row| row.id.to_string()).collect()
 }
@@ -189,8 +202,9 @@ pub async fn what_is_exported_can_be_loaded_and_is_exported_the_same(fixture: &m
     let store = fixture.store();
     load(&store, &announced.id, second).await.unwrap();
     assert_eq!(export(&store, &Which::Import(announced.id.clone())).await, items, "what was written is read back");
-    assert!(is_stale(&store.mover().finish(&announced.id, 1).await.unwrap_err()));
-    store.mover().finish(&announced.id, announced.items).await.unwrap();
+    let early = Finished { items: 1, ..finished(&announced) };
+    assert!(is_stale(&store.mover().finish(&early, &[]).await.unwrap_err()));
+    finish(&store, &announced).await;
     assert_eq!(names(&store).await, ["acme", "b", "new"]);
     assert!(store.mover().imports().await.unwrap().is_empty());
     assert_eq!(export(&store, &Which::Tenants(vec![tenant("new")])).await, items);
@@ -203,7 +217,7 @@ pub async fn what_was_loaded_is_read_and_written_as_if_it_had_always_been_there(
     let announced = import("an-import", &items);
     store.mover().begin(&announced).await.unwrap();
     load(&store, &announced.id, &items).await.unwrap();
-    store.mover().finish(&announced.id, announced.items).await.unwrap();
+    finish(&store, &announced).await;
 
     let new = store.directory(&tenant("new"));
     assert_eq!(found(&new, &USER, eq("userName", "user 2")).await, [2]);
@@ -320,6 +334,33 @@ pub async fn an_abandoned_import_leaves_nothing_behind(fixture: &mut impl Fixtur
 
     store.mover().begin(&announced).await.unwrap();
     load(&store, &announced.id, &items).await.unwrap();
-    store.mover().finish(&announced.id, announced.items).await.unwrap();
+    finish(&store, &announced).await;
     assert_eq!(found(&new, &USER, eq("userName", "user 1")).await, [1], "it can be begun anew");
+}
+
+pub async fn what_came_of_an_import_is_remembered_for_a_while(fixture: &mut impl Fixture) {
+    let store = fixture.store();
+    for n in 0..=MAX_FINISHED {
+        let row = tenant_row(&format!("t{n}"), PluginDigest::of(b""));
+        let new = tenant(&format!("t{n}"));
+        let token = TokenRow { key: Some("its own".to_owned()), ..token_row(new.as_str(), &format!("tok_{n}")) };
+        let items = [
+            Item::Tenant { row, anchor: Seal::START, last_entry: 0, last_task: 0 },
+            Item::Token { row: TokenRowItem(token.clone()) },
+        ];
+        let announced = import(&format!("import-{n:02}"), &items);
+        store.mover().begin(&announced).await.unwrap();
+        load(&store, &announced.id, &items).await.unwrap();
+        let came = Finished { at: at(i64::try_from(n).unwrap()), tokens_known: 1, ..finished(&announced) };
+        store.mover().finish(&came, &[TokenRow { key: None, ..token }]).await.unwrap();
+        assert!(is_stale(&store.mover().finish(&came, &[]).await.unwrap_err()), "it is finished once");
+        assert_eq!(store.mover().finished().await.unwrap().last(), Some(&came));
+    }
+    assert!(store.tokens().await.unwrap().iter().all(|token| token.key.is_none()), "tokens are kept as it was told");
+    drop(store);
+    fixture.reopen().await;
+    let kept = fixture.store().mover().finished().await.unwrap();
+    let ids: Vec<String> = kept.into_iter().map(|finished| finished.id.0).collect();
+    let latest: Vec<String> = (1..=MAX_FINISHED).map(|n| format!("import-{n:02}")).collect();
+    assert_eq!(ids, latest, "the oldest goes first");
 }

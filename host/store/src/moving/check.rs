@@ -1,11 +1,12 @@
 use std::cmp::Ordering;
 
 use muster_model::{
-    LogHash, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Seal, Task, TenantId, TenantRow, TokenId,
-    TokenRow,
+    Event, LogEntry, LogHash, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Seal, Task, TenantId,
+    TenantRow, TokenId, TokenRow,
 };
 use serde::{Deserialize, Serialize};
 
+use super::fits::fits;
 use super::{Item, PLUGIN_PART_BYTES, by_length};
 
 /// How long the name of a kind can be, in bytes: that of every kind which can be declared.
@@ -14,6 +15,8 @@ pub const MAX_KIND_BYTES: usize = 64;
 const MAX_KINDS: usize = 1_000;
 /// How long the name of a token can be, in bytes.
 const MAX_TOKEN_ID_BYTES: usize = 64;
+/// How long the fingerprint of a token's key can be, in bytes.
+const MAX_TOKEN_KEY_BYTES: usize = 64;
 /// How long the label of a token can be, in bytes.
 const MAX_TOKEN_LABEL_BYTES: usize = 200;
 /// How long the name of a request can be, in bytes.
@@ -28,7 +31,8 @@ const MAX_PLUGIN_BYTES: u64 = 32 << 20;
 /// Holds a list of items to its order, its references and its log's chain, one item after the other. It remembers the last of each, not
 /// all of them, so that it can be kept with how far an import has come.
 ///
-/// What it cannot know is the store's to find out: whether the ends of a membership are there, and whether two resources have one key.
+/// What it cannot know is the store's to find out: whether the ends of a membership are there, and whether two resources have one key. Whether
+/// the log gives what there is, [`super::Replay`] finds out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Check {
     tenants: usize,
@@ -84,17 +88,7 @@ impl Check {
             Item::Member { tenant, group, member, resource_type } => {
                 self.of(tenant, Section::Members)?.member(*group, *member, resource_type)
             }
-            Item::Entry { tenant, entry } => {
-                let tenant = self.of(tenant, Section::Log)?;
-                if entry.seq != tenant.entry + 1 || entry.seq > tenant.last_entry {
-                    return Err("leaves a gap in a log, or does not belong to it");
-                }
-                if entry.change.request.0.len() > MAX_REQUEST_ID_BYTES || !is_kind(&entry.change.resource_type) {
-                    return Err("has a name that is too long");
-                }
-                (tenant.entry, tenant.hash) = (entry.seq, tenant.hash.link(entry));
-                Ok(())
-            }
+            Item::Entry { tenant, entry } => self.of(tenant, Section::Log)?.entry(entry),
             Item::Seal { tenant, seal } => self.of(tenant, Section::Log)?.seal(seal),
             Item::Task { tenant, task } => self.of(tenant, Section::Tasks)?.task(task),
             Item::Plugin { row } => self.plugin(row),
@@ -194,8 +188,17 @@ impl Tenant {
         if self.token.as_ref().is_some_and(|before| *before >= row.id) {
             return Err("is a token out of order, or there twice");
         }
-        if row.id.0.is_empty() || row.id.0.len() > MAX_TOKEN_ID_BYTES || row.label.len() > MAX_TOKEN_LABEL_BYTES {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        if !(1..=MAX_TOKEN_ID_BYTES).contains(&row.id.0.len()) || !row.id.0.bytes().all(is_plain) {
+            return Err("is a token with a name that none has");
+        }
+        if row.label.len() > MAX_TOKEN_LABEL_BYTES
+            || row.key.as_ref().is_some_and(|key| key.len() > MAX_TOKEN_KEY_BYTES)
+        {
             return Err("has a name that is too long");
+        }
+        if row.write && row.user.is_none() {
+            return Err("is a token that may write for nobody");
         }
         self.token = Some(row.id.clone());
         Ok(())
@@ -211,6 +214,7 @@ impl Tenant {
         if record.version.0 == 0 {
             return Err("is a resource that was never written");
         }
+        fits(record)?;
         match self.kinds.last().map(|kind| by_length(kind.as_str(), record.resource_type.as_str())) {
             Some(Ordering::Equal) => {
                 if self.record.is_some_and(|before| before >= record.id) {
@@ -236,7 +240,33 @@ impl Tenant {
         if !is_kind(kind) {
             return Err("is a membership of a kind that cannot be");
         }
+        if group == member && *kind == ResourceType::GROUP {
+            return Err("is a group that is its own member");
+        }
         self.member = Some((group, member));
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &LogEntry) -> Result<(), Wrong> {
+        let LogEntry { seq, version, change } = entry;
+        if *seq != self.entry + 1 || *seq > self.last_entry {
+            return Err("leaves a gap in a log, or does not belong to it");
+        }
+        if change.request.0.len() > MAX_REQUEST_ID_BYTES || !is_kind(&change.resource_type) {
+            return Err("has a name that is too long");
+        }
+        if !(1..=MAX_COUNT).contains(&version.0) {
+            return Err("is an entry with a number that nothing was counted to");
+        }
+        let fits = match (&change.before, &change.after) {
+            (None, Some(_)) => change.event == Event::Created,
+            (Some(_), None) => change.event == Event::Deleted,
+            (Some(_), Some(_)) | (None, None) => !matches!(change.event, Event::Created | Event::Deleted),
+        };
+        if !fits {
+            return Err("is an entry that says one thing and shows another");
+        }
+        (self.entry, self.hash) = (*seq, self.hash.link(entry));
         Ok(())
     }
 

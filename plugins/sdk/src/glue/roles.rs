@@ -29,8 +29,7 @@ impl<T: Plugin> about::Guest for Glue<T> {
             config_schema: manifest.config_schema.to_owned(),
             origins: owned(manifest.origins),
             secrets: owned(manifest.secrets),
-            // A Rust component starts in microseconds: every call can have a fresh instance.
-            calls_per_instance: 1,
+            calls_per_instance: manifest.calls_per_instance,
         }
     }
 

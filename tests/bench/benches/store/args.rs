@@ -35,6 +35,15 @@ pub(crate) struct Args {
     /// The memory that sled may use for pages, in MiB; 0: as the server decides.
     #[arg(long, default_value_t = 0)]
     pub(crate) cache_mib: u64,
+    /// How many clients send requests at a time.
+    #[arg(long, value_delimiter = ',', default_value = "1,8")]
+    pub(crate) request_clients: Vec<usize>,
+    /// The server that is sent requests.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release/muster"))]
+    pub(crate) muster: PathBuf,
+    /// The plugin that decides them.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release/plugins/standard.wasm"))]
+    pub(crate) plugin: PathBuf,
     /// Where the data sets are kept.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench"))]
     pub(crate) data: PathBuf,
@@ -60,11 +69,14 @@ pub(crate) enum Part {
     Members,
     /// Export and backup.
     Moving,
+    /// What requests cost at a server, in the smallest and the largest data set. It is measured only where it is named: it needs the
+    /// released server.
+    Requests,
 }
 
 impl Args {
     pub(crate) fn wants(&self, part: Part) -> bool {
-        self.parts.is_empty() || self.parts.contains(&part)
+        self.parts.contains(&part) || (self.parts.is_empty() && part != Part::Requests)
     }
 
     pub(crate) fn cache_bytes(&self) -> u64 {

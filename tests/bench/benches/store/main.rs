@@ -1,7 +1,7 @@
 //! What the store on sled costs, each figure beside its reference in the same run. Nothing here fails on a time.
 //!
 //! `cargo xtask bench store` runs all of it; `args` says what can be chosen. `commits` holds it against sled itself, `sizes` a
-//! small directory against a large one.
+//! small directory against a large one, and `requests` does so at a server.
 
 #![allow(
     clippy::expect_used,
@@ -14,10 +14,13 @@
 mod args;
 mod commits;
 mod data;
+mod line;
 mod measure;
 mod people;
 mod raw;
+mod requests;
 mod served;
+mod server;
 mod sizes;
 
 use clap::Parser as _;
@@ -36,8 +39,13 @@ fn main() -> anyhow::Result<()> {
     if args.wants(Part::Commits) {
         commits::run(&args)?;
     }
-    if [Part::Sizes, Part::Members, Part::Moving].into_iter().any(|part| args.wants(part)) {
+    let at_the_store = [Part::Sizes, Part::Members, Part::Moving].into_iter().any(|part| args.wants(part));
+    if at_the_store {
         sizes::run(&args)?;
+    }
+    if args.wants(Part::Requests) {
+        // A million users are not built twice.
+        requests::run(&Args { fresh: args.fresh && !at_the_store, ..args })?;
     }
     Ok(())
 }

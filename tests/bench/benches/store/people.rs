@@ -67,7 +67,8 @@ pub(crate) fn id(n: u64) -> ResourceId {
     ResourceId::from_bytes(bytes)
 }
 
-fn created(n: u64) -> Timestamp {
+/// When user number `n` was created, and last changed before anything was measured.
+pub(crate) fn created(n: u64) -> Timestamp {
     Timestamp::from_millis(i64::try_from(FIRST_DAY_MS + n * APART_MS).expect("it fits"))
 }
 
@@ -81,22 +82,28 @@ pub(crate) fn external_id(n: u64) -> String {
     format!("{:016x}-00u1", scramble(!n))
 }
 
+pub(crate) fn addresses(n: u64) -> [String; 2] {
+    let [given, family] = names(n);
+    [user_name(n), format!("{given}{n}@{family}.example.org")]
+}
+
 fn names(n: u64) -> [&'static str; 2] {
     let pick = |of: [&'static str; 16], bits: u64| of[usize::try_from(bits % 16).unwrap_or(0)];
     [pick(GIVEN, scramble(n)), pick(FAMILY, scramble(n) >> 4)]
 }
 
-fn document(n: u64) -> Value {
+/// User number `n` as an identity provider knows it.
+pub(crate) fn document(n: u64) -> Value {
     let [given, family] = names(n);
-    let name = user_name(n);
     let mut document = Value::Object(CANONICAL.0.clone());
-    document["userName"] = json!(name);
+    document["userName"] = json!(user_name(n));
     document["externalId"] = json!(external_id(n));
     document["displayName"] = json!(format!("{given} {family}"));
     document["name"]["givenName"] = json!(given);
     document["name"]["familyName"] = json!(family);
-    document["emails"][0]["value"] = json!(name);
-    document["emails"][1]["value"] = json!(format!("{given}{n}@{family}.example.org"));
+    for (place, address) in addresses(n).into_iter().enumerate() {
+        document["emails"][place]["value"] = json!(address);
+    }
     document[ENTERPRISE_USER]["employeeNumber"] = json!(n.to_string());
     document
 }
@@ -108,7 +115,16 @@ pub(crate) fn user(n: u64) -> Record {
     record.id = id(n);
     record.created = created(n);
     record.modified = created(n);
-    record.account.fields = vec![text("email", user_name(n)), text("full_name", names(n).join(" "))];
+    // As the plugin of the servers that are measured makes it: a change of one attribute then changes nothing else.
+    let [given, family] = names(n).map(str::to_owned);
+    record.account.fields = vec![
+        text("user_name", user_name(n)),
+        text("display_name", format!("{given} {family}")),
+        text("given_name", given),
+        text("family_name", family),
+        text("email", user_name(n)),
+        text("external_id", external_id(n)),
+    ];
     record
 }
 

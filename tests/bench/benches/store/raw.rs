@@ -10,11 +10,12 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::{Context, anyhow};
 use muster_model::ResourceId;
-use sled::Batch;
+use sled::{Batch, IVec};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::measure::{Cost, Watch};
+use crate::people;
 
 /// One row: its key and its value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
@@ -61,16 +62,95 @@ pub(crate) fn rows_by_user(folder: &Path, cache_bytes: u64, ids: &[ResourceId]) 
     Ok(by_user)
 }
 
-/// Where the adapter keeps what a read looks for.
-pub(crate) struct Places {
+/// A data set that sled itself has open, with nothing of ours around it.
+pub(crate) struct RawSet {
+    db: sled::Db,
+    data: File,
     /// What stands before the id in the key of a user.
-    pub(crate) records: Vec<u8>,
+    records: Vec<u8>,
+    /// The rows of all names.
+    names: Vec<IVec>,
+    /// What new users consist of.
+    newcomers: Vec<Vec<Row>>,
+}
+
+impl RawSet {
+    pub(crate) fn open(folder: &Path, cache_bytes: u64, newcomers: Vec<Vec<Row>>) -> anyhow::Result<Self> {
+        let db = open(folder, cache_bytes)?;
+        let Places { records, keys } = places(&db, people::id(1), &people::user_name(1))?;
+        let names = db.scan_prefix(&keys).keys().collect::<Result<_, _>>()?;
+        let data = File::options().write(true).open(folder.join("db"))?;
+        Ok(Self { db, data, records, names, newcomers })
+    }
+
+    /// The names were read by [`RawSet::open`].
+    pub(crate) fn warm(&self, users: u64) -> anyhow::Result<()> {
+        (1..=users).step_by(4).try_for_each(|n| self.record(people::id(n).as_bytes()))
+    }
+
+    fn record(&self, id: &[u8]) -> anyhow::Result<()> {
+        self.db.get([&self.records, id].concat())?.context("the record is there").map(drop)
+    }
+
+    pub(crate) fn get(&self, users: &[u64]) -> anyhow::Result<Cost> {
+        let ids: Vec<ResourceId> = users.iter().map(|n| people::id(*n)).collect();
+        let watch = Watch::start();
+        ids.iter().try_for_each(|id| self.record(id.as_bytes()))?;
+        Ok(watch.stop(ids.len() as u64))
+    }
+
+    pub(crate) fn find(&self, users: &[u64]) -> anyhow::Result<Cost> {
+        let position = |n: &u64| usize::try_from(*n).unwrap_or(0) % self.names.len();
+        let some: Vec<_> = users.iter().map(|n| &self.names[position(n)]).collect();
+        let watch = Watch::start();
+        for key in &some {
+            let holder = self.db.get(key)?.context("the key is there")?;
+            self.record(&holder)?;
+        }
+        Ok(watch.stop(some.len() as u64))
+    }
+
+    /// Writes the new users, and puts everything back.
+    pub(crate) fn create(&self) -> anyhow::Result<Cost> {
+        let mut before = Batch::default();
+        for (key, _) in self.newcomers.iter().flatten() {
+            match self.db.get(key)? {
+                Some(value) => before.insert(&key[..], value),
+                None => before.remove(&key[..]),
+            }
+        }
+        let watch = Watch::start();
+        for some in self.newcomers.chunks(IN_A_BATCH) {
+            let mut batch = Batch::default();
+            for (key, value) in some.iter().flatten() {
+                batch.insert(&key[..], &value[..]);
+            }
+            self.commit(batch)?;
+        }
+        let cost = watch.stop(self.newcomers.len() as u64);
+        self.commit(before)?;
+        Ok(cost)
+    }
+
+    fn commit(&self, batch: Batch) -> anyhow::Result<()> {
+        self.db.apply_batch(batch)?;
+        self.db.flush()?;
+        Ok(self.data.sync_data()?)
+    }
+}
+
+/// Users that one batch of sled itself brings: as many as a batch of ours where 64 clients write.
+const IN_A_BATCH: usize = 64;
+
+/// Where the adapter keeps what a read looks for.
+struct Places {
+    records: Vec<u8>,
     /// What the rows of all user names begin with.
-    pub(crate) keys: Vec<u8>,
+    keys: Vec<u8>,
 }
 
 /// Found out from the rows of one user, so that no layout of keys need be known here.
-pub(crate) fn places(db: &sled::Db, id: ResourceId, user_name: &str) -> anyhow::Result<Places> {
+fn places(db: &sled::Db, id: ResourceId, user_name: &str) -> anyhow::Result<Places> {
     let (mut records, mut keys) = (None, None);
     for row in db.iter() {
         let (key, value) = row?;

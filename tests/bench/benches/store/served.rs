@@ -3,25 +3,26 @@
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use muster_model::{Event, ResourceId};
 use muster_store::contract::help::{self, USER};
 use muster_store::moving::Which;
 use muster_store::{Commit, Directory, Query, Store as _, StoreError};
-use muster_store_sled::{Options, SledStore};
+use muster_store_sled::{OpenError, Options, SledStore};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::args::Args;
 use crate::measure::{self, Cost, Watch};
-use crate::raw::Places;
+use crate::raw::RawSet;
 use crate::{data, people, raw};
 
 /// What a set is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Task {
-    /// Reads what the rounds will read, so that they find the cache as it is after a while.
+    /// Reads what the rounds will read and write over, so that they find the cache as it is after a while.
     Warm,
     /// Records by id.
     Get,
@@ -47,8 +48,16 @@ pub(crate) enum Task {
     Size,
     /// Closes the store and opens it again.
     Reopen,
-    /// As [`Task::Get`] and [`Task::Find`], by sled itself.
-    Raw,
+    /// Closes the store and lets sled itself open the files, its cache warmed as by [`Task::Warm`].
+    OpenRaw,
+    /// Gives the files back to the store.
+    CloseRaw,
+    /// The row of a record, read by sled itself, of any.
+    GetRaw,
+    /// The row of a name and that of the record, likewise.
+    FindRaw,
+    /// The rows of a new user, written by sled itself, 64 users in a batch.
+    CreateRaw,
     /// All of it as items, as `muster export` reads them.
     Export,
     /// A copy of all of it.
@@ -62,11 +71,13 @@ pub(crate) enum Task {
 pub(crate) enum Answer {
     Cost(Cost),
     Size { resident: u64, disk: u64 },
-    Raw { get: Cost, find: Cost },
 }
 
 /// Clients of a measurement that writes.
 const CLIENTS: usize = 64;
+
+/// How long sled may take to let go of some gigabytes.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Pages of members in a round.
 const PAGES: u64 = 500;
@@ -75,6 +86,8 @@ struct Set {
     args: Args,
     users: u64,
     store: Option<SledStore>,
+    /// In place of the store.
+    raw: Option<RawSet>,
     /// Counts what was done, so that no two rounds do the same.
     round: u64,
     /// The users that this run created.
@@ -84,7 +97,7 @@ struct Set {
 /// Until standard input ends.
 pub(crate) fn run(args: &Args, users: u64) -> anyhow::Result<()> {
     Args::runtime()?.block_on(async {
-        let mut set = Set { args: args.clone(), users, store: None, round: 0, created: Vec::new() };
+        let mut set = Set { args: args.clone(), users, store: None, raw: None, round: 0, created: Vec::new() };
         set.open()?;
         for line in std::io::stdin().lock().lines() {
             let answer = set.answer(serde_json::from_str(&line?)?).await?;
@@ -105,6 +118,7 @@ impl Set {
     }
 
     async fn close(&mut self) {
+        self.raw = None;
         if let Some(store) = self.store.take() {
             store.close().await;
         }
@@ -138,7 +152,11 @@ impl Set {
                 self.open()?;
                 watch.stop(1)
             }
-            Task::Raw => return self.raw().await,
+            Task::OpenRaw => self.open_raw().await?,
+            Task::CloseRaw => self.close_raw().await?,
+            Task::GetRaw => self.raw()?.get(&self.some(self.args.reads))?,
+            Task::FindRaw => self.raw()?.find(&self.some(self.args.reads))?,
+            Task::CreateRaw => self.raw()?.create()?,
             Task::Export => self.export().await?,
             Task::BackUp => self.back_up().await?,
             Task::RawScan => {
@@ -156,7 +174,7 @@ impl Set {
         (0..number).map(|n| people::scramble(first + n) % self.users + 1).collect()
     }
 
-    /// A page holds eight records and more: one of four meets nearly all of them, and of the index.
+    /// A page holds eight rows and more: one of eight meets all where users stand in their order, one of four nearly all where they do not.
     async fn warm(&self) -> anyhow::Result<Cost> {
         let directory = self.directory()?;
         let watch = Watch::start();
@@ -164,6 +182,15 @@ impl Set {
         for n in (1..=self.users).step_by(4) {
             directory.find(&USER, &help::key("username", &people::user_name(n))).await?;
             directory.list(&by_external_id(n)).await?;
+            for address in people::addresses(n) {
+                directory.list(&equals("emails.value", &address)).await?;
+            }
+            reads += 4;
+        }
+        for n in (1..=self.users).step_by(8) {
+            directory.list(&equals("meta.lastModified", &people::created(n).to_string())).await?;
+            // The rows that lead to the entries, without those.
+            directory.history(people::id(n), Some(1), 1).await?;
             reads += 2;
         }
         Ok(watch.stop(reads))
@@ -290,12 +317,43 @@ impl Set {
         Ok(watch.stop(operations))
     }
 
-    /// sled itself on the same files: the row behind a get, and the two behind a look-up by key.
-    async fn raw(&mut self) -> anyhow::Result<Answer> {
+    async fn open_raw(&mut self) -> anyhow::Result<Cost> {
         self.close().await;
-        let answer = self.read_raw();
-        self.open()?;
-        answer
+        // Behind all others, as those of [`Task::Create`].
+        let newcomers: Vec<u64> = (self.users + 1..=self.users + self.args.writes).collect();
+        let rows = self.rows_of(&newcomers).await?;
+        let watch = Watch::start();
+        let raw = RawSet::open(&data::folder(&self.args, self.users), self.args.cache_bytes(), rows)?;
+        raw.warm(self.users)?;
+        self.raw = Some(raw);
+        Ok(watch.stop(1))
+    }
+
+    async fn close_raw(&mut self) -> anyhow::Result<Cost> {
+        let watch = Watch::start();
+        self.close().await;
+        let began = Instant::now();
+        loop {
+            match self.open() {
+                Err(error) if is_in_use(&error) && began.elapsed() < PATIENCE => {}
+                opened => return opened.map(|()| watch.stop(1)),
+            }
+        }
+    }
+
+    fn raw(&self) -> anyhow::Result<&RawSet> {
+        self.raw.as_ref().context("sled itself has the files")
+    }
+
+    /// The rows that the adapter makes of these users.
+    async fn rows_of(&self, users: &[u64]) -> anyhow::Result<Vec<Vec<raw::Row>>> {
+        let folder = data::scratch(&self.args)?;
+        let options = Options { cache_bytes: self.args.cache_bytes(), ..Options::default() };
+        let store = SledStore::open(folder.path(), options)?;
+        store.directory(&data::tenant()).commit(people::create_all(users.iter().copied())).await?;
+        store.close().await;
+        let ids: Vec<_> = users.iter().map(|n| people::id(*n)).collect();
+        raw::rows_by_user(folder.path(), self.args.cache_bytes(), &ids)
     }
 
     async fn export(&self) -> anyhow::Result<Cost> {
@@ -330,29 +388,10 @@ impl Set {
         }
         Ok(watch.stop(rows))
     }
+}
 
-    fn read_raw(&self) -> anyhow::Result<Answer> {
-        let db = raw::open(&data::folder(&self.args, self.users), self.args.cache_bytes())?;
-        let Places { records, keys } = raw::places(&db, people::id(1), &people::user_name(1))?;
-        let ids: Vec<ResourceId> = self.some(self.args.reads).into_iter().map(people::id).collect();
-        let record = |id: &[u8]| db.get([&records, id].concat())?.context("the record is there").map(drop);
-        let watch = Watch::start();
-        for id in &ids {
-            record(id.as_bytes())?;
-        }
-        let get = watch.stop(ids.len() as u64);
-        let all: Vec<_> = db.scan_prefix(&keys).keys().collect::<Result<_, _>>()?;
-        let position = |n: u64| usize::try_from(n).unwrap_or(0) % all.len();
-        let some: Vec<_> = self.some(self.args.reads).into_iter().map(|n| &all[position(n)]).collect();
-        let watch = Watch::start();
-        for key in &some {
-            let holder = db.get(key)?.context("the key is there")?;
-            if holder.len() == 16 {
-                record(&holder)?;
-            }
-        }
-        Ok(Answer::Raw { get, find: watch.stop(some.len() as u64) })
-    }
+fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(OpenError::InUse { .. }))
 }
 
 fn by_name(n: u64) -> Query {

@@ -9,11 +9,9 @@ use anyhow::{Context, bail};
 
 use crate::args::{Args, Part};
 use crate::data;
-use crate::measure::{Cost, median};
+use crate::line::Line;
+use crate::measure::Cost;
 use crate::served::{Answer, Task};
-
-/// How much more an operation may cost in the largest data set than in the smallest.
-const AIM: f64 = 1.3;
 
 /// The process of one data set.
 struct Set {
@@ -53,7 +51,7 @@ impl Set {
     fn cost(&mut self, task: Task) -> anyhow::Result<Cost> {
         match self.answer(task)? {
             Answer::Cost(cost) => Ok(cost),
-            Answer::Size { .. } | Answer::Raw { .. } => bail!("{task:?} was answered with something else"),
+            Answer::Size { .. } => bail!("{task:?} was answered with something else"),
         }
     }
 
@@ -61,39 +59,6 @@ impl Set {
         let Self { mut child, ask, .. } = self;
         drop(ask);
         if child.wait()?.success() { Ok(()) } else { bail!("the process of a data set failed") }
-    }
-}
-
-/// What one operation cost in each set, or each group: time and processor time of one, in microseconds.
-struct Line {
-    name: String,
-    columns: Vec<[Vec<f64>; 2]>,
-}
-
-impl Line {
-    fn new(name: &str, columns: usize) -> Self {
-        Self { name: name.to_owned(), columns: vec![[Vec::new(), Vec::new()]; columns] }
-    }
-
-    fn add(&mut self, column: usize, cost: Cost) {
-        if let Some([wall, cpu]) = self.columns.get_mut(column) {
-            wall.push(cost.wall_us());
-            cpu.push(cost.cpu_us());
-        }
-    }
-
-    /// `judged`: by the figure that the aim is about.
-    fn tell(self, judged: bool) {
-        let columns = self.columns.into_iter().map(|costs| costs.map(median));
-        let columns: Vec<[f64; 2]> = columns.filter(|[wall, _]| !wall.is_nan()).collect();
-        let figures: Vec<String> = columns.iter().map(|[wall, cpu]| format!(" {wall:9.1} {cpu:9.1}")).collect();
-        let growth = match (columns.first(), columns.last()) {
-            (Some([_, small]), Some([_, large])) if judged && columns.len() > 1 => {
-                format!("   x{:.2} (aim: at most x{AIM})", large / small)
-            }
-            _ => String::new(),
-        };
-        println!("    {:34}{}{growth}", self.name, figures.concat());
     }
 }
 
@@ -151,26 +116,46 @@ fn by_users(args: &Args, sets: &mut [Set]) -> anyhow::Result<()> {
     for line in lines {
         line.tell(true);
     }
-    let mut raw = [
-        Line::new("sled itself, cold: the record's row", sets.len()),
-        Line::new("sled itself, cold: key, record", sets.len()),
-    ];
-    let mut reopened = Line::new("reopening, in ms", sets.len());
     told_sizes("after all that", sets)?;
+    by_sled_itself(args, sets)?;
+    let mut reopened = Line::new("reopening, in ms", sets.len());
     for _ in 0..args.rounds {
         for (column, set) in sets.iter_mut().enumerate() {
-            if let Answer::Raw { get, find } = set.answer(Task::Raw)? {
-                raw[0].add(column, get);
-                raw[1].add(column, find);
-            }
             let cost = set.cost(Task::Reopen)?;
             reopened.add(column, Cost { operations: 1000, ..cost });
         }
     }
-    for line in raw {
+    reopened.tell(false);
+    Ok(())
+}
+
+/// What sled itself grows by, on the same files: the reference for everything above.
+fn by_sled_itself(args: &Args, sets: &mut [Set]) -> anyhow::Result<()> {
+    let tasks = [
+        ("sled itself: the record's row", Task::GetRaw),
+        ("sled itself: name, record", Task::FindRaw),
+        ("sled itself: the rows of a create", Task::CreateRaw),
+    ];
+    let mut lines: Vec<Line> = tasks.iter().map(|(name, _)| Line::new(name, sets.len())).collect();
+    for set in sets.iter_mut() {
+        set.cost(Task::OpenRaw)?;
+    }
+    for round in 0..=args.rounds {
+        for ((_, task), line) in tasks.iter().zip(&mut lines) {
+            for (column, set) in sets.iter_mut().enumerate() {
+                let cost = set.cost(*task)?;
+                if round > 0 {
+                    line.add(column, cost);
+                }
+            }
+        }
+    }
+    for line in lines {
         line.tell(false);
     }
-    reopened.tell(false);
+    for set in sets {
+        set.cost(Task::CloseRaw)?;
+    }
     Ok(())
 }
 

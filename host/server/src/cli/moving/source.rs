@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use muster_model::{PluginDigest, TenantId};
 use muster_store::moving::file::{self, Counts, End, LineError, MAX_LINE_BYTES, Manifest};
-use muster_store::moving::{Chain, Check, Item};
+use muster_store::moving::{Chain, Check, Item, MAX_HELD, Parts, Replay, Unfit};
 
 use super::meter::Meter;
 
@@ -20,9 +20,14 @@ pub(in crate::cli) struct Source {
     pub(in crate::cli) manifest: Manifest,
     /// What the last line says.
     pub(in crate::cli) end: End,
+    /// How many tokens there are by the fingerprint of the key that they were made with.
+    tokens: Tokens,
     /// How large it is.
     pub(in crate::cli) bytes: u64,
 }
+
+/// Tokens, by the fingerprints of their keys.
+type Tokens = BTreeMap<String, u64>;
 
 /// The part of an export that is imported.
 #[derive(Debug)]
@@ -34,6 +39,7 @@ pub(in crate::cli) struct Selection {
     pub(in crate::cli) items: u64,
     /// The digest over the first line and them.
     pub(in crate::cli) digest: Chain,
+    tokens: Tokens,
 }
 
 impl Source {
@@ -46,7 +52,7 @@ impl Source {
         let manifest = file::read_manifest(first).with_context(|| format!("{shown} cannot be read: its first line"));
         let manifest = manifest.map_err(|error| in_one_sentence(&error))?;
         let manifest_line = first.to_vec();
-        let (mut check, mut counts) = (Check::default(), Counts::default());
+        let (mut check, mut counts, mut tokens) = (Check::default(), Counts::default(), Tokens::new());
         let (mut chain, mut items) = (Chain::START.link(&manifest_line), 0);
         loop {
             let (number, read) = (lines.number + 1, lines.read);
@@ -60,21 +66,51 @@ impl Source {
                 );
                 check.end().map_err(|why| wrong(&why))?;
                 ensure!(lines.next()?.is_none(), "{shown} was changed: there is something behind its last line");
-                return Ok(Self { path: path.to_owned(), manifest_line, manifest, end, bytes: total });
+                return Ok(Self { path: path.to_owned(), manifest_line, manifest, end, tokens, bytes: total });
             }
             let item = file::read_item(line).map_err(|error| wrong(&error))?;
             check.take(&item).map_err(|why| wrong(&why))?;
             chain = chain.link(line);
             counts.add(&item);
+            add_token(&mut tokens, &item, &manifest);
             items += 1;
         }
+    }
+
+    /// Holds what it says that there is against what its logs say.
+    pub(in crate::cli) fn replay(&self, meter: &mut Meter) -> anyhow::Result<()> {
+        let mut parts = Parts::new(MAX_HELD);
+        loop {
+            let mut replay = parts.replay();
+            let replayed = self.replay_part(&mut replay, meter)?.map(|()| &replay);
+            match parts.heard(replayed) {
+                Ok(false) => {}
+                Ok(true) => return Ok(()),
+                Err(why) => bail!("{} was changed: {why}", self.path.display()),
+            }
+        }
+    }
+
+    fn replay_part(&self, replay: &mut Replay, meter: &mut Meter) -> anyhow::Result<Result<(), Unfit>> {
+        let mut lines = self.lines()?;
+        while let Some(line) = lines.next()? {
+            if file::read_end(line)?.is_some() {
+                break;
+            }
+            if let Err(unfit) = replay.take(&file::read_item(line)?) {
+                return Ok(Err(unfit));
+            }
+            meter.tell("bytes replayed", lines.read, lines.length);
+        }
+        Ok(replay.end())
     }
 
     /// Everything, or these tenants with the plugins that they need.
     pub(in crate::cli) fn select(&self, tenants: &[TenantId]) -> anyhow::Result<Selection> {
         if tenants.is_empty() {
             let (items, digest) = (self.end.items, self.end.digest);
-            return Ok(Selection { tenants: None, plugins: BTreeSet::new(), items, digest });
+            let tokens = self.tokens.clone();
+            return Ok(Selection { tenants: None, plugins: BTreeSet::new(), items, digest, tokens });
         }
         let known = &self.end.counts.tenants;
         if let Some(missing) = tenants.iter().find(|tenant| !known.contains_key(tenant)) {
@@ -82,7 +118,8 @@ impl Source {
         }
         let tenants: BTreeSet<TenantId> = tenants.iter().cloned().collect();
         let digest = Chain::START.link(&self.manifest_line);
-        let mut selection = Selection { tenants: Some(tenants), plugins: BTreeSet::new(), items: 0, digest };
+        let (tenants, plugins) = (Some(tenants), BTreeSet::new());
+        let mut selection = Selection { tenants, plugins, items: 0, digest, tokens: Tokens::new() };
         let mut lines = self.lines()?;
         while let Some(line) = lines.next()? {
             if file::read_end(line)?.is_some() {
@@ -92,6 +129,7 @@ impl Source {
             if selection.has(&item) {
                 // Plugins come last: what needs them has been seen.
                 selection.plugins.extend(item.plugins());
+                add_token(&mut selection.tokens, &item, &self.manifest);
                 selection.items += 1;
                 selection.digest = selection.digest.link(line);
             }
@@ -113,6 +151,12 @@ impl Selection {
         if self.tenants.is_none() { Ok(true) } else { Ok(self.has(&file::read_item(line)?)) }
     }
 
+    /// How many tokens there are, and how many of them were made with another key than this.
+    pub(in crate::cli) fn tokens(&self, key: &str) -> (u64, u64) {
+        let others = self.tokens.iter().filter(|(other, _)| *other != key).map(|(_, count)| count);
+        (self.tokens.values().sum(), others.sum())
+    }
+
     fn has(&self, item: &Item) -> bool {
         let Some(tenants) = &self.tenants else { return true };
         match item {
@@ -126,6 +170,13 @@ impl Selection {
             | Item::Seal { .. }
             | Item::Task { .. } => item.tenant().is_some_and(|tenant| tenants.contains(tenant)),
         }
+    }
+}
+
+fn add_token(tokens: &mut Tokens, item: &Item, manifest: &Manifest) {
+    if let Item::Token { row } = item {
+        let key = row.0.key.as_ref().unwrap_or(&manifest.token_key);
+        *tokens.entry(key.clone()).or_default() += 1;
     }
 }
 

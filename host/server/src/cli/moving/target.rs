@@ -14,6 +14,8 @@ use crate::cli::admin_client::AdminClient;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// And how often.
 const PAUSE: Duration = Duration::from_millis(250);
+/// What is said of work that ended with its server.
+const RESTARTED: &str = "the server was restarted meanwhile: run the same command again";
 /// How often a job is asked how far it is.
 const POLL: Duration = Duration::from_millis(150);
 
@@ -43,7 +45,7 @@ impl Target {
             Self::There(client) => client.post(&["exports"], &json!({ "tenants": which })).await?["job"].clone(),
             Self::Here { service, .. } => json!(service.begin_export(NewExport { tenants: which }).await?),
         };
-        self.wait("items exported", &job, meter).await
+        self.wait("items exported", &job, meter).await?.context(RESTARTED)
     }
 
     /// The exports that wait to be fetched.
@@ -131,13 +133,26 @@ impl Target {
         }
     }
 
-    /// Has an import finished, and waits for it; gives what came of it.
+    /// Has an import finished, and waits for it; gives what came of it. If the answer is lost it asks again: what is finished is told as it
+    /// was the first time.
     pub(in crate::cli) async fn finish(&self, id: &str, meter: &mut Meter) -> anyhow::Result<Value> {
-        let job = match self {
-            Self::There(client) => client.post(&["imports", id, "finish"], &json!({})).await?["job"].clone(),
-            Self::Here { service, .. } => json!(service.finish_import(id).await?),
-        };
-        self.wait("items read back", &job, meter).await
+        let mut patience = Patience::default();
+        loop {
+            let job = match self {
+                Self::There(client) => match client.post(&["imports", id, "finish"], &json!({})).await {
+                    Ok(answer) => answer["job"].clone(),
+                    Err(error) => {
+                        patience.spend(error, false).await?;
+                        continue;
+                    }
+                },
+                Self::Here { service, .. } => json!(service.finish_import(id).await?),
+            };
+            if let Some(done) = self.wait("items read back", &job, meter).await? {
+                return Ok(done);
+            }
+            meter.say("the server was restarted meanwhile: asking it again");
+        }
     }
 
     /// Takes an import back, and waits until nothing is left of it.
@@ -146,10 +161,11 @@ impl Target {
             Self::There(client) => client.delete(&["imports", id]).await?["job"].clone(),
             Self::Here { service, .. } => json!(service.abandon_import(id).await?),
         };
-        self.wait("items taken back", &job, meter).await.map(drop)
+        self.wait("items taken back", &job, meter).await?.context(RESTARTED).map(drop)
     }
 
-    async fn wait(&self, what: &str, job: &Value, meter: &mut Meter) -> anyhow::Result<Value> {
+    /// What came of a job; `None`: the server knows nothing of it any more, because it was restarted.
+    async fn wait(&self, what: &str, job: &Value, meter: &mut Meter) -> anyhow::Result<Option<Value>> {
         let id = job.as_str().context("the server has named no job")?;
         let mut patience = Patience::default();
         loop {
@@ -160,13 +176,16 @@ impl Target {
             let job = match job {
                 Ok(job) => job,
                 Err(error) => {
+                    if self.has_forgotten(id).await {
+                        return Ok(None);
+                    }
                     patience.spend(error, false).await?;
                     continue;
                 }
             };
             patience = Patience::default();
             match job["state"].as_str() {
-                Some("done") => return Ok(job["result"].clone()),
+                Some("done") => return Ok(Some(job["result"].clone())),
                 Some("failed") => bail!("{}", job["error"].as_str().unwrap_or("the job failed")),
                 Some(_) | None => {
                     meter.tell(what, job["done"].as_u64().unwrap_or(0), job["total"].as_u64().unwrap_or(0));
@@ -174,6 +193,13 @@ impl Target {
                 }
             }
         }
+    }
+
+    /// Whether the server answers, and does not list a job.
+    async fn has_forgotten(&self, job: &str) -> bool {
+        let Self::There(client) = self else { return false };
+        let listed = client.get(&["jobs"]).await.unwrap_or_default();
+        listed["jobs"].as_array().is_some_and(|jobs| jobs.iter().all(|listed| listed["id"] != *job))
     }
 
     /// Lets go of a deployment that was opened here.

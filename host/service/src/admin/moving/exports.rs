@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use muster_model::{ResourceId, TenantId, Timestamp};
-use muster_store::StoreError;
 use muster_store::moving::file::{self, Counts, End, FORMAT, MAX_MANIFEST_BYTES, MAX_TENANTS, Manifest, VERSION};
 use muster_store::moving::{Chain, Item, Which};
+use muster_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -16,6 +16,9 @@ use crate::{AdminError, JobId, Progress, Service};
 
 /// How many exports can stand on the server; one more is refused until one is deleted.
 pub const MAX_EXPORTS: usize = 8;
+
+/// How much room is asked for ahead of what is written, in bytes.
+const ROOM_AHEAD_BYTES: u64 = 1 << 20;
 
 /// Where exports stand until they are fetched, in the data folder.
 const FOLDER: &str = "exports";
@@ -53,12 +56,21 @@ impl Service {
             None => Which::Whole,
             Some(names) => Which::Tenants(self.known(&names)?),
         };
-        if self.list_exports().await?.len() >= MAX_EXPORTS {
+        // Of two that are begun at once one may be too many.
+        let _one_at_a_time = self.administration.lock().await;
+        // In this order: one that ends meanwhile is counted twice rather than not at all.
+        let running = Arc::strong_count(&self.exporting) - 1;
+        if running + self.list_exports().await?.len() >= MAX_EXPORTS {
             let why = format!("{MAX_EXPORTS} exports are kept already; fetch or delete one first");
             return Err(AdminError::InUse(why));
         }
-        let service = Arc::clone(self);
-        self.jobs().start("export", "items", move |progress| async move { service.write_export(which, progress).await })
+        self.parts.store.room(ROOM_AHEAD_BYTES)?;
+        let (service, counted) = (Arc::clone(self), Arc::clone(&self.exporting));
+        self.jobs().start("export", "items", move |progress| async move {
+            let written = service.write_export(which, progress).await;
+            drop(counted);
+            written
+        })
     }
 
     fn known(&self, names: &[String]) -> Result<Vec<TenantId>, AdminError> {
@@ -117,7 +129,8 @@ impl Service {
         })?;
         progress.set_total(export.about());
         let (path, manifest) = (path.to_owned(), file::manifest_line(manifest));
-        let mut sheet = blocking(move || Sheet::begin(&path, &manifest)).await?;
+        let store = Arc::clone(&self.parts.store);
+        let mut sheet = blocking(move || Sheet::begin(&path, store, &manifest)).await?;
         loop {
             let items = export.next().await?;
             if items.is_empty() {
@@ -221,6 +234,10 @@ async fn blocking<T: Send + 'static>(
 /// The file that is being written.
 struct Sheet {
     file: BufWriter<File>,
+    /// Whose disk it is.
+    store: Arc<dyn Store>,
+    /// Up to where there was room.
+    room_through: u64,
     chain: Chain,
     counts: Counts,
     items: u64,
@@ -228,14 +245,14 @@ struct Sheet {
 }
 
 impl Sheet {
-    fn begin(path: &Path, manifest: &[u8]) -> Result<Self, AdminError> {
+    fn begin(path: &Path, store: Arc<dyn Store>, manifest: &[u8]) -> Result<Self, AdminError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(of_file)?;
         }
         // It holds what the directories hold: nobody else reads it.
         let file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(of_file)?;
         let (file, counts) = (BufWriter::with_capacity(1 << 20, file), Counts::default());
-        let mut sheet = Self { file, chain: Chain::START, counts, items: 0, bytes: 0 };
+        let mut sheet = Self { file, store, room_through: 0, chain: Chain::START, counts, items: 0, bytes: 0 };
         sheet.line(manifest)?;
         sheet.chain = sheet.chain.link(manifest);
         Ok(sheet)
@@ -263,6 +280,12 @@ impl Sheet {
 
     fn line(&mut self, line: &[u8]) -> Result<(), AdminError> {
         self.bytes += u64::try_from(line.len() + 1).unwrap_or(u64::MAX);
+        if self.bytes > self.room_through {
+            // Writes of tenants come before an export: it never takes what is kept free for the store.
+            let ahead = self.bytes - self.room_through + ROOM_AHEAD_BYTES;
+            self.store.room(ahead)?;
+            self.room_through += ahead;
+        }
         self.file.write_all(line).and_then(|()| self.file.write_all(b"\n")).map_err(of_file)
     }
 }

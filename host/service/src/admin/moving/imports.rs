@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::finish::is_without_tenants;
 use crate::{AdminError, JobId, Service};
 
 /// How many imports can be unfinished at once.
@@ -55,8 +56,10 @@ pub struct ImportView {
     pub total: u64,
     /// Whether it is being taken back.
     pub abandoned: bool,
-    /// Whether the tokens will work: they do with the key that they were made with.
-    pub tokens_work: bool,
+    /// Whether it is finished: then it is there already, and all of it is served.
+    pub finished: bool,
+    /// The fingerprint of the key that tokens are recognised with here: those that were made with another will not work.
+    pub token_key: String,
 }
 
 impl Service {
@@ -91,6 +94,11 @@ impl Service {
         };
         // Nobody creates a tenant meanwhile, and nobody begins the same import.
         let _one_at_a_time = self.administration.lock().await;
+        if let Some(finished) = self.finished(&import.id.0).await? {
+            let begun = finished.at;
+            let loaded = Loaded { items: finished.items, chain: import.end, check: Check::default(), abandoned: false };
+            return Ok(ImportView { finished: true, ..self.import_view(&Import { begun, ..import }, &loaded) });
+        }
         let mover = self.parts.store.mover();
         let unfinished = mover.imports().await?;
         if let Some((import, loaded)) = unfinished.iter().find(|(other, _)| other.id == import.id) {
@@ -112,12 +120,8 @@ impl Service {
         if let Some(taken) = import.tenants.iter().find(|tenant| view.tenant(tenant).is_some()) {
             return Err(AdminError::Exists(format!("tenant {taken}")));
         }
-        let here = view.rows().count();
-        if import.whole && here > 0 {
-            let why = format!(
-                "a whole deployment is imported into one without tenants, and this one has {here}; import single tenants, or use an empty data folder"
-            );
-            return Err(AdminError::InUse(why));
+        if import.whole {
+            is_without_tenants(view.rows().count())?;
         }
         let is_wanted = |tenant: &TenantId| import.whole || import.tenants.contains(tenant);
         if let Some((other, _)) =
@@ -206,7 +210,8 @@ impl Service {
             items: loaded.items,
             total: import.items,
             abandoned: loaded.abandoned,
-            tokens_work: import.token_key == self.token_key_fingerprint(),
+            finished: false,
+            token_key: self.token_key_fingerprint(),
         }
     }
 }

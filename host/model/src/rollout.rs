@@ -1,0 +1,235 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Actor, PluginDigest, ResourceId, ResourceType, TenantId, Timestamp};
+
+/// Names a rollout. Rollouts in order of their ids are rollouts in order of their beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RolloutId(pub ResourceId);
+
+impl RolloutId {
+    /// `None` if no rollout was ever called so.
+    pub fn parse(text: &str) -> Option<Self> {
+        ResourceId::parse(text).map(Self)
+    }
+}
+
+impl fmt::Display for RolloutId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One attempt at giving a tenant another plugin or another configuration, step by step. It is kept, so that it goes on after a restart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// Its name.
+    pub id: RolloutId,
+    /// Whose plugin is to be replaced.
+    pub tenant: TenantId,
+    /// Counts the writes of this row, from 1.
+    pub version: u64,
+    /// The plugin that shall decide.
+    pub plugin: PluginDigest,
+    /// Its configuration.
+    pub config: Value,
+    /// The binding's revision when it began: what it finds is true of this one only.
+    pub revision: u64,
+    /// The plugin that decided then.
+    pub from: PluginDigest,
+    /// With which step it ends by itself, if nothing speaks against it.
+    pub until: StepName,
+    /// Of how many resources in a hundred the preview is.
+    pub sample: u8,
+    /// Where it stands.
+    pub state: RolloutState,
+    /// Why it stands there, if that is not plain: one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    /// Its steps, in order.
+    pub steps: Vec<Step>,
+    /// What the candidate reads and the plugin before it did not keep (`User: title`): of these nothing is known.
+    #[serde(default)]
+    pub not_kept: Vec<String>,
+    /// Up to which resource the directory is mapped again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
+    /// The binding's revision that it made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activated: Option<u64>,
+    /// Who began it.
+    pub started_by: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Rollout {
+    /// One of its steps; `None` if it does not have that.
+    pub fn step(&self, name: StepName) -> Option<&Step> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The same, to be changed.
+    pub fn step_mut(&mut self, name: StepName) -> Option<&mut Step> {
+        self.steps.iter_mut().find(|step| step.name == name)
+    }
+}
+
+/// A step of a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepName {
+    /// The candidate is a plugin, and accepts the tenant's configuration.
+    Check,
+    /// It is compiled.
+    Compile,
+    /// Its own cases give what it says they give.
+    Try,
+    /// What it would make of the directory.
+    Preview,
+    /// It decides.
+    Activate,
+    /// It is watched, and gives way if it fails.
+    Watch,
+    /// What is stored is mapped by it.
+    Remap,
+}
+
+impl StepName {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Compile => "compile",
+            Self::Try => "try",
+            Self::Preview => "preview",
+            Self::Activate => "activate",
+            Self::Watch => "watch",
+            Self::Remap => "remap",
+        }
+    }
+}
+
+/// Where a rollout stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RolloutState {
+    /// A step is under way.
+    Running,
+    /// The operator decides whether the candidate is activated.
+    Waiting,
+    /// The candidate decides; what was stored before is as it was, or in part.
+    Active,
+    /// The candidate decides, and what is stored is mapped by it.
+    Done,
+    /// A step before the activation failed.
+    Failed,
+    /// The operator did not want it.
+    Cancelled,
+    /// The tenant has gone back to the binding before.
+    RolledBack,
+    /// Another binding has taken its place.
+    Replaced,
+}
+
+impl RolloutState {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Active => "active",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::RolledBack => "rolled-back",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+/// One step, and what it found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which one.
+    pub name: StepName,
+    /// Where it stands.
+    pub state: StepState,
+    /// When it began, for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// Why it ended so, if it is not done: one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    /// What it found.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub findings: Value,
+}
+
+impl Step {
+    /// One that is still to come.
+    pub const fn pending(name: StepName) -> Self {
+        Self { name, state: StepState::Pending, began: None, ended: None, says: None, findings: Value::Null }
+    }
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// It is still to come.
+    Pending,
+    /// It is under way.
+    Running,
+    /// It is done.
+    Done,
+    /// It was not possible.
+    Failed,
+    /// The operator has ended it.
+    Cancelled,
+    /// There was nothing to do.
+    Skipped,
+}
+
+/// How far something went through a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The kind of the last resource that was looked at.
+    pub resource_type: ResourceType,
+    /// Its id.
+    pub id: ResourceId,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_and_what_is_shown_are_the_same_words() {
+        use RolloutState as State;
+        use StepName as Name;
+        for name in [Name::Check, Name::Compile, Name::Try, Name::Preview, Name::Activate, Name::Watch, Name::Remap] {
+            assert_eq!(json!(name), json!(name.as_str()));
+        }
+        for state in [
+            State::Running,
+            State::Waiting,
+            State::Active,
+            State::Done,
+            State::Failed,
+            State::Cancelled,
+            State::RolledBack,
+            State::Replaced,
+        ] {
+            assert_eq!(json!(state), json!(state.as_str()));
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! `muster rollout`: another plugin for a tenant, step by step.
+
+mod shown;
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::admin_client::AdminClient;
+use super::moving::meter::Meter;
+use super::tenant::plain;
+use super::{Remote, config, say};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Rollout {
+    /// Looks at what another plugin or configuration would make of a tenant's directory; writes nothing, unless --until says so
+    Start(Start),
+    /// Shows a rollout and what its steps found
+    Show(Which),
+    /// Lists a tenant's rollouts, the latest first
+    List {
+        tenant: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Lets the candidate decide, if the binding is still the one that was looked at
+    Activate(Which),
+    /// Maps what is stored by the plugin that decides now; goes on where it was interrupted
+    Remap(Remap),
+    /// Ends what is under way, or a rollout that waits to be activated
+    Cancel(Which),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Start {
+    tenant: String,
+    /// A plugin that was pushed: its name (the newest), name@version, or digest; without it, the present one
+    #[arg(long)]
+    plugin: Option<String>,
+    /// The plugin's configuration: JSON, or @file; without it, the present one
+    #[arg(long)]
+    config: Option<String>,
+    /// How far it goes by itself; what speaks against the candidate stops it at the preview
+    #[arg(long, value_enum, default_value_t = Until::Preview)]
+    until: Until,
+    /// Of how many resources in a hundred the preview is: always the same ones
+    #[arg(long, value_name = "PERCENT", default_value_t = 100)]
+    sample: u32,
+    /// Do not wait for what comes of it
+    #[arg(long)]
+    no_wait: bool,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Until {
+    /// What it would do is told
+    Preview,
+    /// The candidate decides
+    Activate,
+    /// And what is stored is mapped by it
+    Remap,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    tenant: String,
+    /// The id of the rollout; without it, the latest
+    rollout: Option<String>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Remap {
+    #[command(flatten)]
+    which: Which,
+    /// Do not wait for its end
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// How often a rollout is asked how far it is.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+
+impl Rollout {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Start(start) => start.run().await,
+            Self::Show(which) => {
+                let (client, id) = which.open().await?;
+                let rollout = client.get(&["tenants", &which.tenant, "rollouts", &id]).await?;
+                told(&which.remote, &rollout)
+            }
+            Self::List { tenant, remote } => {
+                let answer = AdminClient::new(&remote)?.get(&["tenants", &tenant, "rollouts"]).await?;
+                if remote.json {
+                    return say(answer);
+                }
+                answer["rollouts"].as_array().into_iter().flatten().try_for_each(|one| say(shown::line(one)))
+            }
+            Self::Activate(which) => {
+                let rollout = which.post("activate").await?;
+                told(&which.remote, &rollout)
+            }
+            Self::Remap(Remap { which, no_wait }) => {
+                let rollout = which.post("remap").await?;
+                let rollout = if no_wait { rollout } else { ended(&which.remote, &rollout).await? };
+                told(&which.remote, &rollout)?;
+                came_to(&rollout, "remap")
+            }
+            Self::Cancel(which) => {
+                let rollout = which.post("cancel").await?;
+                told(&which.remote, &rollout)
+            }
+        }
+    }
+}
+
+impl Start {
+    async fn run(self) -> anyhow::Result<()> {
+        let Self { tenant, plugin, config: text, until, sample, no_wait, remote } = self;
+        let mut body = json!({ "until": until.as_str(), "sample": sample });
+        if let Some(plugin) = plugin {
+            body["plugin"] = json!(plugin);
+        }
+        if let Some(text) = text {
+            body["config"] = config(&text)?;
+        }
+        let rollout = AdminClient::new(&remote)?.post(&["tenants", &tenant, "rollouts"], &body).await?;
+        let rollout = if no_wait { rollout } else { ended(&remote, &rollout).await? };
+        told(&remote, &rollout)?;
+        came_to(&rollout, until.as_str())
+    }
+}
+
+impl Until {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Preview => "preview",
+            Self::Activate => "activate",
+            Self::Remap => "remap",
+        }
+    }
+}
+
+impl Which {
+    /// The client, and the id of the rollout that is meant.
+    async fn open(&self) -> anyhow::Result<(AdminClient, String)> {
+        let client = AdminClient::new(&self.remote)?;
+        if let Some(id) = &self.rollout {
+            return Ok((client, id.clone()));
+        }
+        let answer = client.get(&["tenants", &self.tenant, "rollouts"]).await?;
+        let latest = answer["rollouts"][0]["id"].as_str().map(str::to_owned);
+        Ok((client, latest.with_context(|| format!("tenant {} has had no rollout yet", self.tenant))?))
+    }
+
+    async fn post(&self, what: &str) -> anyhow::Result<Value> {
+        let (client, id) = self.open().await?;
+        client.post(&["tenants", &self.tenant, "rollouts", &id, what], &json!({})).await
+    }
+}
+
+/// The rollout, as soon as nothing is under way any more.
+async fn ended(remote: &Remote, rollout: &Value) -> anyhow::Result<Value> {
+    let client = AdminClient::new(remote)?;
+    let path = ["tenants", plain(&rollout["tenant"]), "rollouts", plain(&rollout["id"])];
+    let mut meter = Meter::new();
+    loop {
+        let now = client.get(&path).await?;
+        if now["state"] != "running" {
+            meter.clear();
+            return Ok(now);
+        }
+        let steps = now["steps"].as_array().into_iter().flatten();
+        for step in steps.filter(|step| step["state"] == "running") {
+            let count = |name: &str| step[name].as_u64().unwrap_or_default();
+            meter.tell(plain(&step["name"]), count("done"), count("total"));
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
+fn told(remote: &Remote, rollout: &Value) -> anyhow::Result<()> {
+    if remote.json { say(rollout) } else { shown::shown(rollout) }
+}
+
+/// Fails if the rollout did not come as far as it was to go.
+fn came_to(rollout: &Value, wanted: &str) -> anyhow::Result<()> {
+    let mut steps = rollout["steps"].as_array().into_iter().flatten();
+    let failed = |step: &&Value| step["state"] == "failed" || step["state"] == "cancelled";
+    if let Some(step) = steps.clone().find(failed) {
+        let says = step["says"].as_str().map_or_else(String::new, |says| format!(": {says}"));
+        bail!("{} {}{says}", plain(&step["name"]), plain(&step["state"]));
+    }
+    let is_done = steps.any(|step| step["name"] == wanted && step["state"] == "done");
+    if is_done || rollout["state"] == "running" {
+        return Ok(());
+    }
+    bail!("{}", rollout["says"].as_str().unwrap_or("it did not come so far"))
+}

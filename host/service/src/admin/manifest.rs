@@ -1,0 +1,121 @@
+use muster_model::{Event, PluginDigest};
+use muster_plugin::{AdoptionPolicy, Plugin, ResourcePlan, Role};
+use muster_protocol::path::AttrPath;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{AdminError, Service};
+
+/// What a plugin says of itself, for whoever judges whether to run it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ManifestView {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its true name.
+    pub digest: PluginDigest,
+    /// Where its customers expect SCIM.
+    pub base_path: String,
+    /// The interfaces that it exports: what it decides.
+    pub roles: Vec<&'static str>,
+    /// The kinds that it serves.
+    pub resources: Vec<ResourceView>,
+    /// The states of its accounts.
+    pub states: Vec<String>,
+    /// What happens to accounts made by hand.
+    pub adoption: &'static str,
+    /// The https origins that it wants to call.
+    pub origins: Vec<String>,
+    /// The secrets that it wants to send.
+    pub secrets: Vec<String>,
+    /// How many calls one instance may serve.
+    pub calls_per_instance: u32,
+    /// The extensions and resource types that it declares.
+    pub declares: Vec<String>,
+    /// The JSON Schema of its configuration; absent: any object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_schema: Option<Value>,
+}
+
+/// What it does with one kind of resource.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ResourceView {
+    /// `User`, `Group`.
+    pub kind: &'static str,
+    /// The attributes that it is told.
+    pub reads: Vec<String>,
+    /// The attributes that are stored; empty: all.
+    pub keeps: Vec<String>,
+    /// The events after which it may ask for tasks.
+    pub plans_on: Vec<Event>,
+}
+
+const ROLES: [(Role, &str); 6] = [
+    (Role::About, "about"),
+    (Role::Schemas, "schemas"),
+    (Role::Mapping, "mapping"),
+    (Role::Lifecycle, "lifecycle"),
+    (Role::Adoption, "adoption"),
+    (Role::Delivery, "delivery"),
+];
+
+const EVENTS: [Event; 8] = [
+    Event::Created,
+    Event::Updated,
+    Event::Deactivated,
+    Event::Reactivated,
+    Event::Deleted,
+    Event::MemberAdded,
+    Event::MemberRemoved,
+    Event::Signalled,
+];
+
+impl ManifestView {
+    /// Of a loaded plugin.
+    pub fn of(plugin: &dyn Plugin) -> Self {
+        let (manifest, roles) = (plugin.manifest(), plugin.roles());
+        let extensions = manifest.declarations.extensions.iter().map(|extension| extension.schema.id.clone());
+        let types = manifest.declarations.resource_types.iter().map(|declared| declared.name.clone());
+        Self {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            digest: plugin.digest(),
+            base_path: manifest.base_path.clone(),
+            roles: ROLES.iter().filter(|(role, _)| roles.has(*role)).map(|(_, name)| *name).collect(),
+            resources: manifest.resources.iter().map(ResourceView::of).collect(),
+            states: manifest.states.clone(),
+            adoption: match manifest.adoption {
+                AdoptionPolicy::Link => "link",
+                AdoptionPolicy::Refuse => "refuse",
+                AdoptionPolicy::Hide => "hide",
+                AdoptionPolicy::Ask => "ask",
+            },
+            origins: manifest.origins.clone(),
+            secrets: manifest.secrets.clone(),
+            calls_per_instance: manifest.calls_per_instance,
+            declares: extensions.chain(types).collect(),
+            config_schema: manifest.config_schema.clone(),
+        }
+    }
+}
+
+impl ResourceView {
+    fn of(plan: &ResourcePlan) -> Self {
+        let paths = |paths: &[AttrPath]| paths.iter().map(ToString::to_string).collect();
+        Self {
+            kind: plan.kind.resource_type(),
+            reads: paths(&plan.attributes),
+            keeps: paths(&plan.retained),
+            plans_on: EVENTS.into_iter().filter(|event| plan.plans_on.has(*event)).collect(),
+        }
+    }
+}
+
+impl Service {
+    /// What a plugin that was pushed says of itself: by digest, `name@version`, or name.
+    pub async fn show_plugin(&self, reference: &str) -> Result<ManifestView, AdminError> {
+        let digest = self.resolve(reference).await?.digest;
+        Ok(ManifestView::of(self.plugin(&digest).await?.as_ref()))
+    }
+}

@@ -1,0 +1,256 @@
+//! What was found in a directory: counts of everything, and the first of each kind in full.
+
+use std::collections::BTreeMap;
+
+use muster_model::{Cursor, Event, Record, ResourceId, ResourceType};
+use muster_protocol::project::display_name;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::ScimError;
+use crate::create::Decided;
+use crate::difference::{Difference, account, differences, document};
+
+/// How many resources are told of those that would change, of those that would be rejected, and so on; how many there are is told always.
+pub const MAX_TOLD_OF_A_ROLLOUT: usize = 50;
+
+/// How many paths, states, actions and reasons are counted by name; what is more is counted together.
+pub const MAX_COUNTED: usize = 200;
+
+/// Bytes of a value, as JSON, that is told whole; of a longer one only the length is.
+pub const MAX_VALUE_TOLD_BYTES: usize = 256;
+
+/// How many changed values, and how many tasks, are told of one resource.
+const MAX_TOLD_OF_ONE: usize = 20;
+
+/// Under which name is counted what is too much to be counted by name.
+const OTHERS: &str = "(others)";
+
+/// The counts and the findings of a preview or a re-mapping. They are kept with the rollout, and go on from there.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Tally {
+    /// How many resources were looked at.
+    pub looked_at: u64,
+    /// Stay as they are.
+    pub unchanged: u64,
+    /// Become something else.
+    pub changed: u64,
+    /// The candidate does not want them.
+    pub rejected: u64,
+    /// It gave no answer.
+    pub failed: u64,
+    /// Of kinds that it does not serve.
+    pub not_served: u64,
+    /// Are not there any more.
+    pub gone: u64,
+    /// Were mapped by another plugin than the one that decides, or decided, before the candidate.
+    pub earlier: u64,
+    /// What their change is called in the log.
+    pub events: BTreeMap<String, u64>,
+    /// In how many resources each attribute changes.
+    pub resource: BTreeMap<String, u64>,
+    /// In how many accounts each value changes.
+    pub account: BTreeMap<String, u64>,
+    /// From which state to which other one.
+    pub states: BTreeMap<String, BTreeMap<String, u64>>,
+    /// What would have to be done.
+    pub tasks: BTreeMap<String, Tasks>,
+    /// Why how many were rejected, or failed.
+    pub reasons: BTreeMap<String, u64>,
+    /// The first of those that change.
+    pub differences: Vec<Value>,
+    /// The first of those that are rejected.
+    pub rejections: Vec<Value>,
+    /// The first of those that failed.
+    pub failures: Vec<Value>,
+    /// Those whose names others still have: they are tried again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<Cursor>,
+}
+
+/// Tasks of one name.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Tasks {
+    count: u64,
+    /// How many of them take something away.
+    destructive: u64,
+}
+
+/// What changes of one resource, remembered while it is committed.
+#[derive(Debug)]
+pub(super) struct Seen {
+    event: Event,
+    states: Option<(String, String)>,
+    resource: Vec<String>,
+    account: Vec<String>,
+    tasks: Vec<(String, bool)>,
+    shown: Value,
+}
+
+impl Seen {
+    /// From what is stored to what was decided.
+    pub(super) fn of(current: &Record, decided: &Decided) -> Self {
+        let Decided { record, change, tasks, .. } = decided;
+        let (before, after) = (change.before.as_ref(), change.after.as_ref());
+        let resource = differences(document(before), document(after));
+        let mut accounts = differences(account(before).as_ref(), account(after).as_ref());
+        if resource.is_empty() && accounts.is_empty() {
+            accounts.extend(names(current, record));
+        }
+        let paths = |found: &[Difference]| found.iter().map(|one| one.place.to_string()).collect();
+        let (was, becomes) = (&current.account.state, &record.account.state);
+        let task = |task: &muster_model::NewTask| json!({ "action": task.action, "destructive": task.destructive });
+        let shown = json!({
+            "resource_type": current.resource_type,
+            "id": current.id,
+            "name": name(current),
+            "event": change.event,
+            "resource": shown(&resource),
+            "account": shown(&accounts),
+            "changed_count": resource.len() + accounts.len(),
+            "tasks": tasks.iter().take(MAX_TOLD_OF_ONE).map(task).collect::<Vec<_>>(),
+            "tasks_count": tasks.len(),
+        });
+        Self {
+            event: change.event,
+            states: (was != becomes).then(|| (was.clone(), becomes.clone())),
+            resource: paths(&resource),
+            account: paths(&accounts),
+            tasks: tasks.iter().map(|task| (task.action.clone(), task.destructive)).collect(),
+            shown,
+        }
+    }
+}
+
+impl Tally {
+    /// It becomes something else.
+    pub(super) fn changes(&mut self, seen: Seen) {
+        self.changed += 1;
+        count(&mut self.events, json!(seen.event).as_str().unwrap_or_default());
+        seen.resource.iter().for_each(|path| count(&mut self.resource, path));
+        seen.account.iter().for_each(|path| count(&mut self.account, path));
+        if let Some((was, becomes)) = seen.states {
+            count(named(&mut self.states, &was), &becomes);
+        }
+        for (action, is_destructive) in seen.tasks {
+            let tasks = named(&mut self.tasks, &action);
+            tasks.count += 1;
+            tasks.destructive += u64::from(is_destructive);
+        }
+        tell(&mut self.differences, || seen.shown);
+    }
+
+    /// The candidate does not want it.
+    pub(super) fn rejects(&mut self, current: &Record, error: &ScimError) {
+        self.rejected += 1;
+        count(&mut self.reasons, &error.to_string());
+        tell(&mut self.rejections, || refused(current, error));
+    }
+
+    /// The candidate gave no answer.
+    pub(super) fn fails(&mut self, current: &Record, error: &ScimError) {
+        self.failed += 1;
+        let why = cause(error);
+        count(&mut self.reasons, &why);
+        tell(&mut self.failures, || told_of(current, &why));
+    }
+}
+
+/// Keeps the first ones.
+pub(super) fn tell(told: &mut Vec<Value>, one: impl FnOnce() -> Value) {
+    if told.len() < MAX_TOLD_OF_A_ROLLOUT {
+        told.push(one());
+    }
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, what: &str) {
+    *named(counts, what) += 1;
+}
+
+/// The entry of this name, or the one of all others.
+fn named<'m, T: Default>(all: &'m mut BTreeMap<String, T>, name: &str) -> &'m mut T {
+    let name = if all.len() < MAX_COUNTED || all.contains_key(name) { name } else { OTHERS };
+    all.entry(name.to_owned()).or_default()
+}
+
+fn refused(current: &Record, error: &ScimError) -> Value {
+    let wire = error.wire();
+    let mut told = told_of(current, &error.to_string());
+    told["status"] = json!(wire.status.as_u16());
+    if let Some(scim_type) = wire.scim_type {
+        told["scimType"] = json!(scim_type.as_str());
+    }
+    told
+}
+
+fn told_of(current: &Record, says: &str) -> Value {
+    json!({ "resource_type": current.resource_type, "id": current.id, "name": name(current), "says": says })
+}
+
+/// Why a plugin gave no answer; an identity provider is not told that.
+fn cause(error: &ScimError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// What people call it, or what it signs in with: this is for operators.
+pub(super) fn name(record: &Record) -> Option<String> {
+    display_name(&record.document).or_else(|| record.document.text("userName").map(str::to_owned))
+}
+
+/// Where neither resource nor account is another, but the names that the resource holds are.
+fn names(current: &Record, next: &Record) -> Option<Difference> {
+    let of = |record: &Record| Some(json!(record.keys.iter().map(|key| &key.attribute).collect::<Vec<_>>()));
+    let place = crate::difference::Place::named("unique names");
+    (current.keys != next.keys).then(|| Difference { place, was: of(current), became: of(next) })
+}
+
+fn shown(found: &[Difference]) -> Vec<Value> {
+    let one = |one: &Difference| {
+        let mut told = json!({ "path": one.place.to_string() });
+        for (side, value) in [("was", &one.was), ("became", &one.became)] {
+            if let Some(value) = value {
+                told[side] = short(value);
+            }
+        }
+        told
+    };
+    found.iter().take(MAX_TOLD_OF_ONE).map(one).collect()
+}
+
+fn short(value: &Value) -> Value {
+    let length = value.to_string().len();
+    if length <= MAX_VALUE_TOLD_BYTES { value.clone() } else { json!(format!("({length} bytes)")) }
+}
+
+/// The resource, as a cursor.
+pub(super) fn place(resource_type: &ResourceType, id: ResourceId) -> Cursor {
+    Cursor { resource_type: resource_type.clone(), id }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_to_be_counted_by_name_is_counted_together() {
+        let mut counts = BTreeMap::new();
+        for number in 0..MAX_COUNTED + 7 {
+            count(&mut counts, &format!("field {number}"));
+        }
+        count(&mut counts, "field 3");
+        assert_eq!((counts.len(), counts["field 3"], counts[OTHERS]), (MAX_COUNTED + 1, 2, 7));
+    }
+
+    #[test]
+    fn only_the_first_are_told_and_long_values_by_their_length() {
+        let mut told = Vec::new();
+        for number in 0..=MAX_TOLD_OF_A_ROLLOUT {
+            tell(&mut told, || json!(number));
+        }
+        assert_eq!((told.len(), told.last()), (MAX_TOLD_OF_A_ROLLOUT, Some(&json!(MAX_TOLD_OF_A_ROLLOUT - 1))));
+        let whole = json!("x".repeat(MAX_VALUE_TOLD_BYTES - 2));
+        assert_eq!(short(&whole), whole);
+        assert_eq!(short(&json!("x".repeat(MAX_VALUE_TOLD_BYTES - 1))), json!("(257 bytes)"));
+    }
+}

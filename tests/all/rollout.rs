@@ -1,0 +1,80 @@
+//! Rollouts: what a candidate would do is told before it decides, and what is stored is mapped again while it is written.
+
+mod command;
+mod frame;
+mod preview;
+mod remap;
+
+use muster_test_harness::{TenantClient, TestApp, USER, wasm};
+use serde_json::{Value, json};
+
+/// How much `obeys` works for a call that takes about a millisecond.
+const SLOWLY: u64 = 400_000;
+
+/// A tenant whose plugin does what its configuration says.
+async fn obeying(app: &TestApp, name: &str) -> TenantClient {
+    app.tenant_with_guest(name, "obeys").await
+}
+
+/// A user with these attributes besides; the id.
+async fn person(tenant: &TenantClient, name: &str, more: Value) -> String {
+    let mut user = json!({ "schemas": [USER], "userName": name, "displayName": name });
+    user.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    tenant.post("/Users", user).await.expect(201)["id"].as_str().unwrap().to_owned()
+}
+
+async fn people(tenant: &TenantClient, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for number in 0..count {
+        ids.push(person(tenant, &format!("p{number}"), json!({})).await);
+    }
+    ids
+}
+
+fn path(tenant: &str, rollout: &Value) -> String {
+    format!("/tenants/{tenant}/rollouts/{}", rollout["id"].as_str().unwrap())
+}
+
+/// As soon as nothing is under way any more.
+async fn settled(app: &TestApp, tenant: &str, rollout: &Value) -> Value {
+    loop {
+        let now = app.admin_get(&path(tenant, rollout)).await.expect(200);
+        if now["state"] != "running" {
+            return now;
+        }
+    }
+}
+
+/// As soon as the step under way has come so far.
+async fn come_to(app: &TestApp, tenant: &str, rollout: &Value, name: &str, done: u64) -> Value {
+    loop {
+        let now = app.admin_get(&path(tenant, rollout)).await.expect(200);
+        assert_eq!(now["state"], "running", "it was to be met while it works: {now}");
+        if step(&now, name)["done"].as_u64() >= Some(done) {
+            return now;
+        }
+    }
+}
+
+async fn start(app: &TestApp, tenant: &str, new: Value) -> Value {
+    let begun = app.admin_post(&format!("/tenants/{tenant}/rollouts"), new).await.expect(202);
+    settled(app, tenant, &begun).await
+}
+
+fn step<'r>(rollout: &'r Value, name: &str) -> &'r Value {
+    rollout["steps"].as_array().unwrap().iter().find(|step| step["name"] == name).unwrap()
+}
+
+fn states(rollout: &Value) -> Vec<(&str, &str)> {
+    let steps = rollout["steps"].as_array().unwrap().iter();
+    steps.map(|step| (step["name"].as_str().unwrap(), step["state"].as_str().unwrap())).collect()
+}
+
+/// Looked at, changed, unchanged, rejected, failed.
+fn counts(findings: &Value) -> [u64; 5] {
+    ["looked_at", "changed", "unchanged", "rejected", "failed"].map(|name| findings[name].as_u64().unwrap())
+}
+
+async fn push(app: &TestApp, guest: &str) -> Value {
+    app.push(wasm::guest(guest)).await.expect(201)["digest"].clone()
+}
