@@ -136,6 +136,13 @@ fn a_store_without_its_keys_and_keys_without_their_store_are_not_served() {
     std::fs::rename(&store, &elsewhere).unwrap();
     let told = refused(&file, &[]);
     assert!(told.contains("store is missing"), "{told}");
+
+    // Where a volume is mounted, and is not.
+    std::fs::create_dir(&store).unwrap();
+    let told = refused(&file, &[]);
+    assert!(told.contains("store is missing or empty"), "{told}");
+    assert_eq!(std::fs::read_dir(&store).unwrap().count(), 0, "none was made");
+    std::fs::remove_dir(&store).unwrap();
     std::fs::rename(&elsewhere, &store).unwrap();
 
     ServeProcess::start(&file, KEY).terminate();

@@ -75,9 +75,10 @@ impl App {
         let keys = config.data.join("keys");
         let (token_key, store_folder) = (keys.join("token.key"), config.data.join("store"));
         let served_before = keys.join(SERVED_BEFORE);
-        if served_before.exists() && !store_folder.exists() {
+        // An empty folder as well: the place where a volume was to be mounted.
+        if served_before.exists() && std::fs::read_dir(&store_folder).map_or(true, |mut found| found.next().is_none()) {
             anyhow::bail!(
-                "{} is missing, and this deployment has one; restore it from the backup (or move the data folder away to begin anew)",
+                "{} is missing or empty, and this deployment has one; restore it from the backup (or move the data folder away to begin anew)",
                 store_folder.display()
             );
         }

@@ -54,7 +54,7 @@ impl Undo {
         let answer = client.post(&["tenants", &tenant, "undo"], &body).await?;
         let answer = match answer["job"].as_str() {
             Some(job) => {
-                began(&tenant, job, plain(&answer["request"]));
+                began(&tenant, job, plain(&answer["request"]), dry_run);
                 ended(&client, job).await?
             }
             None => answer,
@@ -75,9 +75,13 @@ impl Undo {
 
 /// Says under which name the log will have it, before anything else: whatever becomes of the server and of this command, what was done is
 /// found by it. Beside the answer, which may be JSON.
-fn began(tenant: &str, job: &str, request: &str) {
+fn began(tenant: &str, job: &str, request: &str, dry_run: bool) {
     let mut beside = std::io::stderr().lock();
-    let _ = writeln!(beside, "job {job} takes it back as {request}: muster log show {tenant} --request {request}");
+    let _ = if dry_run {
+        writeln!(beside, "job {job} looks at what would be taken back")
+    } else {
+        writeln!(beside, "job {job} takes it back as {request}: muster log show {tenant} --request {request}")
+    };
 }
 
 async fn ended(client: &AdminClient, job: &str) -> anyhow::Result<Value> {
