@@ -44,10 +44,7 @@ impl Service {
     pub async fn keep_logs(&self) {
         let mut upkeep = Upkeep::default();
         // At once: the next start may be soon, and with another clock.
-        let _ = self.removal_time();
-        if let Err(error) = self.keep_clock().await {
-            failed_for(None, &error);
-        }
+        self.look_at_clock().await;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(UPKEEP_INTERVAL) => {}
@@ -60,10 +57,7 @@ impl Service {
     /// One round: each tenant's log in turn.
     pub async fn keep_logs_once(&self, upkeep: &mut Upkeep) {
         // The clock is looked at before anything is done: what takes long is no leap.
-        let now = self.removal_time().ok();
-        if let Err(error) = self.keep_clock().await {
-            failed_for(None, &error);
-        }
+        let now = self.look_at_clock().await;
         let rows: Vec<TenantRow> = self.tenants.view().rows().cloned().collect();
         for row in rows {
             if *self.stopping.borrow() {
@@ -73,6 +67,15 @@ impl Service {
                 failed_for(Some(&row.id), &error);
             }
         }
+    }
+
+    /// What time it is, if that is believed; kept for the next start.
+    async fn look_at_clock(&self) -> Option<Timestamp> {
+        let now = self.removal_time().ok();
+        if let Err(error) = self.keep_clock().await {
+            failed_for(None, &error);
+        }
+        now
     }
 
     async fn keep_log(&self, row: &TenantRow, now: Option<Timestamp>, upkeep: &mut Upkeep) -> Result<(), StoreError> {

@@ -1,5 +1,5 @@
 use muster_model::{Event, PluginDigest};
-use muster_plugin::{AdoptionPolicy, Plugin, ResourcePlan, Role};
+use muster_plugin::{AdoptionPolicy, Plugin, ResourcePlan, Role, Roles};
 use muster_protocol::path::AttrPath;
 use serde::Serialize;
 use serde_json::Value;
@@ -60,6 +60,11 @@ const ROLES: [(Role, &str); 6] = [
     (Role::Delivery, "delivery"),
 ];
 
+/// What a plugin exports, by the names that the contract gives them.
+pub(crate) fn role_names(roles: Roles) -> Vec<&'static str> {
+    ROLES.iter().filter(|(role, _)| roles.has(*role)).map(|(_, name)| *name).collect()
+}
+
 const EVENTS: [Event; 8] = [
     Event::Created,
     Event::Updated,
@@ -82,7 +87,7 @@ impl ManifestView {
             version: manifest.version.clone(),
             digest: plugin.digest(),
             base_path: manifest.base_path.clone(),
-            roles: ROLES.iter().filter(|(role, _)| roles.has(*role)).map(|(_, name)| *name).collect(),
+            roles: role_names(roles),
             resources: manifest.resources.iter().map(ResourceView::of).collect(),
             states: manifest.states.clone(),
             adoption: match manifest.adoption {

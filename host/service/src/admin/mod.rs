@@ -21,6 +21,7 @@ use muster_store::StoreError;
 pub use accounts::{AccountsView, MAX_ACCOUNTS_A_PAGE, StateView, WhichAccounts};
 pub use backups::{BackupView, MAX_BACKUP_NAME_BYTES, NewBackup};
 pub(crate) use bindings::Hidden;
+pub(crate) use manifest::role_names;
 pub use manifest::{ManifestView, ResourceView};
 pub use moving::{
     ExportView, ImportView, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD, MAX_LOAD_BYTES, NewExport, NewImport,

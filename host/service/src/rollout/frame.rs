@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use muster_model::{PluginDigest, Rollout, RolloutState, StepName, StepState};
-use muster_plugin::{Plugin, Role, Roles};
+use muster_plugin::Plugin;
 use muster_store::StoreError;
 use serde_json::{Value, json};
 
 use super::weigh::not_kept;
 use super::{MAX_TOLD_OF_A_ROLLOUT, Work};
+use crate::admin::role_names;
 use crate::cases::{self, Outcome};
 use crate::retry::Attempt;
 use crate::{AdminError, ScimError, Service};
@@ -220,7 +221,7 @@ impl Service {
         let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let manifest = plugin.manifest();
         Ok(Found::done(json!({
-            "name": manifest.name, "version": manifest.version, "roles": roles(plugin.roles()), "states": manifest.states,
+            "name": manifest.name, "version": manifest.version, "roles": role_names(plugin.roles()), "states": manifest.states,
             "ms": took,
         })))
     }
@@ -293,16 +294,4 @@ pub(super) fn changed(binding: &muster_model::Binding, rollout: &Rollout) -> Adm
         "the binding has changed since rollout {} began (it is at revision {is}, not at {was}); start another rollout",
         rollout.id
     ))
-}
-
-fn roles(roles: Roles) -> Vec<&'static str> {
-    let known = [
-        (Role::About, "about"),
-        (Role::Schemas, "schemas"),
-        (Role::Mapping, "mapping"),
-        (Role::Lifecycle, "lifecycle"),
-        (Role::Adoption, "adoption"),
-        (Role::Delivery, "delivery"),
-    ];
-    known.into_iter().filter(|(role, _)| roles.has(*role)).map(|(_, name)| name).collect()
 }
