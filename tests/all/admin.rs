@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod bindings;
 mod cli;
+mod configurations;
 mod health;
 mod plugins;
 mod records;

@@ -16,12 +16,14 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("muster-service", &["muster-store", "muster-plugin", "muster-model", "muster-protocol"]),
     ("muster-http", &["muster-service", "muster-store", "muster-plugin", "muster-model", "muster-protocol"]),
     ("muster-idp", &["muster-protocol"]),
+    ("muster-oci", &[]),
     (
         "muster",
         &[
             "muster-http",
             "muster-idp",
             "muster-model",
+            "muster-oci",
             "muster-plugin",
             "muster-plugin-wasmtime",
             "muster-protocol",

@@ -179,7 +179,7 @@ async fn mapping_again_makes_anew_all_that_was_passed_through() {
     pass_through(&app, "acme").await;
     let people = [acme.user("ada").await, acme.user("grace").await];
 
-    let new = json!({ "plugin": "smallest", "until": "remap" });
+    let new = json!({ "plugin": "smallest", "until": "remap", "watch": { "seconds": 0 } });
     let begun = app.admin_post("/tenants/acme/rollouts", new).await.expect(202);
     let path = format!("/tenants/acme/rollouts/{}", begun["id"].as_str().unwrap());
     while app.admin_get(&path).await.expect(200)["state"] == "running" {

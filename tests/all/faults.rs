@@ -9,17 +9,19 @@
 //! | `POWER_CUTS` | power cuts, of five images each | 10 | 50 |
 //! | `DAMAGE_TRIALS` | store files that are damaged | 300 | 20,000 |
 //! | `FULL_DISK_ROUNDS` | times that the disk fills up under load and has room again | 1 | 10 |
+//! | `SWAPS` | swaps of a plugin under load, in 10 s, and the large size in 10 minutes | 200 | 1,000 |
 //! | `SECRETS_PLANTED` | requests with secrets in them | 400 | 20,000 |
 //! | `STORE_FAULTS` | rounds of injected errors and panics at each place (`cargo test -p muster-store-sled faults`) | 1 | 10 |
 //! | `PROPTEST_CASES` | cases of the memory model (`cargo test -p muster-store-sled model`) | 40 | 5,000 |
 
 /// Of the tests of this program: the variable, the size of each run, the size on demand.
-const SIZES: [(&str, u64, u64); 5] = [
+const SIZES: [(&str, u64, u64); 6] = [
     ("CRASH_KILLS", 60, 2_000),
     ("POWER_CUTS", 10, 50),
     ("DAMAGE_TRIALS", 300, 20_000),
     ("FULL_DISK_ROUNDS", 1, 10),
     ("SECRETS_PLANTED", 400, 20_000),
+    ("SWAPS", 200, 1_000),
 ];
 
 /// How often it is done.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(crate) use failures::counted;
 
 /// Every guest, and so a test for each: here, and in `swap.rs` for the two that are swapped under load.
-const CLAIMED: [&str; 25] = [
+const CLAIMED: [&str; 29] = [
     "allocates",
     "answers-huge",
     "answers-nonsense",
@@ -21,6 +21,7 @@ const CLAIMED: [&str; 25] = [
     "floods-handles",
     "forges-text",
     "frozen",
+    "idle",
     "imports-network",
     "keeps",
     "logs",
@@ -33,15 +34,33 @@ const CLAIMED: [&str; 25] = [
     "recurses",
     "rejects",
     "smallest",
+    "speaks-both",
     "swap-a",
     "swap-b",
     "traps",
     "waits",
+    "wants",
+    "wants-more",
 ];
 
 #[test]
 fn every_guest_is_claimed_by_a_test() {
     assert_eq!(wasm::guests(), CLAIMED);
+}
+
+#[tokio::test]
+async fn idle_reads_nothing_and_makes_the_same_account_of_everybody() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with_guest("acme", "idle").await;
+
+    for name in ["ada@example.com", "grace@example.com"] {
+        let user = json!({ "schemas": [USER], "userName": name, "active": false });
+        let made = acme.post("/Users", user).await.expect(201);
+        assert_eq!(made["userName"], name, "what it does not read is kept all the same");
+        let id = made["id"].as_str().unwrap();
+        let same = json!({ "state": "active", "listed": true });
+        assert_eq!(app.account("acme", id).await, same);
+    }
 }
 
 #[tokio::test]

@@ -196,13 +196,13 @@ async fn what_is_no_plugin_is_refused_in_a_sentence_and_hurts_nobody() {
         (
             "empty component",
             b"\0asm\x0d\0\x01\0".to_vec(),
-            "the plugin does not fit the contract muster:plugin@0.1.0: it does not export",
+            "the plugin does not fit the contract: it does not export muster:plugin/about",
         ),
         ("forbidden import", wasm::guest("imports-network"), "the plugin imports wasi:sockets/"),
         (
             "unknown version",
             made::built_for("0.9.0"),
-            "the plugin is built for muster:plugin@0.9.0, and this host speaks muster:plugin@0.1.0",
+            "the plugin is built for muster:plugin@0.9.0, and this host serves muster:plugin@0.1.0 and 0.2.0",
         ),
         (
             "table growth",

@@ -6,6 +6,7 @@ mod finished;
 mod forged;
 mod limits;
 mod replayed;
+mod signed;
 mod tenants;
 mod unlogged;
 mod whole;

@@ -204,13 +204,21 @@ impl Numbered {
 pub(crate) async fn found_deployment(store: &Arc<dyn Store>, workers: u64) {
     let bytes: Vec<u8> = (0..40_000_u32).map(|n| u8::try_from(n / 7 % 251).unwrap()).collect();
     let digest = PluginDigest::of(&bytes);
-    let row = PluginRow { digest, name: "numbered".into(), version: "1.0.0".into(), size: 40_000, pushed: at(0) };
+    let row = PluginRow::new(digest, "numbered".into(), "1.0.0".into(), 40_000, at(0));
     store.put_plugin(&row, &bytes).await.unwrap();
     for worker in 0..workers {
         let tenant = Numbered::new(worker).tenant();
         let binding = Binding { plugin: digest, config: json!({ "worker": worker }), revision: 1, at: at(0) };
         let (scim, retention) = (ScimSettings::default(), Retention::default());
-        let row = TenantRow { id: tenant.clone(), created: at(0), binding, previous: None, scim, retention };
+        let row = TenantRow {
+            id: tenant.clone(),
+            created: at(0),
+            binding,
+            previous: None,
+            scim,
+            retention,
+            grants: Vec::new(),
+        };
         store.add_tenant(&row).await.unwrap();
         let hash = TokenKey::new([7; 32]).hash(&Token::presented("secret"));
         let id = TokenId(format!("token-{worker}"));

@@ -157,13 +157,13 @@ async fn check_measures_what_a_plugin_is_and_takes() {
     let poggio = built("plugins", "poggio");
     let told = plugin(&["check", text(&poggio), "--calls", "50", "--json"]).await.json();
 
-    assert_eq!(told["contract"], json!(["0.1.0"]));
+    assert_eq!(told["contract"], json!(["0.2.0"]));
     let mut exports: Vec<&str> = told["exports"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
     exports.sort_unstable();
-    let roles = ["muster:plugin/about@0.1.0", "muster:plugin/lifecycle@0.1.0", "muster:plugin/mapping@0.1.0"];
+    let roles = ["muster:plugin/about@0.2.0", "muster:plugin/lifecycle@0.2.0", "muster:plugin/mapping@0.2.0"];
     assert_eq!(exports, roles);
     let imports = told["imports"].as_array().unwrap();
-    assert!(imports.contains(&json!("muster:plugin/config@0.1.0")), "{imports:?}");
+    assert!(imports.contains(&json!("muster:plugin/config@0.2.0")), "{imports:?}");
     assert_eq!(told["size"], json!(std::fs::metadata(&poggio).unwrap().len()));
     for function in ["mapping.to-account", "lifecycle.plan"] {
         let [min, median, max] =
@@ -173,9 +173,19 @@ async fn check_measures_what_a_plugin_is_and_takes() {
     }
     let memory = told["memory_bytes"].as_u64().unwrap();
     assert!(memory >= 64 << 10 && memory <= told["max_memory_bytes"].as_u64().unwrap(), "{told}");
+    for (limit, of) in [("memory_bytes", 64 << 20), ("time_us", 10_000), ("answer_bytes", 256 << 10)] {
+        let [used, percent] = ["used", "percent"].map(|it| told["worst"][limit][it].as_f64().unwrap());
+        assert_eq!(told["worst"][limit]["limit"], of, "{told}");
+        assert!(used > 0.0 && (percent - used * 100.0 / f64::from(of)).abs() < 0.1, "{limit}: {told}");
+    }
 
     let told = plugin(&["check", text(&poggio), "--calls", "50"]).await.text();
-    for line in ["  contract             muster:plugin 0.1.0", "  cases                none", "  lifecycle.plan "] {
+    for line in [
+        "  contract             muster:plugin 0.2.0",
+        "  cases                12 cases passed",
+        "  lifecycle.plan ",
+        "  answer at most ",
+    ] {
         assert!(told.contains(line), "{line}: {told}");
     }
 }
@@ -192,7 +202,7 @@ async fn inspect_tells_the_same_of_a_file_and_of_what_was_pushed() {
         "  served under       /api/v2/scim, and /t/TENANT/scim/v2",
         "  Users: acts when   created, deactivated, reactivated, deleted",
         "  states             invited, active, disabled",
-        "  wants to call      nobody: it reaches no network",
+        "  wants              nothing beside mapping",
         "  setting            put_upsert: boolean   false by default   A PUT to an id",
     ] {
         assert!(told.contains(line), "{line}: {told}");

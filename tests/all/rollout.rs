@@ -1,9 +1,13 @@
 //! Rollouts: what a candidate would do is told before it decides, and what is stored is mapped again while it is written.
 
+mod canary;
 mod command;
 mod frame;
 mod preview;
 mod remap;
+mod replay;
+mod shadow;
+mod watch;
 
 use muster_test_harness::{TenantClient, TestApp, USER, wasm};
 use serde_json::{Value, json};
@@ -56,9 +60,39 @@ async fn come_to(app: &TestApp, tenant: &str, rollout: &Value, name: &str, done:
     }
 }
 
+/// As soon as the candidate is tried on live requests.
+async fn tried(app: &TestApp, tenant: &str, rollout: &Value, name: &str) -> Value {
+    loop {
+        let now = app.admin_get(&path(tenant, rollout)).await.expect(200);
+        assert_eq!(now["state"], "running", "it was to be met while it is tried: {now}");
+        if step(&now, name)["total"].as_u64() > Some(0) {
+            return now;
+        }
+    }
+}
+
+/// As soon as what a trial has kept so far says so.
+async fn kept(app: &TestApp, tenant: &str, rollout: &Value, name: &str, says: impl Fn(&Value) -> bool) {
+    loop {
+        let now = app.admin_get(&path(tenant, rollout)).await.expect(200);
+        assert_eq!(now["state"], "running", "it was to be met while it is tried: {now}");
+        if says(&step(&now, name)["findings"]) {
+            return;
+        }
+    }
+}
+
 async fn start(app: &TestApp, tenant: &str, new: Value) -> Value {
-    let begun = app.admin_post(&format!("/tenants/{tenant}/rollouts"), new).await.expect(202);
+    let begun = begin(app, tenant, new).await;
     settled(app, tenant, &begun).await
+}
+
+/// The candidate is watched only where that is what the story is about.
+async fn begin(app: &TestApp, tenant: &str, mut new: Value) -> Value {
+    if new["watch"].is_null() {
+        new["watch"] = json!({ "seconds": 0 });
+    }
+    app.admin_post(&format!("/tenants/{tenant}/rollouts"), new).await.expect(202)
 }
 
 fn step<'r>(rollout: &'r Value, name: &str) -> &'r Value {
@@ -68,6 +102,11 @@ fn step<'r>(rollout: &'r Value, name: &str) -> &'r Value {
 fn states(rollout: &Value) -> Vec<(&str, &str)> {
     let steps = rollout["steps"].as_array().unwrap().iter();
     steps.map(|step| (step["name"].as_str().unwrap(), step["state"].as_str().unwrap())).collect()
+}
+
+/// The last step, and where it stands.
+fn last(rollout: &Value) -> (&str, &str) {
+    states(rollout).pop().unwrap()
 }
 
 /// Looked at, changed, unchanged, rejected, failed.

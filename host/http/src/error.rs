@@ -2,7 +2,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use muster_protocol::ScimType;
 use muster_service::{AdminError, ScimError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::reply::json_response;
 
@@ -46,17 +46,19 @@ pub(crate) struct Refused(pub Option<ScimType>, pub String);
 pub(crate) struct Problem {
     status: StatusCode,
     detail: String,
+    /// One by one, where it is more than one thing that is wrong.
+    errors: Vec<Value>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into() }
+        Self { status, detail: detail.into(), errors: Vec::new() }
     }
 }
 
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
-        Self::new(error.status(), error.to_string())
+        Self { errors: error.errors(), ..Self::new(error.status(), error.to_string()) }
     }
 }
 
@@ -66,7 +68,10 @@ impl IntoResponse for Problem {
             tracing::warn!(http.status = self.status.as_u16(), error = %self.detail, "admin request failed");
         }
         let title = self.status.canonical_reason().unwrap_or("Error");
-        let body = json!({ "status": self.status.as_u16(), "title": title, "detail": self.detail });
+        let mut body = json!({ "status": self.status.as_u16(), "title": title, "detail": self.detail });
+        if !self.errors.is_empty() {
+            body["errors"] = Value::Array(self.errors);
+        }
         let mut response = json_response(self.status, &body);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {

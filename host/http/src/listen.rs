@@ -125,6 +125,8 @@ fn connection(
     let (header_timeout, idle_timeout) = (limits.header_timeout, limits.idle_timeout);
     async move {
         tokio::select! {
+            // A request that arrived in the last moment of an idle connection is read before anybody looks at the time.
+            biased;
             done = served => {
                 if let Err(error) = done {
                     tracing::debug!(error = %error, "a connection ended early");

@@ -8,7 +8,9 @@ mod account;
 mod change;
 mod clock;
 mod digest;
+mod grants;
 mod ids;
+mod key;
 mod plugin;
 mod record;
 mod rollout;
@@ -20,11 +22,17 @@ pub use account::{Account, AccountKey, Field, FieldValue};
 pub use change::{Actor, Change, Event, LogEntry, NewTask, Snapshot, Task};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use digest::HexDigest;
+pub use grants::{Grant, InvalidOrigin, InvalidSecretName, MAX_GRANTS_A_TENANT, Origin, SecretName, Want};
 pub use ids::{IdSource, OrderedIds, RequestId, ResourceId, ResourceType};
+pub use key::{
+    MAX_OWNED_NAMES, MAX_TRUSTED_KEYS, OwnedName, PluginSignature, PublicKey, SignatureBytes, Trust, TrustedKey,
+};
 pub use muster_protocol::time::Timestamp;
-pub use plugin::{PluginDigest, PluginRow};
+pub use plugin::{PluginDigest, PluginOrigin, PluginRow};
 pub use record::{IndexEntry, Key, Record, Version};
-pub use rollout::{Cursor, Rollout, RolloutId, RolloutState, Step, StepName, StepState};
+pub use rollout::{
+    CanaryTrial, Cursor, Rollout, RolloutId, RolloutState, ShadowTrial, Step, StepName, StepState, Trials, WatchBudget,
+};
 pub use seal::{LogHash, Seal};
 pub use tenant::{
     Binding, InvalidTenantId, OnPluginFailure, RequestValues, Retention, ScimSettings, TenantId, TenantRow,

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HexDigest, Timestamp};
+use crate::{HexDigest, PluginSignature, Timestamp};
 
 /// The sha-256 of a plugin's bytes: its only true name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ impl fmt::Debug for PluginDigest {
     }
 }
 
-/// A plugin that was pushed; immutable.
+/// A plugin that was pushed; immutable, but for a signature that may come later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PluginRow {
     /// Its true name.
@@ -55,4 +55,44 @@ pub struct PluginRow {
     pub size: u64,
     /// When it was pushed.
     pub pushed: Timestamp,
+    /// Who says to have pushed it. All operators have one key, so it is a claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Where it was found; `None`: it came from a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<PluginOrigin>,
+    /// Who has signed it; `None`: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<PluginSignature>,
+}
+
+/// Where a plugin was found: an artifact of an OCI registry. The host has not looked: whoever pushed it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginOrigin {
+    /// `oci://HOST/REPOSITORY:TAG`, as it was asked for.
+    pub reference: String,
+    /// The sha-256 of the artifact's manifest, which a tag may not name any more.
+    pub manifest: HexDigest,
+}
+
+impl PluginRow {
+    /// One that somebody has pushed from a file, and nobody has signed.
+    pub const fn new(digest: PluginDigest, name: String, version: String, size: u64, pushed: Timestamp) -> Self {
+        Self { digest, name, version, size, pushed, by: None, origin: None, signature: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_from_before_there_were_signatures_is_read_and_written_as_it_was() {
+        let zeros = "0".repeat(64);
+        let line = format!(r#"{{"digest":"{zeros}","name":"p","version":"1","size":3,"pushed":1767225600000}}"#);
+        let row: PluginRow = serde_json::from_str(&line).unwrap();
+        assert_eq!((&row.by, &row.origin, &row.signature), (&None, &None, &None));
+        assert_eq!(serde_json::to_string(&row).unwrap(), line);
+    }
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Actor, PluginDigest, ResourceId, ResourceType, TenantId, Timestamp};
+use crate::{Actor, PluginDigest, ResourceId, ResourceType, TenantId, Timestamp, Want};
 
 /// Names a rollout. Rollouts in order of their ids are rollouts in order of their beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Rollout {
     pub plugin: PluginDigest,
     /// Its configuration.
     pub config: Value,
+    /// What is granted to the candidate at the moment at which it decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Want>,
     /// The binding's revision when it began: what it finds is true of this one only.
     pub revision: u64,
     /// The plugin that decided then.
@@ -44,6 +47,15 @@ pub struct Rollout {
     pub until: StepName,
     /// Of how many resources in a hundred the preview is.
     pub sample: u8,
+    /// What the candidate goes through before it decides.
+    #[serde(default)]
+    pub trials: Trials,
+    /// Somebody has seen what speaks against the candidate, and goes on all the same.
+    #[serde(default)]
+    pub accepted: bool,
+    /// How it is watched once it decides; one of before there was such a thing is not.
+    #[serde(default = "WatchBudget::none")]
+    pub watch: WatchBudget,
     /// Where it stands.
     pub state: RolloutState,
     /// Why it stands there, if that is not plain: one sentence.
@@ -78,6 +90,83 @@ impl Rollout {
     }
 }
 
+/// What a candidate goes through between the preview and the activation, as far as it was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trials {
+    /// The recorded requests of so many seconds are put to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_s: Option<u64>,
+    /// It runs beside the plugin that decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowTrial>,
+    /// It decides for a share of the users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryTrial>,
+}
+
+/// How long a candidate runs beside the plugin that decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShadowTrial {
+    /// For so many seconds,
+    pub for_s: u64,
+    /// or until so many writes were compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes: Option<u64>,
+}
+
+/// For whom, and how long, a candidate decides before it decides for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CanaryTrial {
+    /// For so many users in a hundred: always the same ones.
+    pub percent: u8,
+    /// For so many seconds.
+    pub for_s: u64,
+}
+
+/// How long a candidate is watched after it was activated, and what may go wrong meanwhile before it gives way to the binding before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WatchBudget {
+    /// For how many seconds; 0: not at all.
+    pub seconds: u32,
+    /// How many calls there must have been before it is judged by shares of them.
+    pub least_calls: u32,
+    /// How many calls in a hundred may get no usable answer.
+    pub failed_percent: u32,
+    /// How many calls without a usable answer are enough, however many others there were.
+    pub failures: u32,
+    /// How many more calls in a hundred it may reject than the binding before.
+    pub rejected_percent: u32,
+    /// How many times as long as those of the binding before half of its calls may take.
+    pub slow_times: u32,
+    /// How long half of its calls may take, in microseconds, whatever the binding before took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow_us: Option<u64>,
+}
+
+impl Default for WatchBudget {
+    fn default() -> Self {
+        Self {
+            seconds: 300,
+            least_calls: 20,
+            failed_percent: 5,
+            failures: 20,
+            rejected_percent: 20,
+            slow_times: 10,
+            slow_us: None,
+        }
+    }
+}
+
+impl WatchBudget {
+    /// It is not watched.
+    pub fn none() -> Self {
+        Self { seconds: 0, ..Self::default() }
+    }
+}
+
 /// A step of a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -90,6 +179,12 @@ pub enum StepName {
     Try,
     /// What it would make of the directory.
     Preview,
+    /// What it would have made of recorded requests.
+    Replay,
+    /// What it makes of requests that the plugin before it decides.
+    Shadow,
+    /// It decides for a share of the users.
+    Canary,
     /// It decides.
     Activate,
     /// It is watched, and gives way if it fails.
@@ -106,6 +201,9 @@ impl StepName {
             Self::Compile => "compile",
             Self::Try => "try",
             Self::Preview => "preview",
+            Self::Replay => "replay",
+            Self::Shadow => "shadow",
+            Self::Canary => "canary",
             Self::Activate => "activate",
             Self::Watch => "watch",
             Self::Remap => "remap",
@@ -121,6 +219,8 @@ pub enum RolloutState {
     Running,
     /// The operator decides whether the candidate is activated.
     Waiting,
+    /// The candidate decides, and is watched.
+    Watching,
     /// The candidate decides; what was stored before is as it was, or in part.
     Active,
     /// The candidate decides, and what is stored is mapped by it.
@@ -141,6 +241,7 @@ impl RolloutState {
         match self {
             Self::Running => "running",
             Self::Waiting => "waiting",
+            Self::Watching => "watching",
             Self::Active => "active",
             Self::Done => "done",
             Self::Failed => "failed",
@@ -216,12 +317,14 @@ mod tests {
     fn what_is_kept_and_what_is_shown_are_the_same_words() {
         use RolloutState as State;
         use StepName as Name;
-        for name in [Name::Check, Name::Compile, Name::Try, Name::Preview, Name::Activate, Name::Watch, Name::Remap] {
+        let before = [Name::Check, Name::Compile, Name::Try, Name::Preview, Name::Replay, Name::Shadow, Name::Canary];
+        for name in before.into_iter().chain([Name::Activate, Name::Watch, Name::Remap]) {
             assert_eq!(json!(name), json!(name.as_str()));
         }
         for state in [
             State::Running,
             State::Waiting,
+            State::Watching,
             State::Active,
             State::Done,
             State::Failed,

@@ -5,7 +5,7 @@ use muster_protocol::schema::Declarations;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{PluginDigest, Timestamp};
+use crate::{Grant, PluginDigest, Timestamp};
 
 /// The name of a tenant: 1 to 63 lower-case letters, digits and `-`, beginning and ending with a letter or digit, because it
 /// stands in URLs and host names.
@@ -152,6 +152,9 @@ pub struct TenantRow {
     /// How long its history is kept.
     #[serde(default)]
     pub retention: Retention,
+    /// What was granted to its plugins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<Grant>,
 }
 
 #[cfg(test)]
@@ -170,5 +173,6 @@ mod tests {
         assert_eq!(row.scim, ScimSettings::default());
         assert_eq!(row.scim.on_plugin_failure, OnPluginFailure::Refuse);
         assert_eq!(row.retention, Retention::default());
+        assert_eq!(row.grants, Vec::new(), "what nobody was asked about is not granted");
     }
 }

@@ -1,6 +1,7 @@
 //! What a plugin answers: untrusted, and checked against the contract before anything is made of it.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use muster_model::{Account, AccountKey, Field, FieldValue};
 use muster_plugin::{PlannedTask, Rejection};
@@ -62,7 +63,7 @@ impl Reader {
         }
         let mut names = BTreeSet::new();
         for field in &fields {
-            self.word(&field.name, &format!("the name of one of the {what}"))?;
+            self.word(&field.name, format_args!("the name of one of the {what}"))?;
             if !names.insert(field.name.as_str()) {
                 return Err(format!("two of the {what} have the same name"));
             }
@@ -125,7 +126,7 @@ impl Reader {
         Ok(Rejection { status: rejection.status, scim_type, detail: rejection.detail })
     }
 
-    fn word(&mut self, text: &str, what: &str) -> Result<(), Problem> {
+    fn word(&mut self, text: &str, what: impl Display) -> Result<(), Problem> {
         if text.is_empty() {
             return Err(format!("{what} is empty"));
         }
@@ -133,7 +134,7 @@ impl Reader {
     }
 
     /// NUL is refused because not every store can keep it.
-    pub(crate) fn text(&mut self, text: &str, limit: usize, what: &str) -> Result<(), Problem> {
+    pub(crate) fn text(&mut self, text: &str, limit: usize, what: impl Display) -> Result<(), Problem> {
         self.bytes = self.bytes.saturating_add(text.len());
         if text.len() > limit {
             return Err(format!("{what} is longer than {limit} bytes"));

@@ -8,8 +8,50 @@ use crate::limits::MAX_COMPONENT_BYTES;
 /// What the contract's interfaces begin with.
 const CONTRACT: &str = "muster:plugin/";
 
-/// The version of the contract that this host speaks, with all that differ in the last number only.
-const VERSION: &str = "0.1.0";
+/// A version of the contract that this host serves, with all that differ from it in the last number only: a plugin that was built against an
+/// older or newer patch is linked all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Contract {
+    V1,
+    V2,
+}
+
+impl Contract {
+    const ALL: [Self; 2] = [Self::V1, Self::V2];
+
+    pub(crate) const fn version(self) -> &'static str {
+        match self {
+            Self::V1 => "0.1.0",
+            Self::V2 => "0.2.0",
+        }
+    }
+
+    /// What it calls one of its interfaces.
+    pub(crate) fn interface(self, name: &str) -> String {
+        format!("{CONTRACT}{name}@{}", self.version())
+    }
+
+    fn of(version: &str) -> Option<Self> {
+        let is_patch = |patch: &str| !patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit());
+        let begins = |contract: &Self| contract.version().strip_suffix('0').and_then(|line| version.strip_prefix(line));
+        Self::ALL.into_iter().find(|contract| begins(contract).is_some_and(is_patch))
+    }
+
+    /// All of them, as a sentence names them.
+    fn served() -> String {
+        Self::ALL.map(Self::version).join(" and ")
+    }
+}
+
+/// What a component shows at its border.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Interfaces {
+    /// By which version of the contract it is served: the newest that it exports.
+    pub(crate) contract: Contract,
+    pub(crate) roles: Roles,
+    /// Whether it can ask for its small memory.
+    pub(crate) imports_state: bool,
+}
 
 /// The interfaces of the contract that a plugin may import.
 const OFFERED: [&str; 5] = ["types", "log", "config", "state", "secrets"];
@@ -54,32 +96,44 @@ pub(crate) fn check_bytes(bytes: &[u8]) -> Result<(), LoadError> {
     Err(LoadError::NotAComponent(problem.to_owned()))
 }
 
-/// The roles of a component that imports only what is granted. To compile takes long, to look at the names does not.
-pub(crate) fn check_interfaces(bytes: &[u8]) -> Result<Roles, LoadError> {
+/// The border of a component that imports only what can be granted. To compile takes long, to look at the names does not.
+pub(crate) fn check_interfaces(bytes: &[u8]) -> Result<Interfaces, LoadError> {
     let Border { imports, exports } = Border::of(bytes).map_err(|error| LoadError::NotAComponent(error.to_string()))?;
     // Whoever was built for another version is told that first: all else follows from it.
     let versions = imports.iter().chain(&exports).filter_map(|name| name.strip_prefix(CONTRACT)?.split_once('@'));
-    if let Some((_, asked)) = versions.clone().find(|(_, version)| !fits(version)) {
-        return Err(LoadError::Version { asked: shown(asked), known: VERSION });
+    if let Some((_, asked)) = versions.clone().find(|(_, version)| Contract::of(version).is_none()) {
+        return Err(LoadError::Version { asked: shown(asked), known: Contract::served() });
     }
     if let Some(import) = imports.iter().find(|import| !is_granted(import)) {
         return Err(LoadError::Import(shown(import)));
     }
-    let mut roles = Roles::default();
+    let mut exported = Vec::new();
     for export in &exports {
         // What does not belong to the contract is never called.
-        let Some((interface, _)) = export.strip_prefix(CONTRACT).and_then(|name| name.split_once('@')) else {
+        let Some((interface, version)) = export.strip_prefix(CONTRACT).and_then(|name| name.split_once('@')) else {
             continue;
         };
-        let Some(role) = role(interface) else {
+        let (Some(role), Some(contract)) = (role(interface), Contract::of(version)) else {
             return Err(LoadError::Contract(format!("it exports {}, which this host does not know", shown(export))));
         };
-        roles = roles.with(role);
+        exported.push((export, role, contract));
     }
-    if !roles.has(Role::About) {
-        return Err(LoadError::Contract(format!("it does not export {CONTRACT}about@{VERSION}")));
+    let newest = exported.iter().filter(|(_, role, _)| *role == Role::About).map(|(_, _, contract)| *contract).max();
+    let contract = newest.ok_or_else(|| LoadError::Contract(format!("it does not export {CONTRACT}about")))?;
+    let own = exported.iter().filter(|(_, _, of)| *of == contract);
+    let roles = own.fold(Roles::default(), |roles, (_, role, _)| roles.with(*role));
+    // What has a role in another version only would be left out without a word.
+    if let Some((export, ..)) = exported.iter().find(|(_, role, _)| !roles.has(*role)) {
+        let about = contract.interface("about");
+        return Err(LoadError::Contract(format!("it exports {about}, and {} in another version", shown(export))));
     }
-    Ok(roles)
+    let imports_state = imports.iter().any(|name| interface_of(name) == Some("state"));
+    Ok(Interfaces { contract, roles, imports_state })
+}
+
+/// The interface of the contract that a name is of.
+fn interface_of(name: &str) -> Option<&str> {
+    name.strip_prefix(CONTRACT)?.split_once('@').map(|(interface, _)| interface)
 }
 
 /// The names at a component's border.
@@ -136,17 +190,10 @@ fn role(interface: &str) -> Option<Role> {
     })
 }
 
-/// Versions that begin alike fit one another: a plugin that was built against an older or newer patch is linked all the same.
-fn fits(version: &str) -> bool {
-    version
-        .strip_prefix("0.1.")
-        .is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
 fn is_granted(import: &str) -> bool {
     let Some((interface, version)) = import.split_once('@') else { return false };
     match interface.strip_prefix(CONTRACT) {
-        Some(interface) => OFFERED.contains(&interface) && fits(version),
+        Some(interface) => OFFERED.contains(&interface) && Contract::of(version).is_some(),
         None => WASI.contains(&interface) && version.starts_with("0.2."),
     }
 }
@@ -174,34 +221,61 @@ mod tests {
 
     #[test]
     fn what_is_exported_says_the_roles() {
-        let roles = check_interfaces(&exporting(&[
+        let found = check_interfaces(&exporting(&[
             "muster:plugin/about@0.1.0",
             "muster:plugin/mapping@0.1.3",
             "acme:x/y@9.0.0",
         ]));
-        assert_eq!(roles.unwrap(), Roles::default().with(Role::About).with(Role::Mapping));
-        let told =
-            "the plugin does not fit the contract muster:plugin@0.1.0: it does not export muster:plugin/about@0.1.0";
+        let found = found.unwrap();
+        assert_eq!(found.roles, Roles::default().with(Role::About).with(Role::Mapping));
+        assert_eq!((found.contract, found.imports_state), (Contract::V1, false));
+        let told = "the plugin does not fit the contract: it does not export muster:plugin/about";
         assert_eq!(refused(&["muster:plugin/mapping@0.1.0"]), told);
-        let told = "the plugin does not fit the contract muster:plugin@0.1.0: it exports muster:plugin/oracle@0.1.0, which this host does not know";
+        let told = "the plugin does not fit the contract: it exports muster:plugin/oracle@0.1.0, which this host does not know";
         assert_eq!(refused(&["muster:plugin/about@0.1.0", "muster:plugin/oracle@0.1.0"]), told);
     }
 
     #[test]
-    fn another_version_of_the_contract_is_told_with_the_one_that_there_is() {
-        for version in ["0.2.0", "1.0.0", "0.10.0", "0.1", "0.1.", "0.1.0-rc.1"] {
+    fn of_several_versions_the_newest_serves_and_has_all_the_roles() {
+        let found = check_interfaces(&exporting(&[
+            "muster:plugin/about@0.1.0",
+            "muster:plugin/mapping@0.1.0",
+            "muster:plugin/about@0.2.4",
+            "muster:plugin/mapping@0.2.4",
+            "muster:plugin/lifecycle@0.2.4",
+        ]));
+        let found = found.unwrap();
+        assert_eq!(found.contract, Contract::V2);
+        assert_eq!(found.roles, Roles::default().with(Role::About).with(Role::Mapping).with(Role::Lifecycle));
+        for (about, mapping) in [("0.2.0", "0.1.0"), ("0.1.0", "0.2.0")] {
+            let told = format!(
+                "the plugin does not fit the contract: it exports muster:plugin/about@{about}, and muster:plugin/mapping@{mapping} in another version"
+            );
+            let exports = [format!("muster:plugin/about@{about}"), format!("muster:plugin/mapping@{mapping}")];
+            assert_eq!(refused(&[&exports[0], &exports[1]]), told);
+        }
+    }
+
+    #[test]
+    fn another_version_of_the_contract_is_told_with_those_that_there_are() {
+        for version in ["0.3.0", "7.0.0", "0.10.0", "0.1", "0.1.", "0.20.0", "0.2.0-rc.1"] {
             let export = format!("muster:plugin/about@{version}");
-            let told =
-                format!("the plugin is built for muster:plugin@{version}, and this host speaks muster:plugin@0.1.0");
+            let told = format!(
+                "the plugin is built for muster:plugin@{version}, and this host serves muster:plugin@0.1.0 and 0.2.0"
+            );
             assert_eq!(refused(&[&export]), told);
         }
     }
 
     #[test]
     fn what_is_not_in_the_list_is_not_granted() {
-        for import in
-            ["muster:plugin/log@0.1.0", "muster:plugin/config@0.1.7", "wasi:cli/exit@0.2.6", "wasi:io/poll@0.2.0"]
-        {
+        for import in [
+            "muster:plugin/log@0.1.0",
+            "muster:plugin/log@0.2.0",
+            "muster:plugin/config@0.1.7",
+            "wasi:cli/exit@0.2.6",
+            "wasi:io/poll@0.2.0",
+        ] {
             assert!(is_granted(import), "{import}");
         }
         for import in [
@@ -210,7 +284,7 @@ mod tests {
             "wasi:cli/exit@0.3.0",
             "wasi:cli/exit",
             "muster:plugin/mapping@0.1.0",
-            "muster:plugin/log@0.2.0",
+            "muster:plugin/log@0.3.0",
             "acme:billing/charge@0.1.0",
         ] {
             assert!(!is_granted(import), "{import}");

@@ -11,12 +11,16 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::limits::WALL_FACTOR;
 
 /// Stops whatever runs in `store` from now on after so many milliseconds.
+///
+/// They are counted from the first tick of the engine's clock, which comes within a millisecond: a call that is done before it, as nearly all
+/// are, does not pay for a question to the kernel that costs a twentieth of it.
 pub(crate) fn set<T: 'static>(store: &mut Store<T>, deadline_ms: u64) {
-    let started = processor_time();
-    let mut ticks_left = deadline_ms.saturating_mul(WALL_FACTOR).saturating_sub(deadline_ms);
-    store.set_epoch_deadline(deadline_ms);
+    let mut started = None;
+    let mut ticks_left = deadline_ms.saturating_mul(WALL_FACTOR);
+    store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |_| {
-        let used = processor_time().saturating_sub(started);
+        let now = processor_time();
+        let used = now.saturating_sub(*started.get_or_insert(now));
         let left = Duration::from_millis(deadline_ms).saturating_sub(used);
         if left.is_zero() || ticks_left == 0 {
             return Ok(UpdateDeadline::Interrupt);

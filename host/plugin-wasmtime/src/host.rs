@@ -2,14 +2,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use muster_model::PluginDigest;
-use muster_plugin::{LoadError, Plugin, PluginHost, PluginLog};
+use muster_plugin::{Kept, LoadError, Plugin, PluginHost, PluginLog};
 use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, InstancePre, Linker};
 
+use crate::bare::Bare;
 use crate::bindings::v1::Full;
+use crate::bindings::v2;
 use crate::cache::Cache;
 use crate::compile::Compiler;
-use crate::instance::{CallState, Live};
+use crate::instance::{CallState, Live, Ready};
 use crate::plugin::WasmtimePlugin;
 use crate::shelf::Shelf;
 use crate::{check, engine, limits, wasi};
@@ -60,20 +62,37 @@ impl WasmtimeHost {
         let engine = engine::hot(instances).map_err(host)?;
         let mut linker = Linker::new(&engine);
         Full::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(host)?;
+        v2::add_to_linker(&mut linker).map_err(host)?;
         wasi::add_to_linker(&mut linker).map_err(host)?;
         let shelf = Arc::new(Shelf::new(options.kept_bytes));
         Ok(Self { engine, linker, cache, compiler: options.compiler, shelf, log: options.log })
+    }
+
+    /// The component of these bytes as code, with the host's side of its imports.
+    fn linked(&self, digest: PluginDigest, bytes: &[u8]) -> Result<InstancePre<CallState>, LoadError> {
+        let component = self.cache.component(&self.engine, digest, bytes, self.compiler.as_ref())?;
+        self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))
+    }
+
+    /// What starts instances of a component and calls none: for the benchmarks.
+    #[doc(hidden)]
+    pub fn bare(&self, bytes: &[u8]) -> Result<Bare, LoadError> {
+        let digest = PluginDigest::of(bytes);
+        Ok(Bare::new(Ready::new(self.linked(digest, bytes)?, digest, self.shelf.clone(), None)))
     }
 }
 
 impl PluginHost for WasmtimeHost {
     fn load(&self, bytes: &[u8]) -> Result<Arc<dyn Plugin>, LoadError> {
         check::check_bytes(bytes)?;
-        let roles = check::check_interfaces(bytes)?;
+        let interfaces = check::check_interfaces(bytes)?;
         let digest = PluginDigest::of(bytes);
-        let component = self.cache.component(&self.engine, digest, bytes, self.compiler.as_ref())?;
-        let pre = self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
-        Ok(Arc::new(WasmtimePlugin::load(pre, digest, roles, self.shelf.clone(), self.log.clone())?))
+        let pre = self.linked(digest, bytes)?;
+        Ok(Arc::new(WasmtimePlugin::load(pre, digest, interfaces, self.shelf.clone(), self.log.clone())?))
+    }
+
+    fn kept(&self) -> Kept {
+        self.shelf.holds()
     }
 }
 

@@ -84,6 +84,16 @@ impl Function {
 }
 
 impl Ready {
+    /// One of which nothing is known yet: each call has a fresh instance, and in the log it has no name.
+    pub(crate) fn new(
+        pre: InstancePre<CallState>,
+        digest: PluginDigest,
+        shelf: Arc<Shelf<Live>>,
+        log: Option<Arc<dyn PluginLog>>,
+    ) -> Self {
+        Self { pre, digest, name: Arc::from(""), calls_per_instance: 1, shelf, log, memory: AtomicUsize::new(0) }
+    }
+
     /// Runs `call`; what it answers is given as it is.
     pub(crate) fn run<R>(
         &self,
@@ -125,6 +135,15 @@ impl Ready {
             self.keep(owner, live);
         }
         answer
+    }
+
+    /// Nothing but a fresh instance: for the benchmarks.
+    pub(crate) fn instantiate(&self, function: Function, call: &Call<'_>) -> Result<(), PluginError> {
+        let mut store = Store::new(self.pre.engine(), self.state(function, Some(call)));
+        // An engine that counts epochs has to be told; nothing else of the store is.
+        store.set_epoch_deadline(u64::MAX / 2);
+        let instance = self.pre.instantiate(&mut store).map(drop);
+        instance.map_err(|error| classify(&error, function.name, function.deadline_ms))
     }
 
     /// A fresh instance. Of those that are kept the start has a deadline of its own: it is long, and comes once in many calls.

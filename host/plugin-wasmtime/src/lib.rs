@@ -8,14 +8,18 @@
 #![deny(missing_docs)]
 
 mod answer;
+mod bare;
 mod bindings;
 mod cache;
 mod check;
 mod classify;
 mod compile;
+mod config_form;
+mod config_problems;
 mod deadline;
 mod deny;
 mod engine;
+mod exports;
 mod host;
 mod host_config;
 mod host_log;
@@ -29,6 +33,8 @@ mod slots;
 mod warm_up;
 mod wasi;
 
+#[doc(hidden)]
+pub use bare::Bare;
 pub use compile::{COMPILE_COMMAND, CompileLimits, Compiler, compile_here};
 pub use host::{HostOptions, WasmtimeHost};
-pub use limits::{CALL_DEADLINE_MS, MAX_COMPONENT_BYTES, MAX_KEPT_BYTES, MAX_MEMORY_BYTES};
+pub use limits::{CALL_DEADLINE_MS, MAX_ANSWER_BYTES, MAX_COMPONENT_BYTES, MAX_KEPT_BYTES, MAX_MEMORY_BYTES};

@@ -58,7 +58,7 @@ pub(crate) const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 pub(crate) const KEEP_RESIDENT_TABLE_BYTES: usize = 16 << 10;
 
 /// Bytes of an answer, all its strings together.
-pub(crate) const MAX_ANSWER_BYTES: usize = 256 << 10;
+pub const MAX_ANSWER_BYTES: usize = 256 << 10;
 /// Bytes of one string in an answer.
 pub(crate) const MAX_STRING_BYTES: usize = 64 << 10;
 /// Bytes of what a plugin declares, as JSON.
@@ -86,9 +86,11 @@ pub(crate) const MAX_PROBLEMS: usize = 100;
 pub(crate) const MAX_ATTRIBUTES: usize = 256;
 /// States in a manifest.
 pub(crate) const MAX_STATES: usize = 64;
-/// Origins, and secrets, in a manifest.
-pub(crate) const MAX_GRANTS: usize = 32;
-/// Bytes of the manifest's short texts: name, version, a state, the name of a secret.
+/// What a manifest wants.
+pub(crate) const MAX_WANTS: usize = 64;
+/// Bytes of what one of its wants is for.
+pub(crate) const MAX_WHY_BYTES: usize = 256;
+/// Bytes of the manifest's short texts: name, version, a state.
 pub(crate) const MAX_WORD_BYTES: usize = 64;
 /// Bytes of the base path.
 pub(crate) const MAX_BASE_PATH_BYTES: usize = 128;

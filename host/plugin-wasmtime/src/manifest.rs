@@ -1,6 +1,7 @@
 //! What a plugin says of itself, checked once when it is loaded.
 
 mod schema_cost;
+mod wants;
 
 use std::collections::BTreeSet;
 
@@ -14,6 +15,8 @@ use serde_json::Value;
 
 use crate::bindings::v1::exports::muster::plugin::about;
 use crate::bindings::v1::muster::plugin::types;
+use crate::check::Interfaces;
+use crate::exports::Described;
 use crate::limits;
 use crate::slots::Slot;
 
@@ -46,7 +49,12 @@ pub(crate) fn declarations(text: &str) -> Result<Declarations, String> {
 }
 
 /// The error is the end of a sentence for whoever pushes the plugin.
-pub(crate) fn check(described: about::Manifest, declarations: Declarations, roles: Roles) -> Result<Checked, String> {
+pub(crate) fn check(
+    described: Described,
+    declarations: Declarations,
+    Interfaces { contract, roles, imports_state }: Interfaces,
+) -> Result<Checked, String> {
+    let (described, wants) = wants::of(described, imports_state)?;
     name(&described.name)?;
     version(&described.version)?;
     base_path(&described.base_path)?;
@@ -54,8 +62,6 @@ pub(crate) fn check(described: about::Manifest, declarations: Declarations, role
     if described.states.is_empty() {
         return Err("states is empty".to_owned());
     }
-    words(&described.secrets, limits::MAX_GRANTS, "secrets")?;
-    origins(&described.origins)?;
     let adoption = adoption(described.adoption);
     if adoption == AdoptionPolicy::Ask && !roles.has(Role::Adoption) {
         return Err("adoption is `ask`, and the plugin does not export adoption".to_owned());
@@ -80,6 +86,7 @@ pub(crate) fn check(described: about::Manifest, declarations: Declarations, role
         return Err("resources is empty".to_owned());
     }
     let manifest = Manifest {
+        contract: contract.version(),
         name: described.name,
         version: described.version,
         base_path: described.base_path,
@@ -88,8 +95,7 @@ pub(crate) fn check(described: about::Manifest, declarations: Declarations, role
         states: described.states,
         adoption,
         config_schema,
-        origins: described.origins,
-        secrets: described.secrets,
+        wants,
         calls_per_instance: described.calls_per_instance,
     };
     Ok(Checked { manifest, registry, slots, schema })
@@ -152,26 +158,6 @@ fn words(list: &[String], limit: usize, what: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// `https://api.example.com`, `https://*.example.com`, with a port or without.
-fn origins(origins: &[String]) -> Result<(), String> {
-    if origins.len() > limits::MAX_GRANTS {
-        return Err(format!("origins has more than {} entries", limits::MAX_GRANTS));
-    }
-    let label =
-        |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let origin = |origin: &String| {
-        let Some(authority) = origin.strip_prefix("https://") else { return false };
-        let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
-        let host = host.strip_prefix("*.").unwrap_or(host);
-        host.contains('.') && host.split('.').all(label) && port.is_none_or(|port| port.parse::<u16>().is_ok())
-    };
-    if origins.iter().all(origin) {
-        Ok(())
-    } else {
-        Err("origins has an entry that is not an https origin such as https://api.example.com".to_owned())
-    }
-}
-
 fn adoption(policy: about::AdoptionPolicy) -> AdoptionPolicy {
     match policy {
         about::AdoptionPolicy::Link => AdoptionPolicy::Link,
@@ -190,9 +176,18 @@ fn config_schema(text: &str) -> Result<(Option<Value>, Option<Validator>), Strin
     }
     let value: Value = serde_json::from_str(text).map_err(|error| format!("config-schema is not JSON: {error}"))?;
     schema_cost::check(&value)?;
+    // Where something is wrong is told, in terms of the schema that this one is held against.
+    let wrong = |error: &jsonschema::ValidationError<'_>| {
+        let place = match error.instance_path().as_str() {
+            "" => String::new(),
+            place => format!(" at {place}"),
+        };
+        format!("config-schema is not a JSON Schema 2020-12{place}: {}", error.masked_with("what stands there"))
+    };
+    jsonschema::draft202012::meta::validate(&value).map_err(|error| wrong(&error))?;
     // References to elsewhere are an error: nothing is fetched.
-    let validator = jsonschema::draft202012::new(&value)
-        .map_err(|error| format!("config-schema is not a JSON Schema 2020-12: {error}"))?;
+    let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012).should_validate_formats(true);
+    let validator = options.build(&value).map_err(|error| wrong(&error))?;
     Ok((Some(value), Some(validator)))
 }
 

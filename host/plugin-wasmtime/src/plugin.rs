@@ -1,12 +1,12 @@
 //! A loaded plugin: the port's calls, each on an instance.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jsonschema::Validator;
 use muster_model::{Account, Event, Field, PluginDigest, ResourceId};
 use muster_plugin::{
-    Call, Kind, LoadError, Manifest, PlanChange, PlannedTask, Plugin, PluginError, PluginLog, Problem, Role, Roles,
+    Call, Kind, LoadError, Manifest, PlanChange, PlannedTask, Plugin, PluginError, PluginLog, Problem, Roles,
 };
 use muster_protocol::Document;
 use muster_protocol::schema::{Declarations, ResourceTypeDef};
@@ -15,8 +15,11 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
 use crate::answer::Reader;
-use crate::bindings::v1::exports::muster::plugin::{about, lifecycle, mapping, schemas};
+use crate::bindings::v1::exports::muster::plugin::{about, lifecycle};
 use crate::bindings::v1::muster::plugin::types;
+use crate::check::Interfaces;
+use crate::config_problems::{self, masked};
+use crate::exports::Exports;
 use crate::instance::{CallState, Function, Live, Ready};
 use crate::limits::{ABOUT_DEADLINE_MS, MAX_CALLS_PER_INSTANCE, MAX_PROBLEMS, MAX_STRING_BYTES};
 use crate::manifest::{self, Checked};
@@ -37,9 +40,7 @@ pub(crate) struct WasmtimePlugin {
     ready: Ready,
     roles: Roles,
     manifest: Manifest,
-    about: about::GuestIndices,
-    mapping: Option<mapping::GuestIndices>,
-    lifecycle: Option<lifecycle::GuestIndices>,
+    exports: Exports,
     /// What crosses of each kind that it serves, and that kind as it can be.
     kinds: Vec<(Kind, Vec<Slot>, Arc<ResourceTypeDef>)>,
     schema: Option<Validator>,
@@ -52,36 +53,22 @@ impl WasmtimePlugin {
     pub(crate) fn load(
         pre: InstancePre<CallState>,
         digest: PluginDigest,
-        roles: Roles,
+        interfaces: Interfaces,
         shelf: Arc<Shelf<Live>>,
         log: Option<Arc<dyn PluginLog>>,
     ) -> Result<Self, LoadError> {
-        let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
-        let about = about::GuestIndices::new(&pre).map_err(contract)?;
-        let has = |role| roles.has(role).then_some(());
-        let mapping = has(Role::Mapping).map(|()| mapping::GuestIndices::new(&pre)).transpose().map_err(contract)?;
-        let lifecycle =
-            has(Role::Lifecycle).map(|()| lifecycle::GuestIndices::new(&pre)).transpose().map_err(contract)?;
-
-        let (name, memory) = (Arc::from(""), AtomicUsize::new(0));
-        let mut ready = Ready { pre, digest, name, calls_per_instance: 1, shelf, log, memory };
+        let Interfaces { contract, roles, .. } = interfaces;
+        let exports = Exports::find(pre.component(), contract, roles)?;
+        let mut ready = Ready::new(pre, digest, shelf, log);
         // On one instance: that each role's functions have the contract's types, and what the plugin says of itself.
-        let described = ready.run(DESCRIBE, None, |store, instance| {
-            let guest = match about.load(&mut *store, instance) {
-                Ok(guest) => guest,
-                Err(error) => return Ok(Err(contract(error))),
-            };
-            let mapping = mapping.as_ref().map(|indices| indices.load(&mut *store, instance)).transpose();
-            let lifecycle = lifecycle.as_ref().map(|indices| indices.load(&mut *store, instance)).transpose();
-            if let Some(error) = mapping.err().or(lifecycle.err()) {
-                return Ok(Err(contract(error)));
-            }
-            guest.call_describe(store).map(Ok)
+        let described = ready.run(DESCRIBE, None, |store, instance| match exports.check(store, instance) {
+            Ok(()) => exports.describe(store, instance).map(Ok),
+            Err(error) => Ok(Err(misfit(&error))),
         });
         let described = described.map_err(LoadError::Describe)??;
-        let declarations = declared(&ready, roles)?;
+        let declarations = declared(&ready, &exports)?;
         let Checked { manifest, registry, slots, schema } =
-            manifest::check(described, declarations, roles).map_err(LoadError::Manifest)?;
+            manifest::check(described, declarations, interfaces).map_err(LoadError::Manifest)?;
         ready.name = Arc::from(manifest.name.as_str());
         ready.calls_per_instance = manifest.calls_per_instance.min(MAX_CALLS_PER_INSTANCE);
 
@@ -89,7 +76,7 @@ impl WasmtimePlugin {
             .into_iter()
             .filter_map(|(kind, slots)| Some((kind, slots, registry.get(kind.resource_type())?.clone())));
         let is_warm = AtomicBool::new(false);
-        Ok(Self { kinds: kinds.collect(), ready, roles, manifest, about, mapping, lifecycle, schema, is_warm })
+        Ok(Self { kinds: kinds.collect(), ready, roles, manifest, exports, schema, is_warm })
     }
 
     fn kind(&self, kind: Kind) -> Option<(&[Slot], &ResourceTypeDef)> {
@@ -105,7 +92,7 @@ impl WasmtimePlugin {
         document: &Document,
         current: Option<&Account>,
     ) -> Result<Account, PluginError> {
-        let Some(mapping) = &self.mapping else {
+        let Some(mapping) = &self.exports.mapping else {
             return Ok(current.cloned().unwrap_or_else(Account::unmapped));
         };
         let crossings = self.kind(kind).map(|(slots, _)| flatten(slots, document)).unwrap_or_default();
@@ -114,8 +101,9 @@ impl WasmtimePlugin {
         let id = id.to_string();
         let to_account = |store: &mut Store<CallState>, instance: &Instance| {
             let current = current.as_ref().map(Lent::param);
-            let guest = mapping.load(&mut *store, instance)?;
-            guest.call_to_account(store, params::context(call), params::kind(kind), &id, &attributes, current)
+            let function = mapping.to_account(store, instance)?;
+            let params = (params::context(call), params::kind(kind), id.as_str(), attributes.as_slice(), current);
+            Ok(function.call(store, params)?.0)
         };
         self.ready.run_and_read(function, Some(call), to_account, |answer| self.account(function, kind, answer))
     }
@@ -127,7 +115,7 @@ impl WasmtimePlugin {
         change: &PlanChange<'_>,
     ) -> Result<Vec<PlannedTask>, PluginError> {
         let wanted = self.manifest.resource(change.kind).is_some_and(|plan| plan.plans_on.has(change.event));
-        let (Some(lifecycle), true) = (&self.lifecycle, wanted) else { return Ok(Vec::new()) };
+        let (Some(lifecycle), true) = (&self.exports.lifecycle, wanted) else { return Ok(Vec::new()) };
         let id = change.id.to_string();
         let member = change.member.map(|member| member.to_string());
         let (before, after) = (change.before.map(Lent::new), change.after.map(Lent::new));
@@ -141,7 +129,7 @@ impl WasmtimePlugin {
                 member: member.as_deref(),
                 signal: change.signal,
             };
-            lifecycle.load(&mut *store, instance)?.call_plan(store, params::context(call), change)
+            Ok(lifecycle.plan(store, instance)?.call(store, (params::context(call), change))?.0)
         };
         self.ready.run_and_read(function, Some(call), plan, |answer| match answer {
             Ok(tasks) => Reader::default()
@@ -183,17 +171,19 @@ impl WasmtimePlugin {
 }
 
 /// What a plugin with the role `schemas` declares; the others declare nothing.
-fn declared(ready: &Ready, roles: Roles) -> Result<Declarations, LoadError> {
-    if !roles.has(Role::Schemas) {
-        return Ok(Declarations::default());
-    }
-    let indices = schemas::GuestIndices::new(&ready.pre).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
-    let answer = ready.run(DECLARE, None, |store, instance| match indices.load(&mut *store, instance) {
-        Ok(guest) => guest.call_declare(store).map(Ok),
-        Err(error) => Ok(Err(LoadError::Contract(format!("{error:#}")))),
+fn declared(ready: &Ready, exports: &Exports) -> Result<Declarations, LoadError> {
+    let Some(schemas) = &exports.schemas else { return Ok(Declarations::default()) };
+    let answer = ready.run(DECLARE, None, |store, instance| match schemas.declare(store, instance) {
+        Ok(function) => Ok(Ok(function.call(store, ())?.0)),
+        Err(error) => Ok(Err(misfit(&error))),
     });
     let text = answer.map_err(LoadError::Describe)??;
     manifest::declarations(&text).map_err(LoadError::Manifest)
+}
+
+/// Its exports have the contract's names, and other types.
+fn misfit(error: &wasmtime::Error) -> LoadError {
+    LoadError::Contract(format!("{error:#}"))
 }
 
 fn rejected(function: Function, rejection: types::Rejection) -> PluginError {
@@ -217,20 +207,23 @@ impl Plugin for WasmtimePlugin {
     }
 
     fn check_config(&self, call: &Call<'_>) -> Result<Vec<Problem>, PluginError> {
-        let problems = schema_problems(self.schema.as_ref(), call.config);
-        if !problems.is_empty() {
-            return Ok(problems);
+        let schema = self.manifest.config_schema.as_ref();
+        if let (Some(validator), Some(schema)) = (&self.schema, schema) {
+            let problems = config_problems::of(validator, schema, call.config);
+            if !problems.is_empty() {
+                return Ok(problems);
+            }
         }
         let config = call.config.to_string();
         let answer = self.ready.run(CHECK_CONFIG, Some(call), |store, instance| {
-            self.about.load(&mut *store, instance)?.call_check_config(store, &config)
+            Ok(self.exports.check_config(store, instance)?.call(store, (config.as_str(),))?.0)
         })?;
         let Err(problems) = answer else { return Ok(Vec::new()) };
         let mut reader = Reader::default();
         let checked = |problem: about::Problem| {
             reader.text(&problem.pointer, MAX_STRING_BYTES, "a problem's pointer")?;
             reader.text(&problem.message, MAX_STRING_BYTES, "a problem's message")?;
-            Ok(Problem { pointer: problem.pointer, message: problem.message })
+            Ok(masked(Problem { pointer: problem.pointer, message: problem.message }, schema, call.config))
         };
         let problems: Result<Vec<_>, _> = problems.into_iter().take(MAX_PROBLEMS).map(checked).collect();
         match problems {
@@ -246,7 +239,7 @@ impl Plugin for WasmtimePlugin {
     fn host_settings(&self, call: &Call<'_>) -> Result<Vec<Field>, PluginError> {
         let config = call.config.to_string();
         let settings = self.ready.run(HOST_SETTINGS, Some(call), |store, instance| {
-            self.about.load(&mut *store, instance)?.call_host_settings(store, &config)
+            Ok(self.exports.host_settings(store, instance)?.call(store, (config.as_str(),))?.0)
         })?;
         let fields = Reader::default().fields(settings, "settings");
         fields.map_err(|problem| PluginError::Invalid { function: HOST_SETTINGS.name, problem })
@@ -295,13 +288,14 @@ impl Plugin for WasmtimePlugin {
         payload: &Value,
         current: &Account,
     ) -> Result<Account, PluginError> {
-        let Some(lifecycle) = &self.lifecycle else { return Ok(current.clone()) };
+        let Some(lifecycle) = &self.exports.lifecycle else { return Ok(current.clone()) };
         let id = id.to_string();
         let payload = payload.to_string();
         let current = Lent::new(current);
         let on_signal = |store: &mut Store<CallState>, instance: &Instance| {
-            let guest = lifecycle.load(&mut *store, instance)?;
-            guest.call_on_signal(store, params::context(call), &id, name, &payload, current.param())
+            let function = lifecycle.on_signal(store, instance)?;
+            let params = (params::context(call), id.as_str(), name, payload.as_str(), current.param());
+            Ok(function.call(store, params)?.0)
         };
         self.ready.run_and_read(ON_SIGNAL, Some(call), on_signal, |answer| self.account(ON_SIGNAL, Kind::User, answer))
     }
@@ -315,14 +309,4 @@ impl std::fmt::Debug for WasmtimePlugin {
             .field("digest", &self.ready.digest)
             .finish_non_exhaustive()
     }
-}
-
-/// Each with its place, and without the value that is wrong: it may be one that nobody else should read.
-fn schema_problems(schema: Option<&Validator>, config: &Value) -> Vec<Problem> {
-    let Some(schema) = schema else { return Vec::new() };
-    let problem = |error: jsonschema::ValidationError<'_>| Problem {
-        pointer: error.instance_path().to_string(),
-        message: error.masked_with("the value").to_string(),
-    };
-    schema.iter_errors(config).take(MAX_PROBLEMS).map(problem).collect()
 }

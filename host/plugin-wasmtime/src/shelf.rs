@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use muster_model::{PluginDigest, TenantId};
-use muster_plugin::Call;
+use muster_plugin::{Call, Kept};
 use serde_json::Value;
 
 use crate::limits::{MAX_KEPT, MAX_KEPT_A_TENANT};
@@ -38,11 +38,11 @@ impl Owner {
 
 /// The instances that wait for their next call.
 pub(crate) struct Shelf<T> {
-    kept: Mutex<Kept<T>>,
+    shelved: Mutex<Shelved<T>>,
     max_bytes: usize,
 }
 
-struct Kept<T> {
+struct Shelved<T> {
     /// The one that was used least recently stands first.
     places: VecDeque<Place<T>>,
     bytes: usize,
@@ -57,36 +57,42 @@ struct Place<T> {
 impl<T> Shelf<T> {
     /// Room for this much memory of instances, in bytes.
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self { kept: Mutex::new(Kept { places: VecDeque::new(), bytes: 0 }), max_bytes }
+        Self { shelved: Mutex::new(Shelved { places: VecDeque::new(), bytes: 0 }), max_bytes }
     }
 
     /// An instance of this owner, of several the one that was used last.
     pub(crate) fn take(&self, owner: &Owner) -> Option<T> {
-        let mut kept = self.kept();
-        let at = kept.places.iter().rposition(|place| place.owner.is(owner))?;
-        kept.remove(at).map(|place| place.instance)
+        let mut shelved = self.shelved();
+        let at = shelved.places.iter().rposition(|place| place.owner.is(owner))?;
+        shelved.remove(at).map(|place| place.instance)
     }
 
     /// Keeps an instance with this much memory. Whatever has no room any more goes.
     pub(crate) fn put(&self, owner: Owner, instance: T, bytes: usize) {
-        let gone = self.kept().put(Place { owner, bytes, instance }, self.max_bytes);
+        let gone = self.shelved().put(Place { owner, bytes, instance }, self.max_bytes);
         // To let an instance go takes a moment, and nobody needs to wait for it.
         drop(gone);
     }
 
+    /// What stands here now.
+    pub(crate) fn holds(&self) -> Kept {
+        let shelved = self.shelved();
+        Kept { instances: shelved.places.len(), bytes: shelved.bytes }
+    }
+
     /// Lets the one go that was used least recently; `false`: there is none.
     pub(crate) fn drop_oldest(&self) -> bool {
-        let oldest = self.kept().remove(0);
+        let oldest = self.shelved().remove(0);
         oldest.is_some()
     }
 
     /// Nothing panics while it holds the lock, and a list of instances is one in any case.
-    fn kept(&self) -> MutexGuard<'_, Kept<T>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shelved(&self) -> MutexGuard<'_, Shelved<T>> {
+        self.shelved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> Kept<T> {
+impl<T> Shelved<T> {
     fn put(&mut self, place: Place<T>, max_bytes: usize) -> Vec<Place<T>> {
         let mut gone = Vec::new();
         while let Some(at) = self.places.iter().position(|place| place.owner.is_gone()) {
@@ -163,6 +169,7 @@ mod tests {
         for (tenant, bytes) in [("acme", 6), ("globex", 4), ("initech", 1)] {
             shelf.put(owner(tenant, &config), tenant, bytes);
         }
+        assert_eq!(shelf.holds(), Kept { instances: 2, bytes: 5 });
         assert_eq!(shelf.take(&owner("acme", &config)), None, "the one that was used least recently made room");
         assert_eq!(shelf.take(&owner("globex", &config)), Some("globex"));
         shelf.put(owner("umbrella", &config), "umbrella", 11);

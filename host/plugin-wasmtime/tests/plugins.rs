@@ -90,9 +90,10 @@ fn a_configuration_is_checked_by_the_schema_with_the_place_and_without_the_value
     let problems = |config: Value| poggio.check_config(&Caller::new(config).call()).unwrap();
     let found = problems(json!({ "default_workspace": "W1", "require_email": "hunter2" }));
     assert_eq!(found[0].pointer, "/require_email");
-    assert!(!found[0].message.contains("hunter2"), "{}", found[0].message);
+    assert_eq!(found[0].message, "must be true or false");
     let Problem { pointer, message } = &problems(json!({ "other": 7 }))[0];
-    assert_eq!((pointer.as_str(), message.contains("other")), ("", true), "{message}");
+    assert_eq!(pointer, "/other");
+    assert_eq!(message, "is not known here; known are default_workspace, require_email");
     assert_eq!(problems(json!({})), []);
 }
 

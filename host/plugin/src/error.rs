@@ -72,15 +72,15 @@ pub enum LoadError {
     #[error("the plugin imports {0}, which Muster does not grant")]
     Import(String),
     /// Does not export what it must, or with another type.
-    #[error("the plugin does not fit the contract muster:plugin@0.1.0: {0}")]
+    #[error("the plugin does not fit the contract: {0}")]
     Contract(String),
     /// Built for a version of the contract that this host does not speak.
-    #[error("the plugin is built for muster:plugin@{asked}, and this host speaks muster:plugin@{known}")]
+    #[error("the plugin is built for muster:plugin@{asked}, and this host serves muster:plugin@{known}")]
     Version {
         /// Which one it is built for.
         asked: String,
-        /// Which one there is.
-        known: &'static str,
+        /// Which ones there are.
+        known: String,
     },
     /// To compile it takes more than that may take.
     #[error("the plugin could not be compiled: {0}")]

@@ -7,6 +7,7 @@
 
 mod call;
 mod error;
+mod granted;
 mod log;
 mod manifest;
 
@@ -18,13 +19,28 @@ use serde_json::Value;
 
 pub use call::{Call, PlanChange, PlannedTask};
 pub use error::{LoadError, PluginError, Rejection};
+pub use granted::Granted;
 pub use log::{LogLevel, LogLine, PluginLog};
-pub use manifest::{AdoptionPolicy, EventSet, Kind, Manifest, Problem, ResourcePlan, Role, Roles};
+pub use manifest::{AdoptionPolicy, EventSet, Kind, Manifest, Problem, ResourcePlan, Role, Roles, Wanted};
 
 /// Where plugins run.
 pub trait PluginHost: Send + Sync + std::fmt::Debug {
     /// Checks, compiles (or takes from the cache) and describes a plugin. Slow: not for the request path.
     fn load(&self, bytes: &[u8]) -> Result<Arc<dyn Plugin>, LoadError>;
+
+    /// The instances that wait for their next call, of all plugins; none where none are kept.
+    fn kept(&self) -> Kept {
+        Kept::default()
+    }
+}
+
+/// Instances that are kept between calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// How many there are.
+    pub instances: usize,
+    /// Bytes over the memories of all of them.
+    pub bytes: usize,
 }
 
 /// A loaded plugin.

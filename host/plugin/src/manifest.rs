@@ -1,4 +1,4 @@
-use muster_model::Event;
+use muster_model::{Event, Want};
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::Declarations;
 
@@ -64,9 +64,20 @@ pub struct ResourcePlan {
     pub plans_on: EventSet,
 }
 
+/// One thing beside pure mapping that a plugin wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// What.
+    pub want: Want,
+    /// What for, in the plugin's words; `None`: its version of the contract has no place for them.
+    pub why: Option<String>,
+}
+
 /// What a plugin says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
+    /// The version of the contract by which it is served.
+    pub contract: &'static str,
     /// Its name.
     pub name: String,
     /// Its version.
@@ -83,10 +94,8 @@ pub struct Manifest {
     pub adoption: AdoptionPolicy,
     /// The JSON Schema of its configuration; `None`: any object.
     pub config_schema: Option<serde_json::Value>,
-    /// The origins that it wants to call.
-    pub origins: Vec<String>,
-    /// The secrets that it wants to send.
-    pub secrets: Vec<String>,
+    /// What it wants beside pure mapping, each once.
+    pub wants: Vec<Wanted>,
     /// How many calls one instance may serve.
     pub calls_per_instance: u32,
 }

@@ -1,5 +1,6 @@
 //! Every part, put together: the one file that names sled, files and wasmtime.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -10,13 +11,16 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use muster_http::{AdminKey, Wire, admin_router, listen, scim_router};
 use muster_model::{Clock, IdSource, OrderedIds, SystemClock, Token, TokenKey};
 use muster_plugin::PluginHost;
+/// How much one call can answer, in bytes.
+pub(crate) use muster_plugin_wasmtime::MAX_ANSWER_BYTES as MAX_PLUGIN_ANSWER_BYTES;
 /// How large a plugin can be, in bytes.
 pub(crate) use muster_plugin_wasmtime::MAX_COMPONENT_BYTES as MAX_PLUGIN_BYTES;
 /// How much memory one call can have, in bytes.
 pub(crate) use muster_plugin_wasmtime::MAX_MEMORY_BYTES as MAX_PLUGIN_MEMORY_BYTES;
 use muster_plugin_wasmtime::{CompileLimits, Compiler, HostOptions, WasmtimeHost, compile_here};
 use muster_service::cases::{MakeScratch, Scratch};
-use muster_service::{Parts, PluginLines, Service};
+use muster_service::signing::{MAX_SIGNATURE_BYTES, SignatureFile};
+use muster_service::{AdminError, NewPlugin, Parts, PluginLines, Service};
 use muster_store::StoreError;
 use muster_store_files::FileRequestLog;
 /// What `muster store` does to a store that no server has open.
@@ -150,6 +154,7 @@ impl App {
             token_key: token_key.clone(),
             data: config.data.clone(),
             limits: config.limits.service(),
+            signatures: config.plugins.signatures,
         };
         let service = Arc::new(Service::start(parts).await?);
         if key_is_new && service.has_tokens() {
@@ -167,7 +172,7 @@ impl App {
     /// Opens the store, loads the plugins that are bound, and binds both listeners. After this, connections are accepted and wait.
     pub async fn build(config: &Config, overrides: Overrides) -> anyhow::Result<Self> {
         let (service, token_key, admin_key) = Self::open(config, overrides).await?;
-        let metrics = metrics()?;
+        let (metrics, gauged) = (metrics()?, service.clone());
         let scim = bind(config.scim.listen, "scim.listen").await?;
         let admin = bind(config.admin.listen, "admin.listen").await?;
         let public_origin = Some(config.scim.public_origin.clone()).filter(|origin| !origin.is_empty());
@@ -176,7 +181,10 @@ impl App {
             service: service.clone(),
             limits: config.limits.http(),
             admin_key: AdminKey::new(token_key, &admin_key),
-            metrics: Arc::new(move || metrics.render()),
+            metrics: Arc::new(move || {
+                gauged.tell_gauges();
+                metrics.render()
+            }),
             scim_origin: public_origin.clone().unwrap_or_else(|| format!("http://{scim_addr}")),
             public_origin,
         };
@@ -306,6 +314,12 @@ fn describe() {
     metrics::describe_counter!("muster_requests_total", "Requests answered, by method and status.");
     metrics::describe_histogram!("muster_request_duration_seconds", "From the head of a request to its answer.");
     metrics::describe_histogram!(PLUGIN_CALL_DURATION, "One call of a plugin on the request path.");
+    metrics::describe_gauge!("muster_plugin_kept_instances", "Instances of plugins that wait for their next call.");
+    metrics::describe_gauge!("muster_plugin_kept_bytes", "Memory of the instances that wait for their next call.");
+    metrics::describe_gauge!(
+        "muster_plugin_memory_high_water_bytes",
+        "The most memory that one instance has had since its plugin was loaded, by plugin."
+    );
     metrics::describe_counter!("muster_plugin_failures_total", "Plugin calls without an answer, by plugin and reason.");
     metrics::describe_counter!(
         "muster_plugin_breaker_opened_total",
@@ -322,6 +336,10 @@ fn describe() {
     metrics::describe_counter!("muster_request_log_failures_total", "Times that the request log could not be written.");
     metrics::describe_counter!("muster_request_log_kept_total", "Requests that the request log has kept.");
     metrics::describe_counter!("muster_request_log_lost_total", "Requests that it has not kept, by reason.");
+    metrics::describe_counter!(
+        "muster_rollouts_over_budget_total",
+        "Candidates on probation that were over their budget, by reason, and whether the tenant went back."
+    );
     metrics::describe_counter!("muster_unknown_members_total", "Members left out because they do not exist.");
     metrics::describe_counter!("muster_upkeep_failures_total", "Rounds of a log's upkeep that failed.");
     metrics::describe_counter!("muster_write_conflicts_total", "Writes decided again because another came between.");
@@ -378,9 +396,40 @@ fn admin_key(config: &Config, keys: &Path) -> anyhow::Result<Token> {
 async fn preload(service: &Service, folder: &Path) -> anyhow::Result<()> {
     for file in components(folder)? {
         let bytes = tokio::fs::read(&file).await.with_context(|| file.display().to_string())?;
-        service.push_plugin(bytes).await.with_context(|| format!("plugin {}", file.display()))?;
+        let signature = signature_beside(&file)?;
+        match service.push_plugin(bytes, NewPlugin { signature, ..NewPlugin::default() }).await {
+            Ok(_) => {}
+            // It is in the log already. A server that does not start serves nobody; this one serves what it has.
+            Err(refused @ (AdminError::Untrusted(_) | AdminError::Signature(_) | AdminError::InUse(_))) => {
+                tracing::error!(file = %file.display(), error = %refused, "a plugin of plugins.preload is not taken");
+            }
+            Err(error) => return Err(error).with_context(|| format!("plugin {}", file.display())),
+        }
     }
     Ok(())
+}
+
+/// Where the signature of a component stands: beside it, with `.sig` behind its name.
+pub(crate) fn signature_file(component: &Path) -> PathBuf {
+    let mut name = component.as_os_str().to_owned();
+    name.push(".sig");
+    PathBuf::from(name)
+}
+
+/// The signature that stands beside a component, if there is one.
+pub(crate) fn signature_beside(component: &Path) -> anyhow::Result<Option<SignatureFile>> {
+    let file = signature_file(component);
+    if file.exists() { read_signature(&file).map(Some) } else { Ok(None) }
+}
+
+/// The signature in this file.
+pub(crate) fn read_signature(file: &Path) -> anyhow::Result<SignatureFile> {
+    let told = || file.display().to_string();
+    let mut bytes = Vec::new();
+    // One more than there can be shows that there is too much.
+    let most = u64::try_from(MAX_SIGNATURE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    std::fs::File::open(file).and_then(|opened| opened.take(most).read_to_end(&mut bytes)).with_context(told)?;
+    SignatureFile::parse(&bytes).with_context(told)
 }
 
 /// The components in a folder, by name.

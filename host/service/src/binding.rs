@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use muster_model::{Clock, Field, OnPluginFailure, RequestId, ResourceType, TenantId, TenantRow};
 use muster_plugin::{Call, Kind, Manifest, Plugin, PluginError, Problem, ResourcePlan};
 use muster_protocol::dialect::Profile;
@@ -10,7 +11,9 @@ use serde_json::Value;
 use crate::breaker::Breaker;
 use crate::figures::Figures;
 use crate::mapped::unmarked;
+use crate::schemas::{Registries, Schemas, Which};
 use crate::settings::HostSettings;
+use crate::trial::Trial;
 use crate::{AdminError, ScimError};
 
 /// A plugin bound to a tenant: everything that one request needs to be decided by exactly one version.
@@ -37,17 +40,27 @@ pub struct Bound {
     /// Whether the plugin is asked at all.
     pub(crate) breaker: Breaker,
     /// How the plugin fares.
-    pub(crate) figures: Figures,
+    pub(crate) figures: Arc<Figures>,
+    /// How it fares with this configuration, since it is bound.
+    pub(crate) own: Arc<Figures>,
+    /// Which candidate is tried on its requests.
+    pub(crate) trial: ArcSwapOption<Trial>,
 }
 
 impl Bound {
     /// Binds `plugin` to a tenant: checks the configuration, asks for the host's settings, and puts together what the tenant serves. Calls
     /// the plugin: not for the request path.
-    pub(crate) fn new(row: &TenantRow, plugin: Arc<dyn Plugin>, clock: Arc<dyn Clock>) -> Result<Self, AdminError> {
+    pub(crate) fn new(
+        row: &TenantRow,
+        plugin: Arc<dyn Plugin>,
+        clock: Arc<dyn Clock>,
+        schemas: &Schemas,
+    ) -> Result<Self, AdminError> {
         let TenantRow { id: tenant, binding, scim, .. } = row;
         let request = RequestId("binding".into());
         let config = Arc::new(binding.config.clone());
-        let call = Call { tenant, request: &request, now: clock.now(), config: &config };
+        let now = clock.now();
+        let call = Call { tenant, request: &request, now, config: &config };
         if !binding.config.is_object() {
             let message = "must be a JSON object".to_owned();
             return Err(AdminError::Config(vec![Problem { pointer: String::new(), message }]));
@@ -58,25 +71,29 @@ impl Bound {
         }
         let fields: Vec<Field> = plugin.host_settings(&call).map_err(AdminError::Plugin)?;
         let settings = HostSettings::read(&fields).map_err(AdminError::Invalid)?;
-        let (accepted, served) = registries(plugin.manifest(), &settings, &scim.declarations)?;
+        let make = || registries(plugin.manifest(), &settings, &scim.declarations);
+        let Registries { accepted, served, announced } = if scim.declarations.is_empty() {
+            schemas.of(Which { plugin: plugin.digest(), has_groups: settings.groups_served }, make)?
+        } else {
+            make()?
+        };
         if let Err(error) = plugin.warm_up(&call) {
             count_cold(tenant, plugin.as_ref(), &error);
         }
-        let with_password = |registry: Registry| {
-            if reads_password(plugin.manifest()) { registry.with_password() } else { registry }
-        };
         Ok(Self {
             revision: binding.revision,
-            accepted: with_password(accepted),
-            announced: with_password(served.clone()),
+            accepted,
             served,
+            announced,
             config,
             settings,
             profile: profile(&scim.profile)?,
             plugin,
             on_plugin_failure: scim.on_plugin_failure,
+            figures: Arc::new(Figures::new(now)),
+            own: Arc::new(Figures::new(now)),
             breaker: Breaker::new(clock),
-            figures: Figures::default(),
+            trial: ArcSwapOption::empty(),
         })
     }
 
@@ -135,15 +152,11 @@ impl Bound {
     }
 }
 
-/// What may be sent, and what is kept of it.
+/// What may be sent, what is kept of it, and what is announced.
 ///
 /// What the plugin retains is its own choice; what an operator declared for this tenant is kept whatever the plugin retains, because the
 /// plugin does not know of it.
-fn registries(
-    manifest: &Manifest,
-    settings: &HostSettings,
-    own: &Declarations,
-) -> Result<(Registry, Registry), AdminError> {
+fn registries(manifest: &Manifest, settings: &HostSettings, own: &Declarations) -> Result<Registries, AdminError> {
     let known = Registry::core().with(&manifest.declarations).map_err(AdminError::Invalid)?;
     let is_served = |plan: &&ResourcePlan| plan.kind != Kind::Group || settings.groups_served;
     let registry = |retained: fn(&ResourcePlan) -> Vec<AttrPath>| {
@@ -152,7 +165,10 @@ fn registries(
         let narrowed = known.narrowed(&kinds).map_err(AdminError::Invalid)?;
         narrowed.with(own).map_err(|why| AdminError::Invalid(format!("the declarations of the tenant: {why}")))
     };
-    Ok((registry(|_| Vec::new())?, registry(|plan| plan.retained.clone())?))
+    let with_password = |registry: Registry| if reads_password(manifest) { registry.with_password() } else { registry };
+    let served = registry(|plan| plan.retained.clone())?;
+    let accepted = with_password(registry(|_| Vec::new())?);
+    Ok(Registries { accepted, announced: with_password(served.clone()), served })
 }
 
 /// Whether the plugin is told passwords: it names the attribute. Nobody else is, and nobody keeps them.
@@ -248,6 +264,7 @@ mod tests {
             plans_on: EventSet::default(),
         };
         Manifest {
+            contract: "0.2.0",
             name: "test".into(),
             version: "1.0.0".into(),
             base_path: "/scim/v2".into(),
@@ -256,15 +273,14 @@ mod tests {
             states: vec!["active".into()],
             adoption: AdoptionPolicy::Refuse,
             config_schema: None,
-            origins: Vec::new(),
-            secrets: Vec::new(),
+            wants: Vec::new(),
             calls_per_instance: 1,
         }
     }
 
     /// The attributes of an extension of users, as they are kept.
     fn kept(manifest: &Manifest, own: &Declarations, urn: &str) -> Option<Vec<String>> {
-        let (accepted, served) = registries(manifest, &HostSettings::default(), own).unwrap();
+        let Registries { accepted, served, .. } = registries(manifest, &HostSettings::default(), own).unwrap();
         assert!(accepted.get("User").unwrap().extension(urn).is_some(), "all of it may be sent");
         let extension = served.get("User").unwrap().extension(urn)?;
         Some(extension.attributes.iter().map(|attribute| attribute.name.clone()).collect())

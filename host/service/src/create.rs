@@ -12,6 +12,7 @@ use crate::members::RowChanges;
 use crate::reply::Reply;
 use crate::retry::Attempt;
 use crate::standard::STANDARD;
+use crate::trial::Shadowed;
 use crate::{ScimError, Service};
 
 impl Service {
@@ -53,8 +54,8 @@ impl Service {
         Ok(self.commit(caller, decided).await?.record)
     }
 
-    /// What adding a resource means: nothing is written yet.
-    pub(crate) async fn decide_new(&self, caller: &Caller, new: New<'_>) -> Result<Decided, Attempt> {
+    /// What adding a resource means, by the plugin of this caller: nothing is written yet.
+    pub(crate) async fn decide_new_by(&self, caller: &Caller, new: New<'_>) -> Result<Decided, Attempt> {
         let New { resource_type, id, created, version, sent, earlier } = new;
         let mapped = map(caller, resource_type, id, &sent.document, earlier)?;
         caller.note(&mapped.left_out);
@@ -85,12 +86,12 @@ impl Service {
             ..change_of(caller, Event::Created, None, Some(&record), &record)
         };
         let writes = std::iter::once(Write::Insert(Box::new(record.clone()))).chain(rows.writes(id)).collect();
-        Ok(Decided { record, writes, change, tasks })
+        Ok(Decided { record, writes, change, tasks, shadowed: None })
     }
 
     /// Commits what was decided of one resource: its writes, its change and its tasks.
     pub(crate) async fn commit(&self, caller: &Caller, decided: Decided) -> Result<Made, Attempt> {
-        let Decided { record, writes, change, tasks } = decided;
+        let Decided { record, writes, change, tasks, shadowed } = decided;
         let tasks = tasks.into_iter().map(|task| (0, task)).collect();
         caller.notes.touches(&change);
         let commit = Commit { at: caller.now, writes, changes: vec![change], tasks };
@@ -100,6 +101,9 @@ impl Service {
         let canonical = |attribute: &str| caller.bound.canonical(&record.resource_type, attribute);
         let Committed { seq, touched } = committed.map_err(|error| Attempt::of(error, canonical))?;
         caller.tenant.news.notify_waiters();
+        if let Some(shadowed) = shadowed {
+            shadowed.committed(seq);
+        }
         // A record that was touched has a version that only the store knows.
         let touched = touched.into_iter().find(|touched| touched.id == record.id);
         Ok(Made { seq, record: touched.unwrap_or(record) })
@@ -126,6 +130,8 @@ pub(crate) struct Decided {
     pub writes: Vec<Write>,
     pub change: Change,
     pub tasks: Vec<NewTask>,
+    /// What a candidate is told of it, if one is tried beside the plugin.
+    pub shadowed: Option<Box<Shadowed>>,
 }
 
 /// A write that was made.

@@ -41,11 +41,11 @@ impl Service {
         Ok(())
     }
 
-    /// What removing a resource means: nothing is written yet.
+    /// What removing a resource means, by the plugin of this caller: nothing is written yet.
     ///
     /// The log tells every row that goes with it. A group's are read here, after its version, which each of them changes: at that version
     /// the group has these members. The groups that lose a user are the store's to tell.
-    pub(crate) async fn decide_gone(&self, caller: &Caller, current: Record) -> Result<Decided, Attempt> {
+    pub(crate) async fn decide_gone_by(&self, caller: &Caller, current: Record) -> Result<Decided, Attempt> {
         let (resource_type, id) = (&current.resource_type, current.id);
         let members = match resource_type.as_str() {
             "Group" => self.all_members(caller, id).await?,
@@ -58,6 +58,6 @@ impl Service {
         };
         let expected = Some(current.version);
         let writes = vec![Write::Remove { resource_type: resource_type.clone(), id, expected }];
-        Ok(Decided { record: current, writes, change, tasks })
+        Ok(Decided { record: current, writes, change, tasks, shadowed: None })
     }
 }

@@ -1,8 +1,13 @@
 use http::StatusCode;
+use muster_model::TenantId;
 use muster_plugin::{LoadError, PluginError, Problem, Rejection};
 use muster_protocol::{Invalid, ScimType};
 use muster_store::StoreError;
 use serde_json::{Value, json};
+
+use crate::grants::Missing;
+
+use crate::signing::SignatureError;
 
 /// Everything a client can be told went wrong (RFC 7644 §3.12).
 #[derive(Debug, thiserror::Error)]
@@ -265,6 +270,12 @@ pub enum AdminError {
     /// What would be taken away is still used.
     #[error("{0}")]
     InUse(String),
+    /// A plugin that is not signed by whom it should be.
+    #[error("{0}")]
+    Untrusted(String),
+    /// A signature that is none of its plugin.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// The binding is not at the revision that the request expects.
     #[error("the binding is at revision {actual}, not at {expected}")]
     Revision {
@@ -279,6 +290,16 @@ pub enum AdminError {
     /// The configuration does not fit the plugin.
     #[error("the configuration does not fit the plugin: {}", in_words(.0))]
     Config(Vec<Problem>),
+    /// The plugin wants what the tenant has not granted.
+    #[error("{plugin} wants what tenant {tenant} has not granted: {}", sentences(.missing))]
+    NotGranted {
+        /// Whose tenant it is.
+        tenant: TenantId,
+        /// The plugin, by name and version.
+        plugin: String,
+        /// What is missing.
+        missing: Vec<Missing>,
+    },
     /// The plugin failed where it was asked about the configuration.
     #[error("the plugin failed: {0}")]
     Plugin(#[source] PluginError),
@@ -301,12 +322,28 @@ fn in_words(problems: &[Problem]) -> String {
     problems.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
+fn sentences(missing: &[Missing]) -> String {
+    missing.iter().map(|missing| missing.detail.as_str()).collect::<Vec<_>>().join("; ")
+}
+
 impl AdminError {
+    /// What is wrong one by one, where it can be more than one thing.
+    pub fn errors(&self) -> Vec<Value> {
+        if let Self::Config(problems) = self {
+            return problems.iter().map(|it| json!({ "pointer": it.pointer, "detail": it.message })).collect();
+        }
+        if let Self::NotGranted { missing, .. } = self {
+            return missing.iter().map(|missing| json!(missing)).collect();
+        }
+        Vec::new()
+    }
+
     /// The status on the wire.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Load(LoadError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_)
+            | Self::Signature(_)
             | Self::Load(
                 LoadError::NotAComponent(_)
                 | LoadError::Import(_)
@@ -317,9 +354,10 @@ impl AdminError {
                 | LoadError::Describe(_),
             )
             | Self::Config(_) => StatusCode::BAD_REQUEST,
+            Self::Untrusted(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Gone(_) => StatusCode::GONE,
-            Self::Exists(_) | Self::InUse(_) | Self::Revision { .. } => StatusCode::CONFLICT,
+            Self::Exists(_) | Self::InUse(_) | Self::Revision { .. } | Self::NotGranted { .. } => StatusCode::CONFLICT,
             Self::Plugin(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Full => StatusCode::INSUFFICIENT_STORAGE,
             Self::Load(LoadError::Host(_)) | Self::Unavailable(_) | Self::Entropy(_) => StatusCode::SERVICE_UNAVAILABLE,

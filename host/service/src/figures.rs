@@ -1,10 +1,16 @@
-//! How a tenant's plugin has fared since it was bound, in numbers.
+//! How a tenant's plugin fares, in numbers.
+//!
+//! Each call is counted twice: for the plugin, which keeps its figures however often it is bound again, and for the binding, which begins
+//! at nothing: a candidate on probation is judged by that.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use muster_model::{PluginDigest, Timestamp};
 use muster_plugin::PluginError;
 use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 
 use crate::binding::{Bound, failure_class};
 use crate::{AdminError, Service};
@@ -15,16 +21,42 @@ const TIMES_US: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 
 /// What can become of a call besides an answer.
 const CLASSES: [&str; 6] = ["rejected", "trapped", "deadline", "limit", "invalid", "busy"];
 
-/// The calls of one binding.
-#[derive(Debug, Default)]
+/// Of how many plugins a tenant's figures are kept; with one more those go that were bound the longest ago.
+pub const MAX_FIGURES_A_TENANT: usize = 8;
+
+/// The calls of one plugin for one tenant.
+#[derive(Debug)]
 pub(crate) struct Figures {
+    since: Timestamp,
     calls: AtomicU64,
     took_us: AtomicU64,
     classes: [AtomicU64; CLASSES.len()],
     times: [AtomicU64; TIMES_US.len() + 1],
+    /// Tells whoever watches that there was a call without an account.
+    missed: Notify,
+}
+
+/// What was counted up to a moment.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub calls: u64,
+    /// By class, in the order of [`CLASSES`].
+    classes: [u64; CLASSES.len()],
+    times: [u64; TIMES_US.len() + 1],
 }
 
 impl Figures {
+    pub(crate) fn new(since: Timestamp) -> Self {
+        Self {
+            since,
+            calls: AtomicU64::default(),
+            took_us: AtomicU64::default(),
+            classes: Default::default(),
+            times: Default::default(),
+            missed: Notify::new(),
+        }
+    }
+
     /// Counts one call.
     pub(crate) fn count(&self, took: Duration, error: Option<&PluginError>) {
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -36,20 +68,107 @@ impl Figures {
         for counter in self.times.get(place).into_iter().chain(classes) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+        if error.is_some() {
+            self.missed.notify_one();
+        }
+    }
+
+    /// What was counted so far.
+    pub(crate) fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            calls: read(&self.calls),
+            classes: self.classes.each_ref().map(read),
+            times: self.times.each_ref().map(read),
+        }
+    }
+
+    /// How long all calls took together.
+    pub(crate) fn took_us(&self) -> u64 {
+        self.took_us.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there is a call without an account.
+    pub(crate) async fn missed(&self) {
+        self.missed.notified().await;
     }
 
     fn shown(&self) -> Value {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let without: Map<String, Value> =
-            CLASSES.iter().zip(&self.classes).map(|(class, count)| ((*class).to_owned(), json!(read(count)))).collect();
+        let counts = self.counts();
         let bounds = TIMES_US.iter().map(|bound| json!(bound)).chain([Value::Null]);
         let times: Vec<Value> =
-            bounds.zip(&self.times).map(|(bound, count)| json!({ "up_to_us": bound, "calls": read(count) })).collect();
-        json!({ "calls": read(&self.calls), "took_us": read(&self.took_us), "without_an_account": without, "times": times })
+            bounds.zip(&counts.times).map(|(bound, count)| json!({ "up_to_us": bound, "calls": count })).collect();
+        json!({
+            "since": self.since.to_string(),
+            "calls": counts.calls,
+            "took_us": self.took_us(),
+            "without_an_account": counts.by_class(),
+            "times": times,
+        })
+    }
+}
+
+impl Counts {
+    /// How many calls were of this class.
+    fn of(&self, class: &str) -> u64 {
+        let at = CLASSES.iter().position(|known| *known == class);
+        at.and_then(|at| self.classes.get(at)).copied().unwrap_or_default()
+    }
+
+    /// How many got a considered "no".
+    pub(crate) fn rejected(&self) -> u64 {
+        self.of("rejected")
+    }
+
+    /// How many got no usable answer, as the breaker counts them: that the host was full is not the plugin's fault.
+    pub(crate) fn failed(&self) -> u64 {
+        ["trapped", "deadline", "limit", "invalid"].iter().map(|class| self.of(class)).sum()
+    }
+
+    /// Between which times, in microseconds, half of the calls took less and half more. `None`: there was none.
+    pub(crate) fn median_us(&self) -> Option<(u64, u64)> {
+        let half = self.times.iter().sum::<u64>().div_ceil(2);
+        let mut so_far = 0;
+        let at = self.times.iter().position(|calls| {
+            so_far += calls;
+            so_far >= half.max(1)
+        })?;
+        let lower = at.checked_sub(1).and_then(|before| TIMES_US.get(before)).copied().unwrap_or_default();
+        Some((lower, TIMES_US.get(at).copied().unwrap_or(u64::MAX)))
+    }
+
+    /// How many there were of each class, by its name.
+    pub(crate) fn by_class(&self) -> Map<String, Value> {
+        CLASSES.iter().zip(&self.classes).map(|(class, count)| ((*class).to_owned(), json!(count))).collect()
+    }
+}
+
+/// The figures of the plugins that a tenant has had lately, for as long as the process lives. The one that was bound last stands last.
+#[derive(Debug, Default)]
+pub(crate) struct Fared(Mutex<Vec<(PluginDigest, Arc<Figures>)>>);
+
+impl Fared {
+    /// Those of a plugin that is bound now; `new`, if there are none yet.
+    pub(crate) fn of(&self, plugin: PluginDigest, new: Arc<Figures>) -> Arc<Figures> {
+        // A list that a panicking thread held is still a list.
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.iter().position(|(digest, _)| *digest == plugin);
+        let figures = known.map_or(new, |at| kept.remove(at).1);
+        if kept.len() >= MAX_FIGURES_A_TENANT {
+            kept.remove(0);
+        }
+        kept.push((plugin, figures.clone()));
+        figures
     }
 }
 
 impl Bound {
+    /// Counts one call.
+    pub(crate) fn count(&self, took: Duration, error: Option<&PluginError>) {
+        self.figures.count(took, error);
+        self.own.count(took, error);
+    }
+
     fn figures(&self) -> Value {
         let manifest = self.plugin.manifest();
         let mut figures = self.figures.shown();
@@ -63,8 +182,8 @@ impl Bound {
 }
 
 impl Service {
-    /// How a tenant's plugin has fared since it was bound, or since this process was started. The memory is that of one instance of it,
-    /// whichever tenant's.
+    /// How the plugin that decides for a tenant has fared since this process was started or since it was first bound, whichever was later:
+    /// to be bound again, or to be configured anew, takes nothing from it. The memory is that of one instance of it, whichever tenant's.
     pub fn plugin_figures(&self, tenant: &str) -> Result<Value, AdminError> {
         let id = self.row(tenant)?.id;
         let bound = self.tenants.view().tenant(&id).and_then(|tenant| tenant.bound.load_full());
@@ -77,16 +196,24 @@ impl Service {
 mod tests {
     use super::*;
 
+    fn figures() -> Figures {
+        Figures::new(Timestamp::from_millis(0))
+    }
+
+    fn trapped() -> PluginError {
+        PluginError::Trapped { function: "mapping.to-account", cause: String::new() }
+    }
+
     #[test]
     fn calls_are_counted_by_what_became_of_them_and_by_how_long_they_took() {
-        let figures = Figures::default();
+        let figures = figures();
         figures.count(Duration::from_micros(5), None);
         figures.count(Duration::from_micros(6), None);
-        let trapped = PluginError::Trapped { function: "mapping.to-account", cause: String::new() };
-        figures.count(Duration::from_secs(1), Some(&trapped));
+        figures.count(Duration::from_secs(1), Some(&trapped()));
 
         let shown = figures.shown();
         assert_eq!((&shown["calls"], &shown["took_us"]), (&json!(3), &json!(1_000_011)));
+        assert_eq!(shown["since"], "1970-01-01T00:00:00.000Z");
         assert_eq!(
             (&shown["without_an_account"]["trapped"], &shown["without_an_account"]["busy"]),
             (&json!(1), &json!(0))
@@ -94,5 +221,49 @@ mod tests {
         let counted: Vec<u64> =
             shown["times"].as_array().unwrap().iter().map(|time| time["calls"].as_u64().unwrap()).collect();
         assert_eq!(counted, [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_full_host_is_no_failure_and_a_no_is_a_rejection() {
+        let figures = figures();
+        let no = muster_plugin::Rejection { status: 409, scim_type: None, detail: "no".to_owned() };
+        for error in [PluginError::Busy, PluginError::Rejected(no), trapped()] {
+            figures.count(Duration::ZERO, Some(&error));
+        }
+        let counts = figures.counts();
+        assert_eq!((counts.calls, counts.rejected(), counts.failed()), (3, 1, 1));
+    }
+
+    #[test]
+    fn half_of_the_calls_took_less_and_half_more() {
+        let figures = figures();
+        assert_eq!(figures.counts().median_us(), None);
+        for us in [7, 8, 2_000] {
+            figures.count(Duration::from_micros(us), None);
+        }
+        assert_eq!(figures.counts().median_us(), Some((5, 10)));
+        for _ in 0..2 {
+            figures.count(Duration::from_secs(2), None);
+        }
+        assert_eq!(figures.counts().median_us(), Some((1_000, 2_500)));
+        figures.count(Duration::from_secs(2), None);
+        figures.count(Duration::from_secs(2), None);
+        assert_eq!(figures.counts().median_us(), Some((100_000, u64::MAX)));
+    }
+
+    #[test]
+    fn a_plugin_that_is_bound_again_has_its_figures_and_the_longest_unbound_go() {
+        let fared = Fared::default();
+        let digest = |n: usize| PluginDigest::of(&n.to_be_bytes());
+        let first = fared.of(digest(0), Arc::new(figures()));
+        first.count(Duration::ZERO, None);
+        for other in 1..MAX_FIGURES_A_TENANT {
+            fared.of(digest(other), Arc::new(figures()));
+        }
+        assert_eq!(fared.of(digest(0), Arc::new(figures())).counts().calls, 1);
+        for other in 1..=MAX_FIGURES_A_TENANT {
+            fared.of(digest(other), Arc::new(figures()));
+        }
+        assert_eq!(fared.of(digest(0), Arc::new(figures())).counts().calls, 0);
     }
 }

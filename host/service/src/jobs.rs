@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use muster_model::{Clock, IdSource, RequestId, ResourceId, Timestamp};
@@ -79,6 +79,7 @@ pub struct Progress(Arc<Counts>);
 struct Counts {
     done: AtomicU64,
     total: AtomicU64,
+    waits: AtomicBool,
 }
 
 impl Progress {
@@ -90,6 +91,11 @@ impl Progress {
     /// So much is done.
     pub fn set_done(&self, done: u64) {
         self.0.done.store(done, Ordering::Relaxed);
+    }
+
+    /// From now on it only waits for others, or works again. What waits takes no place among the jobs.
+    pub(crate) fn waits(&self, waits: bool) {
+        self.0.waits.store(waits, Ordering::Relaxed);
     }
 
     /// How much is done, and how much there is to do.
@@ -167,7 +173,8 @@ impl Jobs {
         let (id, began, progress) = (JobId(self.ids.next()), self.clock.now(), Progress::default());
         {
             let mut jobs = self.lock();
-            if jobs.values().filter(|job| job.ended.is_none()).count() >= MAX_RUNNING_JOBS {
+            let works = |job: &&Job| job.ended.is_none() && !job.progress.0.waits.load(Ordering::Relaxed);
+            if jobs.values().filter(works).count() >= MAX_RUNNING_JOBS {
                 return Err(AdminError::InUse(format!("{MAX_RUNNING_JOBS} jobs are running; wait for one to end")));
             }
             jobs.insert(id, Job { kind, request, unit, began, progress: progress.clone(), ended: None });
@@ -335,6 +342,11 @@ mod tests {
         }
         let refused = jobs.start("undo", "changes", |_| async { Ok(Value::Null) }).unwrap_err().to_string();
         assert_eq!(refused, "16 jobs are running; wait for one to end");
+
+        let first = jobs.lock().values().next().unwrap().progress.clone();
+        first.waits(true);
+        jobs.start("undo", "changes", |_| async { Ok(Value::Null) }).unwrap();
+        first.waits(false);
 
         go.send(true).unwrap();
         for view in jobs.list() {

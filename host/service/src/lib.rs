@@ -18,7 +18,9 @@ mod error;
 mod expected;
 mod feed;
 mod figures;
+mod gauges;
 mod get;
+mod grants;
 mod history;
 mod jobs;
 mod judge;
@@ -33,11 +35,14 @@ mod replace;
 mod reply;
 mod retry;
 mod rollout;
+mod schemas;
 mod search;
 mod settings;
+pub mod signing;
 mod standard;
 mod tenants;
 mod trail;
+mod trial;
 mod undo;
 mod upkeep;
 mod verify;
@@ -51,10 +56,12 @@ use muster_store::Store;
 use muster_store::request_log::RequestLog;
 
 pub use admin::{
-    AccountView, AccountsView, BackupView, ExportView, ImportView, IssuedToken, LogDays, MAX_ACCOUNTS_A_PAGE,
-    MAX_BACKUP_NAME_BYTES, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD, MAX_LOAD_BYTES, MAX_REQUESTS_MIB,
-    MAX_RETENTION_DAYS, ManifestView, NewBackup, NewExport, NewImport, NewRetention, NewScimSettings, NewTenant,
-    NewToken, PluginView, ResourceView, ScimSettingsView, StateView, TenantView, TokenView, WhichAccounts,
+    AccountView, AccountsView, BackupView, ExportView, GrantView, ImportView, IssuedToken, KeyView, ListedView,
+    LogDays, MAX_ACCOUNTS_A_PAGE, MAX_BACKUP_NAME_BYTES, MAX_CLAIM_BYTES, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD,
+    MAX_KEY_NAME_BYTES, MAX_LOAD_BYTES, MAX_REFERENCE_BYTES, MAX_REQUESTS_MIB, MAX_RETENTION_DAYS, ManifestView,
+    NewBackup, NewExport, NewGrant, NewImport, NewKey, NewOwner, NewPlugin, NewRetention, NewScimSettings, NewTenant,
+    NewToken, OwnerView, PluginView, PushedView, ResourceView, RollbackView, ScimSettingsView, SignaturePolicy,
+    Standing, StateView, TenantView, TokenView, WantView, WantedView, WantsView, WhichAccounts, Withdrawal,
 };
 pub use authenticate::{Caller, Mount, Principal, Subject};
 pub use binding::Bound;
@@ -63,6 +70,7 @@ pub use cursor::MAX_CURSOR_BYTES;
 pub use error::{AdminError, ScimError, Wire};
 pub use expected::{Expected, Tags};
 pub use feed::{MAX_ENTRIES_A_PAGE, MAX_WAIT_S};
+pub use grants::{Missing, NewGrants};
 pub use history::{
     MAX_ENTRIES_WALKED, MAX_HISTORY_A_PAGE, MAX_MEMBERS_SHOWN, MAX_MEMBERS_THEN, MAX_MEMBERSHIPS_WALKED,
     MAX_VALUE_SHOWN_BYTES,
@@ -72,12 +80,14 @@ pub use judge::{CLOCK_KEPT_EVERY, CLOCK_LEAP, CLOCK_LEAP_AT_START, LEAP_PAUSE};
 pub use plugin_log::{MAX_LINE_BYTES, MAX_LINE_BYTES_A_TENANT, MAX_LINES_A_PAGE, MAX_LINES_A_TENANT, PluginLines};
 pub use reply::Reply;
 pub use rollout::{
-    MAX_COUNTED, MAX_FAILURES, MAX_NEW_KEYS_COMPARED, MAX_ROLLOUTS_KEPT, MAX_TAKEN, MAX_TOLD_OF_A_ROLLOUT,
-    MAX_VALUE_TOLD_BYTES, NewRollout, REMAPPED_AT_ONCE, Until, WORK_SHARE_PERCENT,
+    MAX_CANARY_PERCENT, MAX_COUNTED, MAX_FAILURES, MAX_NEW_KEYS_COMPARED, MAX_REPLAY_S, MAX_ROLLOUTS_KEPT,
+    MAX_SHADOW_WRITES, MAX_TAKEN, MAX_TOLD_OF_A_ROLLOUT, MAX_TRIAL_S, MAX_VALUE_TOLD_BYTES, MAX_WATCH_S,
+    MAX_WRITTEN_WALKED, NewRollout, REMAPPED_AT_ONCE, Until, WORK_SHARE_PERCENT,
 };
 pub use settings::{HostSettings, UnknownMembers, WithoutMembers};
 pub use tenants::Tenant;
 pub use trail::{Answered, Head, Notes, RequestsAsked};
+pub use trial::{SHADOW_QUEUE, SHADOW_QUEUE_BYTES};
 pub use undo::{
     MAX_EXCHANGED, MAX_MEMBERSHIPS_AT_ONCE, MAX_ROWS_A_COMMIT, MAX_TOLD, MAX_UNDO_AT_ONCE, MAX_UNDO_ENTRIES,
     MAX_UNDO_MEMBERSHIPS, NewUndo, Undone,
@@ -145,6 +155,8 @@ pub struct Parts {
     pub data: PathBuf,
     /// How much of everything.
     pub limits: ServiceLimits,
+    /// What is demanded of the plugins that are pushed and bound.
+    pub signatures: SignaturePolicy,
 }
 
 /// Everything that Muster does.
@@ -154,6 +166,8 @@ pub struct Service {
     tenants: tenants::Tenants,
     /// Plugins that were loaded in this process, so that tenants share one compiled copy.
     loaded: std::sync::Mutex<std::collections::HashMap<muster_model::PluginDigest, Arc<dyn muster_plugin::Plugin>>>,
+    /// What tenants serve, once for all that serve the same.
+    schemas: Arc<schemas::Schemas>,
     /// One backup at a time: what is left of an interrupted one is removed by the next one of its name.
     backing_up: Arc<tokio::sync::Mutex<()>>,
     /// One change of tenants, tokens or bindings at a time in this process.

@@ -197,7 +197,7 @@ fn measured<T>(caller: &Caller, call: impl FnOnce() -> Result<T, PluginError>) -
     metrics::histogram!("muster_plugin_call_duration_seconds", "plugin" => plugin.manifest().name.clone())
         .record(took.as_secs_f64());
     caller.notes.plugin_worked(took);
-    caller.bound.figures.count(took, answer.as_ref().err());
+    caller.bound.count(took, answer.as_ref().err());
     answer.inspect_err(|error| count_failure(&caller.tenant.id, plugin, error))
 }
 

@@ -112,8 +112,8 @@ impl Service {
         }
     }
 
-    /// What making a resource what it shall be means; `None`: it is so already. Nothing is written yet.
-    pub(crate) async fn decide(
+    /// What making a resource what it shall be means, by the plugin of this caller; `None`: it is so already. Nothing is written yet.
+    pub(crate) async fn decide_by(
         &self,
         caller: &Caller,
         current: &Record,
@@ -182,7 +182,8 @@ impl Service {
             },
         };
         let writes = std::iter::once(own).chain(rows.writes(id)).collect();
-        Ok(Some(Decided { record: next.unwrap_or_else(|| current.clone()), writes, change, tasks }))
+        let record = next.unwrap_or_else(|| current.clone());
+        Ok(Some(Decided { record, writes, change, tasks, shadowed: None }))
     }
 }
 

@@ -1,19 +1,31 @@
 //! Rollouts: another plugin for a tenant, step by step, each with what it found (decision record 18).
 //!
 //! A rollout is a row of the store. `rollout/frame.rs` takes it from step to step, `rollout/preview.rs` looks at what the candidate would
-//! make of the directory, `rollout/activate.rs` binds it, `rollout/remap.rs` maps what is stored. What works on it in this process is in
-//! [`Workers`]; when the server stops, the row says where to go on.
+//! make of the directory, `rollout/{replay,shadow,canary}.rs` try it on requests, `rollout/activate.rs` binds it, `rollout/watch.rs` watches
+//! it, `rollout/remap.rs` maps what is stored. What works on it in this process is in [`Workers`]; when the server stops, the row says where
+//! to go on.
 
 mod activate;
+mod budget;
+mod canary;
 mod collisions;
 mod frame;
+mod live;
 mod pace;
+mod past;
 mod preview;
+mod refusals;
 mod remap;
+mod replay;
+mod shadow;
 mod tally;
+mod trials;
 mod view;
 mod walk;
+mod watch;
 mod weigh;
+mod work;
+mod written;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,21 +33,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use muster_model::{
-    Actor, RequestId, Rollout, RolloutId, RolloutState, Step, StepName, StepState, TenantId, TenantRow,
+    Actor, CanaryTrial, RequestId, Rollout, RolloutId, RolloutState, ShadowTrial, StepName, StepState, TenantId,
+    TenantRow, WatchBudget,
 };
 use muster_plugin::Problem;
 use muster_store::StoreError;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::watch as channel;
 
+pub use budget::MAX_WATCH_S;
 pub use collisions::MAX_NEW_KEYS_COMPARED;
 pub use pace::WORK_SHARE_PERCENT;
 pub use preview::MAX_FAILURES;
 pub use remap::{MAX_TAKEN, REMAPPED_AT_ONCE};
 pub use tally::{MAX_COUNTED, MAX_TOLD_OF_A_ROLLOUT, MAX_VALUE_TOLD_BYTES};
+pub use trials::{MAX_CANARY_PERCENT, MAX_REPLAY_S, MAX_SHADOW_WRITES, MAX_TRIAL_S};
+pub use written::MAX_WRITTEN_WALKED;
+
+pub(crate) use past::{Came, Past, record_of_new};
+pub(crate) use walk::is_in_sample;
 
 use crate::binding::Bound;
+use crate::grants::NewGrants;
 use crate::jobs::Progress;
 use crate::{AdminError, Service};
 
@@ -45,15 +65,22 @@ pub const MAX_ROLLOUTS_KEPT: usize = 20;
 /// How long whoever cancels a rollout waits until its work has stopped.
 const CANCEL_WAIT: Duration = Duration::from_secs(10);
 
-/// How long the end of the server waits until the work on rollouts has stopped.
-const STOP_WAIT: Duration = Duration::from_secs(5);
-
 /// How long a rollout that was interrupted waits for its turn among the jobs.
 const TURN_WAIT: Duration = Duration::from_secs(1);
 
-/// The steps of a rollout. Watching the candidate has its place between the last two.
-const STEPS: [StepName; 6] =
-    [StepName::Check, StepName::Compile, StepName::Try, StepName::Preview, StepName::Activate, StepName::Remap];
+/// The steps of a rollout; of the trials those that are asked for.
+const STEPS: [StepName; 10] = [
+    StepName::Check,
+    StepName::Compile,
+    StepName::Try,
+    StepName::Preview,
+    StepName::Replay,
+    StepName::Shadow,
+    StepName::Canary,
+    StepName::Activate,
+    StepName::Watch,
+    StepName::Remap,
+];
 
 /// What is to be tried.
 #[derive(Debug, Clone, Deserialize)]
@@ -65,12 +92,27 @@ pub struct NewRollout {
     /// Its configuration; without it, the present one.
     #[serde(default)]
     pub config: Option<Value>,
+    /// What of its wants is granted at the moment at which it decides.
+    #[serde(default)]
+    pub grants: NewGrants,
     /// With which step it ends by itself.
     #[serde(default)]
     pub until: Until,
     /// Of how many resources in a hundred the preview is: always the same ones.
     #[serde(default = "all")]
     pub sample: u32,
+    /// The recorded requests of so many seconds are put to it.
+    #[serde(default)]
+    pub replay_s: Option<u64>,
+    /// It runs beside the plugin that decides.
+    #[serde(default)]
+    pub shadow: Option<ShadowTrial>,
+    /// It decides for a share of the users.
+    #[serde(default)]
+    pub canary: Option<CanaryTrial>,
+    /// How it is watched once it decides.
+    #[serde(default)]
+    pub watch: Option<WatchBudget>,
 }
 
 /// How far a rollout goes by itself. What speaks against going further stops it at the preview.
@@ -113,7 +155,7 @@ struct Worker {
     progress: Progress,
     cancelled: Arc<AtomicBool>,
     /// Closed when the work is over.
-    working: watch::Receiver<()>,
+    working: channel::Receiver<()>,
 }
 
 /// One rollout that is being worked on.
@@ -152,11 +194,15 @@ impl Workers {
 }
 
 /// Is among the [`Workers`] for as long as it lives.
-struct Registered(Arc<Service>, RolloutId);
+struct Registered(Arc<Service>, RolloutId, Arc<AtomicBool>);
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.0.rollouts.lock().remove(&self.1);
+        let mut workers = self.0.rollouts.lock();
+        // What comes next may be at work already.
+        if workers.get(&self.1).is_some_and(|worker| Arc::ptr_eq(&worker.cancelled, &self.2)) {
+            workers.remove(&self.1);
+        }
     }
 }
 
@@ -165,6 +211,8 @@ impl Service {
     pub async fn start_rollout(self: &Arc<Self>, tenant: &str, new: NewRollout) -> Result<Value, AdminError> {
         let sample = u8::try_from(new.sample).ok().filter(|sample| (1..=100).contains(sample));
         let sample = sample.ok_or_else(|| AdminError::Invalid("sample is 1 to 100, in percent".to_owned()))?;
+        let trials = trials::asked(&new)?;
+        let watch = budget::asked(new.watch.clone())?;
         let _one_at_a_time = self.administration.lock().await;
         let row = self.row(tenant)?;
         let plugin = match &new.plugin {
@@ -177,22 +225,27 @@ impl Service {
             return Err(AdminError::Config(vec![Problem { pointer: String::new(), message }]));
         }
         let others = self.parts.store.rollouts(&row.id).await?;
-        if let Some(other) = others.iter().find(|other| other.state == RolloutState::Running) {
+        if let Some(other) = others.iter().find(|other| is_under_way(other)) {
             return Err(running(other));
         }
+        let grants = self.wants_to_grant(&row, plugin, &new.grants).await?;
         let rollout = Rollout {
             id: RolloutId(self.parts.ids.next()),
             tenant: row.id.clone(),
             version: 1,
             plugin,
             config,
+            grants,
             revision: row.binding.revision,
             from: row.binding.plugin,
-            until: new.until.step(),
+            until: trials::last(&trials).map_or(new.until.step(), |last| last.max(new.until.step())),
             sample,
+            trials,
+            accepted: false,
+            watch,
             state: RolloutState::Running,
             says: None,
-            steps: STEPS.map(Step::pending).to_vec(),
+            steps: trials::steps(&STEPS, &trials),
             not_kept: Vec::new(),
             cursor: None,
             activated: None,
@@ -230,7 +283,7 @@ impl Service {
         let row = self.row(tenant)?;
         let rollout = self.rollout_named(&row, id).await?;
         match rollout.state {
-            RolloutState::Running | RolloutState::Waiting => {}
+            RolloutState::Running | RolloutState::Waiting | RolloutState::Watching => {}
             RolloutState::Active
             | RolloutState::Done
             | RolloutState::Failed
@@ -250,82 +303,15 @@ impl Service {
         }
         // Who activates it at this moment does so to the end.
         let _one_at_a_time = self.administration.lock().await;
-        let is_under_way = self.rollouts.of(rollout.id).is_some();
+        let is_worked_on = self.rollouts.of(rollout.id).is_some();
         let cancelled = self.change_rollout(&row.id, rollout.id, |rollout| {
-            if matches!(rollout.state, RolloutState::Running | RolloutState::Waiting) && !is_under_way {
+            let is_cancelled = is_under_way(rollout) || rollout.state == RolloutState::Waiting;
+            if is_cancelled && !is_worked_on {
                 self.end_step(rollout, StepState::Cancelled, None);
             }
             Ok(())
         });
         self.rollout_view(&cancelled.await?).await
-    }
-
-    /// Goes on with what was interrupted when the server ended, and waits until it ends again.
-    pub async fn carry_rollouts(self: &Arc<Self>) {
-        if let Err(error) = self.resume_rollouts().await {
-            tracing::error!(%error, "interrupted rollouts were not gone on with");
-        }
-        self.told_to_stop().await;
-        let working: Vec<Worker> = self.rollouts.lock().values().cloned().collect();
-        for mut worker in working {
-            let _ = tokio::time::timeout(STOP_WAIT, worker.working.changed()).await;
-        }
-    }
-
-    async fn resume_rollouts(self: &Arc<Self>) -> Result<(), AdminError> {
-        let tenants: Vec<TenantId> = self.tenants.view().rows().map(|row| row.id.clone()).collect();
-        for tenant in tenants {
-            let interrupted = self.parts.store.rollouts(&tenant).await?;
-            for rollout in interrupted.iter().filter(|rollout| rollout.state == RolloutState::Running) {
-                while self.rollouts.of(rollout.id).is_none() && self.set_to_work(rollout).is_err() {
-                    tokio::select! {
-                        () = tokio::time::sleep(TURN_WAIT) => {}
-                        () = self.told_to_stop() => return Ok(()),
-                    }
-                }
-                tracing::info!(tenant.id = %tenant, rollout.id = %rollout.id, "rollout goes on");
-            }
-        }
-        Ok(())
-    }
-
-    /// Works on a rollout from where it stands, as a job.
-    fn set_to_work(self: &Arc<Self>, rollout: &Rollout) -> Result<(), AdminError> {
-        let (tenant, id, service) = (rollout.tenant.clone(), rollout.id, self.clone());
-        let work = |progress: Progress| {
-            let (until_dropped, working) = watch::channel(());
-            let cancelled = Arc::new(AtomicBool::new(false));
-            let worker = Worker { progress: progress.clone(), cancelled: cancelled.clone(), working };
-            service.rollouts.lock().insert(id, worker);
-            let registered = Registered(service.clone(), id);
-            async move {
-                let work = Work { tenant, id, progress, cancelled };
-                let done = service.carry(&work).await;
-                if let Err(error) = &done {
-                    service.give_up(&work, error).await;
-                }
-                drop(registered);
-                drop(until_dropped);
-                done
-            }
-        };
-        self.jobs.start_as(&request_of(id), "rollout", "resources", work).map(drop)
-    }
-
-    /// What cannot be gone on with is not left as if it were under way; unless the server stops, for then it is.
-    async fn give_up(&self, work: &Work, error: &AdminError) {
-        if *self.stopping.borrow() {
-            return;
-        }
-        let given_up = self.change_rollout(&work.tenant, work.id, |rollout| {
-            if rollout.state == RolloutState::Running {
-                self.end_step(rollout, StepState::Failed, Some(&error.to_string()));
-            }
-            Ok(())
-        });
-        if let Err(error) = given_up.await {
-            tracing::warn!(tenant.id = %work.tenant, rollout.id = %work.id, %error, "a rollout ended early, and says that it runs");
-        }
     }
 
     async fn rollout_named(&self, row: &TenantRow, id: &str) -> Result<Rollout, AdminError> {
@@ -374,6 +360,18 @@ impl Service {
     }
 }
 
+/// Whether it will go on by itself.
+fn is_under_way(rollout: &Rollout) -> bool {
+    matches!(rollout.state, RolloutState::Running | RolloutState::Watching)
+}
+
 fn running(other: &Rollout) -> AdminError {
-    AdminError::InUse(format!("rollout {} of this tenant is running; cancel it, or wait for its end", other.id))
+    let (id, tenant) = (other.id, &other.tenant);
+    AdminError::InUse(if other.state == RolloutState::Watching {
+        format!(
+            "the candidate of rollout {id} is watched; wait for the end of it, or end it: muster rollout cancel {tenant} {id}"
+        )
+    } else {
+        format!("rollout {id} of this tenant is running; cancel it, or wait for its end")
+    })
 }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use muster_store::request_log::{RequestBounds, RequestLog};
 use tokio::sync::Notify;
 
 use crate::binding::Bound;
+use crate::figures::Fared;
 
 /// One tenant as requests meet it.
 pub struct Tenant {
@@ -19,6 +20,8 @@ pub struct Tenant {
     pub(crate) directory: Arc<dyn Directory>,
     /// Its plugin; `None` if that could not be loaded. A request takes it once, so that it is decided by one version.
     pub(crate) bound: ArcSwapOption<Bound>,
+    /// How its plugins fare.
+    fared: Fared,
     /// Where its requests are noted.
     pub(crate) requests: Arc<dyn RequestLog>,
     retention: ArcSwap<Retention>,
@@ -42,10 +45,26 @@ impl Tenant {
         bound: Option<Bound>,
     ) -> Self {
         let quota = Quota::per_second(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN));
-        let bound = ArcSwapOption::from(bound.map(Arc::new));
         let limiter = DefaultDirectRateLimiter::direct(quota);
         let retention = ArcSwap::from_pointee(Retention::default());
-        Self { id, directory, bound, requests, retention, news: Notify::new(), limiter }
+        let (none, fared) = (ArcSwapOption::empty(), Fared::default());
+        let tenant = Self { id, directory, bound: none, fared, requests, retention, news: Notify::new(), limiter };
+        if let Some(bound) = bound {
+            tenant.bind(bound);
+        }
+        tenant
+    }
+
+    /// From now on this one decides. It goes on counting where its plugin has left off; a binding that is the same but for the tenant's own
+    /// settings stays the same one to whoever watches it.
+    pub(crate) fn bind(&self, mut bound: Bound) {
+        bound.figures = self.fared.of(bound.plugin.digest(), bound.figures);
+        if let Some(present) = self.bound.load_full()
+            && (present.plugin.digest(), &present.config) == (bound.plugin.digest(), &bound.config)
+        {
+            bound.own = present.own.clone();
+        }
+        self.bound.store(Some(Arc::new(bound)));
     }
 
     /// How much of its requests is kept, and how, from now on.
@@ -77,6 +96,7 @@ impl Tenant {
 }
 
 /// All tenants and tokens, as one value that is replaced whole: a revoked token stops at once, and no request waits for a lock.
+/// A change makes it anew, of the same rows and tenants but one.
 #[derive(Debug, Default)]
 pub(crate) struct Tenants {
     view: ArcSwap<View>,
@@ -85,8 +105,8 @@ pub(crate) struct Tenants {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct View {
     by_name: HashMap<TenantId, Arc<Tenant>>,
-    rows: HashMap<TenantId, TenantRow>,
-    by_token: HashMap<[u8; 32], TokenRow>,
+    rows: HashMap<TenantId, Arc<TenantRow>>,
+    by_token: HashMap<[u8; 32], Arc<TokenRow>>,
     base_paths: Vec<String>,
 }
 
@@ -99,13 +119,17 @@ impl Tenants {
     pub(crate) fn change(&self, change: impl FnOnce(&mut View)) {
         let mut view = View::clone(&self.view.load());
         change(&mut view);
-        view.base_paths = view
-            .by_name
-            .values()
-            .filter_map(|tenant| Some(tenant.bound.load().as_ref()?.plugin.manifest().base_path.clone()))
-            .collect();
+        // There are many tenants, and few base paths.
+        let mut base_paths = BTreeSet::new();
+        for tenant in view.by_name.values() {
+            if let Some(bound) = tenant.bound.load().as_ref()
+                && !base_paths.contains(&bound.plugin.manifest().base_path)
+            {
+                base_paths.insert(bound.plugin.manifest().base_path.clone());
+            }
+        }
+        view.base_paths = base_paths.into_iter().collect();
         view.base_paths.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        view.base_paths.dedup();
         self.view.store(Arc::new(view));
     }
 }
@@ -116,15 +140,15 @@ impl View {
     }
 
     pub(crate) fn row(&self, id: &TenantId) -> Option<&TenantRow> {
-        self.rows.get(id)
+        self.rows.get(id).map(AsRef::as_ref)
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = &TenantRow> {
-        self.rows.values()
+        self.rows.values().map(AsRef::as_ref)
     }
 
     pub(crate) fn tokens(&self) -> impl Iterator<Item = &TokenRow> {
-        self.by_token.values()
+        self.by_token.values().map(AsRef::as_ref)
     }
 
     /// The base paths of the bound plugins, longest first.
@@ -142,17 +166,17 @@ impl View {
     pub(crate) fn put_tenant(&mut self, row: TenantRow, tenant: Arc<Tenant>) {
         tenant.retain(row.retention);
         self.by_name.insert(row.id.clone(), tenant);
-        self.rows.insert(row.id.clone(), row);
+        self.rows.insert(row.id.clone(), Arc::new(row));
     }
 
     pub(crate) fn put_row(&mut self, row: TenantRow) {
         if let Some(tenant) = self.by_name.get(&row.id) {
             tenant.retain(row.retention);
         }
-        self.rows.insert(row.id.clone(), row);
+        self.rows.insert(row.id.clone(), Arc::new(row));
     }
 
     pub(crate) fn put_token(&mut self, row: TokenRow) {
-        self.by_token.insert(*row.hash.as_bytes(), row);
+        self.by_token.insert(*row.hash.as_bytes(), Arc::new(row));
     }
 }

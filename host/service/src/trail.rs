@@ -35,6 +35,7 @@ use crate::tenants::Tenant;
 use decision::Decided;
 pub(crate) use decision::Operation;
 pub use read::RequestsAsked;
+pub(crate) use redact::is_whole;
 
 /// How many leniencies are kept of one request.
 pub const MAX_REWRITES_KEPT: usize = 20;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use muster_model::{Change, ResourceId, ResourceType, Rollout, TenantRow, Timestamp, Version};
+use muster_model::{Change, ResourceId, ResourceType, Rollout, TenantRow, Timestamp, Trust, Version};
 use muster_store::{Member, StoreError};
 
+use crate::TRUST;
 use crate::codec::{self, Value};
 use crate::entry;
 use crate::index_rows::{IndexRows, of_names};
@@ -55,6 +56,27 @@ impl Work {
                     staging.put_value(deployment.plugin_bytes(digest), bytes)?;
                     staging.put_value(key, row)?;
                 }
+            }
+            Self::ReplacePlugin { digest, row } => {
+                let key = deployment.plugin(digest);
+                if !staging.has(&key)? {
+                    return Err(StoreError::Stale);
+                }
+                staging.put_value(key, row)?;
+            }
+            Self::RemovePlugin(digest) => {
+                if staging.has(&deployment.plugin(digest))? {
+                    staging.delete_value(deployment.plugin(digest))?;
+                    staging.delete_value(deployment.plugin_bytes(digest))?;
+                }
+            }
+            Self::PutTrust { row, expected } => {
+                let current = staging.value(&deployment.trust())?;
+                let current = current.map(|row| codec::decode::<Trust>(&row, TRUST)).transpose()?;
+                if current.map_or(0, |current| current.version) != *expected {
+                    return Err(StoreError::Stale);
+                }
+                staging.put_value(deployment.trust(), row)?;
             }
         }
         Ok(Made::default())

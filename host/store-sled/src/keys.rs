@@ -34,11 +34,12 @@
 //! | `K` | id | deployment: a token |
 //! | `P` | digest | deployment: a plugin's row |
 //! | `B` | digest | deployment: a plugin's bytes |
+//! | `V` | | deployment: whose plugins are taken, and whose names are whose ([`muster_model::Trust`]) |
 //! | `I` | import | deployment: an import that is not finished, as it was announced ([`crate::moving`]) |
 //! | `J` | import | deployment: how far it has come |
 //! | `N` | name | deployment: the import that brings the tenant of this name |
 //! | `F` | import | deployment: what came of an import that is finished |
-//! | `W` | import, then `T`, `K`, `P` as above, or `B`, digest, place | deployment: what it has brought and nobody sees yet |
+//! | `W` | import, then `T`, `K`, `P`, `V` as above, or `B`, digest, place | deployment: what it has brought and nobody sees yet |
 //!
 //! Names (of kinds, attributes, tenants) have their length before them, ids and numbers have one length, and a value has an end
 //! ([`Key::value`]): no key is the beginning of another of its kind, and a range holds nothing but what was asked for.
@@ -263,6 +264,10 @@ impl Space {
         self.key(b'B').bytes(digest.as_bytes()).0
     }
 
+    pub(crate) fn trust(&self) -> Vec<u8> {
+        self.key(b'V').0
+    }
+
     /// What can be made again from the rest: indexes, counts, the histories of resources.
     pub(crate) fn derived(&self) -> [Range; 10] {
         [b'A', b'H', b'S', b'a', b'd', b'g', b'i', b'k', b's', b'u'].map(|kind| self.rows(kind))
@@ -304,7 +309,7 @@ impl Space {
         self.key(b'W').text(&import.0).bytes(&[kind])
     }
 
-    /// As what they will be, `T`, `K` or `P`.
+    /// As what they will be, `T`, `K`, `P` or `V`.
     pub(crate) fn waiting(&self, import: &ImportId, kind: u8) -> Range {
         Range::below(self.waits(import, kind).0)
     }
@@ -319,6 +324,10 @@ impl Space {
 
     pub(crate) fn waiting_plugin(&self, import: &ImportId, digest: &PluginDigest) -> Vec<u8> {
         self.waits(import, b'P').bytes(digest.as_bytes()).0
+    }
+
+    pub(crate) fn waiting_trust(&self, import: &ImportId) -> Vec<u8> {
+        self.waits(import, b'V').0
     }
 
     pub(crate) fn waiting_part(&self, import: &ImportId, digest: &PluginDigest, at: u64) -> Vec<u8> {

@@ -43,7 +43,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster_model::{PluginDigest, PluginRow, Rollout, RolloutId, TenantId, TenantRow, Timestamp, TokenRow};
+use muster_model::{PluginDigest, PluginRow, Rollout, RolloutId, TenantId, TenantRow, Timestamp, TokenRow, Trust};
 use muster_store::moving::Mover;
 use muster_store::{BackedUp, ClockSeen, Directory, LogKeeper, OutboxReader, Store, StoreError};
 use serde::de::DeserializeOwned;
@@ -69,6 +69,9 @@ pub use room::FreeSpace;
 
 /// What is told of the row when it is damaged.
 pub(crate) const CLOCK_SEEN: &str = "the time that was last seen";
+
+/// The same, of the row of trust.
+pub(crate) const TRUST: &str = "the row of trusted keys and owners of names";
 
 /// A store in one folder. One process at a time can have it.
 #[derive(Debug)]
@@ -176,6 +179,23 @@ impl Store for SledStore {
 
     async fn put_plugin(&self, row: &PluginRow, bytes: &[u8]) -> Result<(), StoreError> {
         self.committer.commit(Work::put_plugin(row, bytes)?).await.map(drop)
+    }
+
+    async fn replace_plugin(&self, row: &PluginRow) -> Result<(), StoreError> {
+        self.committer.commit(Work::replace_plugin(row)?).await.map(drop)
+    }
+
+    async fn remove_plugin(&self, digest: &PluginDigest) -> Result<(), StoreError> {
+        self.committer.commit(Work::RemovePlugin(*digest)).await.map(drop)
+    }
+
+    async fn trust(&self) -> Result<Trust, StoreError> {
+        let row = self.core.read(|reader| reader.value(Space::deployment().trust())).await?;
+        row.map_or(Ok(Trust::default()), |row| codec::decode(&row, TRUST))
+    }
+
+    async fn put_trust(&self, trust: &Trust, expected: u64) -> Result<(), StoreError> {
+        self.committer.commit(Work::put_trust(trust, expected)?).await.map(drop)
     }
 
     async fn clock_seen(&self) -> Result<Option<ClockSeen>, StoreError> {

@@ -17,6 +17,7 @@ use muster_store::moving::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::TRUST;
 use crate::codec;
 use crate::committer::Committer;
 use crate::core::Core;
@@ -117,6 +118,7 @@ impl Mover for SledMover {
             tenants: self.rows(space.waiting(import, b'T'), "a tenant").await?,
             tokens: self.rows(space.waiting(import, b'K'), "a token").await?,
             plugins: self.rows(space.waiting(import, b'P'), "a plugin").await?,
+            trust: self.rows(space.waiting(import, b'V'), TRUST).await?.pop(),
         })
     }
 

@@ -3,7 +3,7 @@
 
 use muster_model::{
     Change, Event, Key, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Rollout, RolloutId, TenantId,
-    TenantRow, Timestamp, TokenRow, Version,
+    TenantRow, Timestamp, TokenRow, Trust, Version,
 };
 use muster_store::{ClockSeen, Commit, Member, StoreError, Write};
 
@@ -43,6 +43,15 @@ pub(crate) enum Work {
         digest: PluginDigest,
         row: Vec<u8>,
         bytes: Vec<u8>,
+    },
+    ReplacePlugin {
+        digest: PluginDigest,
+        row: Vec<u8>,
+    },
+    RemovePlugin(PluginDigest),
+    PutTrust {
+        row: Vec<u8>,
+        expected: u64,
     },
 }
 
@@ -180,5 +189,13 @@ impl Work {
 
     pub(crate) fn put_plugin(row: &PluginRow, bytes: &[u8]) -> Result<Self, StoreError> {
         Ok(Self::PutPlugin { digest: row.digest, row: codec::encode(row)?, bytes: bytes.to_vec() })
+    }
+
+    pub(crate) fn replace_plugin(row: &PluginRow) -> Result<Self, StoreError> {
+        Ok(Self::ReplacePlugin { digest: row.digest, row: codec::encode(row)? })
+    }
+
+    pub(crate) fn put_trust(trust: &Trust, expected: u64) -> Result<Self, StoreError> {
+        Ok(Self::PutTrust { row: codec::encode(trust)?, expected })
     }
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use muster_model::{
     Key, LogEntry, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Rollout, RolloutId, Task, TenantId,
-    TenantRow, Timestamp, TokenRow,
+    TenantRow, Timestamp, TokenRow, Trust,
 };
 use muster_protocol::filter::Filter;
 use muster_protocol::schema::ResourceTypeDef;
@@ -79,6 +79,18 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Keeps a plugin; does nothing if it is there already.
     async fn put_plugin(&self, row: &PluginRow, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Replaces what is said of a plugin, whose bytes stay; [`StoreError::Stale`] if it is not there.
+    async fn replace_plugin(&self, row: &PluginRow) -> Result<(), StoreError>;
+
+    /// Forgets a plugin and its bytes; does nothing if it is not there. Whether anybody needs it is for the caller to know.
+    async fn remove_plugin(&self, digest: &PluginDigest) -> Result<(), StoreError>;
+
+    /// Whose plugins are taken, and whose names are whose; at version 0 while nothing was put.
+    async fn trust(&self) -> Result<Trust, StoreError>;
+
+    /// Keeps that over the one that is still at version `expected`; otherwise [`StoreError::Stale`], unchanged.
+    async fn put_trust(&self, trust: &Trust, expected: u64) -> Result<(), StoreError>;
 
     /// What [`Store::put_clock_seen`] was told last; `None`: nothing yet.
     async fn clock_seen(&self) -> Result<Option<ClockSeen>, StoreError>;

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use muster_model::{
     LogEntry, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Seal, Task, TenantId, TenantRow, Timestamp,
-    TokenRow,
+    TokenRow, Trust,
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +28,8 @@ pub const PLUGIN_PART_BYTES: usize = 48 * 1024;
 
 /// One thing that a store holds. What can be made from others (indexes, counts, the history of a resource) is not among them.
 ///
-/// Tenants come first, each followed by what it has, in the order of the variants below; then the plugins, by digest. Tenants and kinds of
-/// resources stand in the order of [`by_length`], and within each everything in the order of its ids or numbers. A seal stands behind the
+/// Tenants come first, each followed by what it has, in the order of the variants below; then the plugins, by digest; then, of a whole
+/// deployment that trusts somebody, whom. Tenants and kinds of resources stand in the order of [`by_length`], and within each everything in the order of its ids or numbers. A seal stands behind the
 /// last entry that it covers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -103,6 +103,11 @@ pub enum Item {
         /// The bytes.
         bytes: Bytes,
     },
+    /// Whose plugins are taken, and whose names are whose.
+    Trust {
+        /// All of it.
+        row: Trust,
+    },
 }
 
 /// Bytes, which JSON has no form for: base64 (RFC 4648 §4).
@@ -148,7 +153,7 @@ impl Item {
             | Self::Entry { tenant, .. }
             | Self::Seal { tenant, .. }
             | Self::Task { tenant, .. } => Some(tenant),
-            Self::Plugin { .. } | Self::PluginBytes { .. } => None,
+            Self::Plugin { .. } | Self::PluginBytes { .. } | Self::Trust { .. } => None,
         }
     }
 
@@ -167,7 +172,8 @@ impl Item {
             | Self::Entry { .. }
             | Self::Seal { .. }
             | Self::Plugin { .. }
-            | Self::PluginBytes { .. } => Vec::new(),
+            | Self::PluginBytes { .. }
+            | Self::Trust { .. } => Vec::new(),
         }
     }
 }
@@ -242,6 +248,8 @@ pub struct Brought {
     pub tokens: Vec<TokenRow>,
     /// Its plugins.
     pub plugins: Vec<PluginRow>,
+    /// Whom it trusts, if it says so. Finishing the import does not show it: what was here before has its say in that.
+    pub trust: Option<Trust>,
 }
 
 /// How many finished imports are remembered; the oldest goes first.

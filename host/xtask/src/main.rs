@@ -1,6 +1,7 @@
 //! What people type: `cargo xtask demo`, `cargo xtask test`, `cargo xtask build`, `cargo xtask bench`, `cargo xtask fuzz`, `cargo xtask lint`. Each sets up what it needs.
 
 mod fuzz;
+mod languages;
 mod run;
 mod strace;
 mod suites;
@@ -20,6 +21,7 @@ cargo xtask test [-- ARGS]   builds everything and runs every test (ARGS go to c
 cargo xtask build [--release] builds the binary `muster` and all plugins, and says where they are
 cargo xtask bench [protocol|store] [-- ARGS]  measures the protocol's functions (ARGS go to criterion), the store (`-- --help` says what can be chosen), or both
 cargo xtask bench growth [-- ARGS]  what reads and writes cost among 1,000 users and among 1,000,000, at the store and as requests to the released server
+cargo xtask bench plugins [-- ARGS]  what plugins cost: a call in Rust, JavaScript, Python and natively, loading, their share of a write, 10,000 tenants
 cargo xtask fuzz [TARGET] [--seconds N]  feeds the protocol what nobody thought of, 60 s a target
 cargo xtask lint             rustfmt and clippy, as CI has them";
 
@@ -47,6 +49,7 @@ fn work() -> anyhow::Result<ExitCode> {
         ("bench", []) => bench(&["protocol", "store"], &passed_on()),
         ("bench", [one @ ("protocol" | "store")]) => bench(&[one], &passed_on()),
         ("bench", ["growth"]) => growth(&passed_on()),
+        ("bench", ["plugins"]) => plugins(&passed_on()),
         ("fuzz", args) => fuzz::fuzz(args),
         ("lint", []) => lint(),
         ("" | "help" | "--help" | "-h", _) | (_, ["--help" | "-h"]) => {
@@ -75,14 +78,15 @@ fn build(release: bool) -> anyhow::Result<()> {
     let profile = if release { "release" } else { "debug" };
     wasm::set_up()?;
     say("building the plugins");
-    let plugins = wasm::build(&["plugins"], &target()?.join(profile).join("plugins"))?;
+    let folder = target()?.join(profile);
+    let plugins = wasm::build(&["plugins"], &folder.join("bare"))?;
     say("building muster");
     let mut muster = cargo(&["build", "--package", "muster", "--bin", "muster"])?;
     if release {
         muster.arg("--release");
     }
     run(&mut muster)?;
-    let folder = target()?.join(profile);
+    wasm::with_cases(&folder.join("muster"), &folder.join("bare"), &folder.join("plugins"))?;
     say(&format!(
         "built {} and {} plugins in {}",
         folder.join("muster").display(),
@@ -109,13 +113,16 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
     strace::set_up()?;
     suites::set_up()?;
     wasm::set_up()?;
+    languages::set_up()?;
     let folder = target()?.join("debug");
     say("building the plugins and the guests");
-    wasm::build(&["plugins"], &folder.join("plugins"))?;
+    wasm::build(&["plugins"], &folder.join("bare"))?;
     wasm::build(&["tests/guests"], &folder.join("guests"))?;
     // The binary together with the tests: on its own it would have other features of its dependencies, which would be built twice.
     say("building muster and the tests");
     run(&mut cargo(&["build", "--workspace", "--bins", "--tests"])?)?;
+    wasm::with_cases(&folder.join("muster"), &folder.join("bare"), &folder.join("plugins"))?;
+    languages::build(&folder.join("muster"), &folder.join("languages"))?;
     if args.is_empty() {
         say("running the examples in the documentation");
         run(&mut cargo(&["test", "--quiet", "--doc", "--workspace"])?)?;
@@ -141,6 +148,20 @@ fn growth(args: &[String]) -> anyhow::Result<ExitCode> {
     let [muster, plugin] = [folder.join("muster"), folder.join("plugins/standard.wasm")];
     let [muster, plugin] = [format!("--muster={}", muster.display()), format!("--plugin={}", plugin.display())];
     bench(&["store"], &[&["sizes", "requests"].map(str::to_owned), [muster, plugin].as_slice(), args].concat())
+}
+
+fn plugins(args: &[String]) -> anyhow::Result<ExitCode> {
+    build(true)?;
+    let folder = target()?.join("release");
+    let muster = folder.join("muster");
+    wasm::build(&["tests/guests"], &folder.join("guests"))?;
+    let others = languages::set_up().and_then(|()| languages::build(&muster, &folder.join("languages")));
+    if let Err(error) = others {
+        // Where their tools are missing the rest is measured all the same.
+        say(&format!("the plugins in JavaScript and Python may be left out: {error:#}"));
+    }
+    let own = [format!("--muster={}", muster.display()), format!("--components={}", folder.display())];
+    bench(&["plugins"], &[own.as_slice(), args].concat())
 }
 
 fn lint() -> anyhow::Result<ExitCode> {

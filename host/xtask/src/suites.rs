@@ -31,7 +31,7 @@ pub(crate) fn set_up() -> anyhow::Result<()> {
 }
 
 /// Python with the module that makes such folders.
-fn set_up_python() -> anyhow::Result<()> {
+pub(crate) fn set_up_python() -> anyhow::Result<()> {
     let can = || have(Command::new("python3").args(["-c", "import ensurepip, venv"]));
     if can() {
         return Ok(());
@@ -41,7 +41,7 @@ fn set_up_python() -> anyhow::Result<()> {
     let installed = apt(&["update"]).and_then(|()| apt(&packages));
     if installed.is_err() || !can() {
         bail!(
-            "the published suites need Python 3.10 or newer with `venv` (on Debian: apt install python3 python3-venv)"
+            "the published suites and the plugin in Python need Python 3.10 or newer with `venv` (on Debian: apt install python3 python3-venv)"
         );
     }
     Ok(())

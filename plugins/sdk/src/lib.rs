@@ -113,7 +113,7 @@
 //! # }
 //! ```
 //!
-//! What each call may do and how much, is told in the contract: `wit/v1/plugin.wit`.
+//! What each call may do and how much, is told in the contract: `wit/v2/plugin.wit`.
 
 #![deny(missing_docs)]
 
@@ -141,7 +141,7 @@ pub use address::is_email;
 pub use context::{Config, Context};
 pub use input::{Element, Input, Kind};
 pub use lifecycle::{Change, Decision, Event, Signal, Task};
-pub use manifest::{Adoption, Manifest, Problem, Resource, Setting};
+pub use manifest::{Adoption, Manifest, Problem, Resource, Setting, Want};
 pub use reject::{Reject, ScimType};
 pub use value::{Field, IntoValue, Value};
 

@@ -17,8 +17,7 @@ pub struct Manifest {
     pub(crate) adoption: Adoption,
     pub(crate) config_schema: &'static str,
     pub(crate) declarations: &'static str,
-    pub(crate) origins: &'static [&'static str],
-    pub(crate) secrets: &'static [&'static str],
+    pub(crate) wants: &'static [Want],
     pub(crate) calls_per_instance: u32,
 }
 
@@ -49,8 +48,7 @@ impl Manifest {
             adoption: Adoption::Refuse,
             config_schema: "",
             declarations: "",
-            origins: &[],
-            secrets: &[],
+            wants: &[],
             calls_per_instance: 1,
         }
     }
@@ -111,17 +109,10 @@ impl Manifest {
         !self.declarations.is_empty()
     }
 
-    /// The https origins that [`Plugin::perform`](crate::Plugin::perform) calls.
+    /// What [`Plugin::perform`](crate::Plugin::perform) touches beside its arguments. Each tenant's operator has to grant it.
     #[must_use]
-    pub const fn origins(mut self, origins: &'static [&'static str]) -> Self {
-        self.origins = origins;
-        self
-    }
-
-    /// The names of the secrets that it sends.
-    #[must_use]
-    pub const fn secrets(mut self, secrets: &'static [&'static str]) -> Self {
-        self.secrets = secrets;
+    pub const fn wants(mut self, wants: &'static [Want]) -> Self {
+        self.wants = wants;
         self
     }
 
@@ -146,6 +137,55 @@ impl Manifest {
             Some(resource) => resource.attributes,
             None => &[],
         }
+    }
+}
+
+/// One thing that a plugin wants beside pure mapping, and what for. The operator who grants it reads that sentence: say what would not
+/// happen without it.
+///
+/// ```
+/// # use muster_plugin_sdk::{Manifest, Want};
+/// const MANIFEST: Manifest = Manifest::new("acme", "1.0.0").wants(&[
+///     Want::origin("https://api.acme.example", "invitations are sent there"),
+///     Want::secret("api-key", "Acme asks for it with each request"),
+///     Want::state("the ids that Acme gives to users are kept"),
+/// ]);
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(target_family = "wasm"),
+    expect(dead_code, reason = "the host reads it, through the component's exports")
+)]
+pub struct Want {
+    pub(crate) what: Wanted,
+    pub(crate) why: &'static str,
+}
+
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(target_family = "wasm"),
+    expect(dead_code, reason = "the host reads it, through the component's exports")
+)]
+pub(crate) enum Wanted {
+    Origin(&'static str),
+    Secret(&'static str),
+    State,
+}
+
+impl Want {
+    /// To call an origin: `https://api.example.com`, or `https://*.example.com` for all hosts below one.
+    pub const fn origin(origin: &'static str, why: &'static str) -> Self {
+        Self { what: Wanted::Origin(origin), why }
+    }
+
+    /// To send the secret of this name.
+    pub const fn secret(name: &'static str, why: &'static str) -> Self {
+        Self { what: Wanted::Secret(name), why }
+    }
+
+    /// To remember something with the functions `state_...` of [`delivery`](crate::delivery). Whoever calls them must want it, and nobody else can.
+    pub const fn state(why: &'static str) -> Self {
+        Self { what: Wanted::State, why }
     }
 }
 

@@ -15,14 +15,17 @@ async fn a_binding_is_replaced_and_rolled_back_as_revisions_that_count_on() {
 
     let bound = app.bind("acme", "secoda", json!({ "put_upsert": true })).await.expect(200);
     let back = app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
-    let forth = app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
+    let mut forth = app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
 
     let secoda =
         |revision: u64| (json!("secoda"), json!({ "put_upsert": true }), json!(revision), json!("/api/v2/scim"));
     assert_eq!(told(&bound), secoda(2));
     assert_eq!(told(&back), (json!("standard"), json!({}), json!(3), json!("/scim/v2")));
     assert_eq!(told(&forth), secoda(4), "the binding before the present one is the other one");
+    let left = forth.as_object_mut().unwrap().remove("left").unwrap();
     assert_eq!(app.admin_get("/tenants/acme").await.expect(200), forth);
+    assert_eq!((&left["plugin"]["name"], &left["revision"]), (&json!("standard"), &json!(3)));
+    assert_eq!(left["written"], json!({ "entries": 0, "resources": 0, "more": false }));
     acme.at(&format!("{}/api/v2/scim", app.scim)).get("/Users").await.expect(200);
 }
 
@@ -36,10 +39,30 @@ async fn what_a_new_binding_does_not_say_stays() {
     let config = app.admin_put(path, json!({ "config": { "users_put_creates": true } })).await.expect(200);
     let plugin = app.admin_put(path, json!({ "plugin": "standard" })).await.expect(200);
 
-    assert_eq!((&same["config"], &same["revision"]), (&json!({ "groups_served": false }), &json!(2)));
+    assert_eq!((&same["config"], &same["revision"]), (&json!({ "groups_served": false }), &json!(1)));
     let new = json!({ "users_put_creates": true });
     assert_eq!((&config["config"], &config["plugin"]["name"]), (&new, &json!("standard")));
-    assert_eq!((&plugin["config"], &plugin["revision"]), (&new, &json!(4)));
+    assert_eq!((&plugin["config"], &plugin["revision"]), (&new, &json!(2)));
+    assert_eq!(
+        (&same["unchanged"], &config["unchanged"], &plugin["unchanged"]),
+        (&json!(true), &Value::Null, &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn what_is_bound_already_stays_and_so_does_what_was_before_it() {
+    let app = TestApp::start().await;
+    app.tenant("acme").await;
+    app.push(wasm::plugin("secoda")).await.expect(201);
+    app.bind("acme", "secoda", json!({})).await.expect(200);
+
+    let again = app.bind("acme", "secoda", json!({})).await.expect(200);
+    let stale = app.admin_put("/tenants/acme/binding", json!({ "plugin": "secoda", "expected_revision": 1 })).await;
+    let back = app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
+
+    assert_eq!((&again["revision"], &again["unchanged"]), (&json!(2), &json!(true)));
+    assert_eq!(problem(stale, 409), "the binding is at revision 2, not at 1");
+    assert_eq!((&back["plugin"]["name"], &back["revision"]), (&json!("standard"), &json!(3)));
 }
 
 #[tokio::test]
@@ -48,14 +71,15 @@ async fn who_has_not_seen_the_present_binding_is_told_409() {
     app.tenant("acme").await;
     let path = "/tenants/acme/binding";
 
-    app.admin_put(path, json!({ "config": {}, "expected_revision": 1 })).await.expect(200);
+    let config = json!({ "users_put_creates": true });
+    app.admin_put(path, json!({ "config": config, "expected_revision": 1 })).await.expect(200);
     let stale = app.admin_put(path, json!({ "config": { "groups_served": false }, "expected_revision": 1 })).await;
     let stale_back = app.admin_post(&format!("{path}/rollback"), json!({ "expected_revision": 1 })).await;
 
     assert_eq!(problem(stale, 409), "the binding is at revision 2, not at 1");
     assert_eq!(problem(stale_back, 409), "the binding is at revision 2, not at 1");
     let shown = app.admin_get("/tenants/acme").await.expect(200);
-    assert_eq!((&shown["config"], &shown["revision"]), (&json!({}), &json!(2)));
+    assert_eq!((&shown["config"], &shown["revision"]), (&config, &json!(2)));
     app.admin_post(&format!("{path}/rollback"), json!({ "expected_revision": 2 })).await.expect(200);
 }
 

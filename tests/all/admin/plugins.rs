@@ -20,9 +20,13 @@ async fn a_plugin_is_kept_once_however_often_its_bytes_are_pushed() {
         "version": "0.1.0",
         "size": bytes.len(),
         "pushed": "2026-11-03T14:03:00.000Z",
+        "pushed_by": "operator",
     });
     assert_eq!((&first, &again), (&expected, &expected), "also the time when it was pushed");
-    assert_eq!(app.admin_get("/plugins").await.expect(200), json!({ "plugins": [expected] }));
+    let mut listed = expected.clone();
+    listed["standing"] = json!("unsigned");
+    listed["tenants"] = json!(0);
+    assert_eq!(app.admin_get("/plugins").await.expect(200), json!({ "plugins": [listed] }));
 }
 
 #[tokio::test]

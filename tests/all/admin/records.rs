@@ -114,6 +114,7 @@ async fn an_account_shows_both_its_sides() {
         "id": ada,
         "resource_type": "User",
         "plugin": plugin,
+        "mapped_by": "standard 0.1.0",
         "resource": { "userName": "ada", "active": true },
         "account": { "state": "active", "listed": true, "fields": [text("user_name", "ada")] },
     });
@@ -122,6 +123,7 @@ async fn an_account_shows_both_its_sides() {
         "id": engines,
         "resource_type": "Group",
         "plugin": plugin,
+        "mapped_by": "standard 0.1.0",
         "resource": { "displayName": "Engines" },
         "account": { "state": "active", "listed": true, "fields": [text("display_name", "Engines")] },
     });

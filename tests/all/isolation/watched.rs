@@ -119,7 +119,7 @@ async fn calls_are_told_by_tenant_with_what_became_of_them_and_how_long_they_too
     }
     let told = on(&app, &["plugin", "health", "acme"]).await.text();
     assert!(
-        told.contains("no      20 trapped") && told.ends_with("it keeps failing, and is left alone for a while\n"),
+        told.contains("failed   20 trapped\n") && told.ends_with("it keeps failing, and is left alone for a while\n"),
         "{told}"
     );
     assert_eq!(app.admin_get("/tenants/nobody/plugin").await.expect(404)["detail"], "there is no tenant nobody");

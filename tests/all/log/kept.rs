@@ -314,7 +314,7 @@ fn row(tenant: &TenantId, at: Timestamp) -> TenantRow {
     let binding = Binding { plugin, config: json!({}), revision: 1, at };
     let retention = Retention { log_days: Some(1), ..Retention::default() };
     let scim = ScimSettings::default();
-    TenantRow { id: tenant.clone(), created: at, binding, previous: None, scim, retention }
+    TenantRow { id: tenant.clone(), created: at, binding, previous: None, scim, retention, grants: Vec::new() }
 }
 
 fn change(at: Timestamp) -> Change {

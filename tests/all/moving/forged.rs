@@ -126,6 +126,16 @@ async fn what_breaks_a_rule_is_refused_though_its_digest_is_right() {
             true,
         ),
         (
+            "more grants than a tenant can have",
+            with(|items| {
+                let grant = json!({ "plugin": "p", "want": { "kind": "state" }, "at": 0, "by": "operator" });
+                let grants = format!("\"requests_values\":\"shown\"}},\"grants\":{}", json!(vec![grant; 257]));
+                replaced(items, 0, "\"requests_values\":\"shown\"}", &grants);
+            }),
+            "is a tenant that has granted more than one can",
+            true,
+        ),
+        (
             "half a plugin",
             with(|items| drop(items.remove(nth(items, "plugin-bytes", 1)))),
             "is a part of a plugin",

@@ -68,7 +68,8 @@ pub(super) fn held_and_told(lines: &[String], tenant: &str) -> (Held, Held) {
             | Item::Seal { .. }
             | Item::Task { .. }
             | Item::Plugin { .. }
-            | Item::PluginBytes { .. } => {}
+            | Item::PluginBytes { .. }
+            | Item::Trust { .. } => {}
         }
     }
     (held, told)

@@ -32,7 +32,8 @@ fn sealed(mut items: Vec<Item>) -> Vec<String> {
             | Item::Member { .. }
             | Item::Task { .. }
             | Item::Plugin { .. }
-            | Item::PluginBytes { .. } => {}
+            | Item::PluginBytes { .. }
+            | Item::Trust { .. } => {}
         }
     }
     items.iter().map(|item| String::from_utf8(item_line(item).unwrap()).unwrap()).collect()

@@ -19,7 +19,7 @@ async fn the_candidate_decides_when_it_is_activated_and_not_before() {
     acme.operations(&format!("/Users/{ada}"), title("two")).await.expect(200);
     assert_eq!(app.account("acme", &ada).await["state"], "a");
     assert_eq!((&active["state"], &active["activated_revision"]), (&json!("active"), &json!(2)));
-    assert_eq!(states(&active)[4..], [("activate", "done"), ("remap", "pending")]);
+    assert_eq!(states(&active)[4..], [("activate", "done"), ("watch", "skipped"), ("remap", "pending")]);
     assert_eq!((&active["from"]["revision"], &active["started_by"]), (&json!(1), &json!("operator")));
     let tenant = app.admin_get("/tenants/acme").await.expect(200);
     assert_eq!((&tenant["revision"], &tenant["config"]), (&json!(2), &json!({ "state": "a" })));

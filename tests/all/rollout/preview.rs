@@ -36,6 +36,7 @@ async fn a_preview_tells_what_would_change_and_writes_nothing() {
         ("try", "skipped"),
         ("preview", "done"),
         ("activate", "pending"),
+        ("watch", "pending"),
         ("remap", "pending"),
     ];
     assert_eq!(states(&rollout), expected);
@@ -202,7 +203,10 @@ async fn a_preview_that_is_cancelled_says_how_far_it_came() {
 
     assert_eq!((&met["step"], &step(&met, "preview")["total"]), (&json!("preview"), &json!(300)));
     assert_eq!(cancelled["state"], "cancelled");
-    assert_eq!(states(&cancelled)[3..], [("preview", "cancelled"), ("activate", "pending"), ("remap", "pending")]);
+    assert_eq!(
+        states(&cancelled)[3..],
+        [("preview", "cancelled"), ("activate", "pending"), ("watch", "pending"), ("remap", "pending")]
+    );
     let looked_at = step(&cancelled, "preview")["findings"]["looked_at"].as_u64().unwrap();
     assert!((3..300).contains(&looked_at), "{looked_at}");
     assert_eq!(everything(&app, &acme).await, before);

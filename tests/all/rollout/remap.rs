@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use muster_test_harness::{TestApp, field};
 use serde_json::{Value, json};
 
-use super::{SLOWLY, come_to, counts, obeying, path, people, person, settled, start, states, step};
+use super::{SLOWLY, begin, come_to, counts, last, obeying, path, people, person, settled, start, step};
 
 /// What the log tells of the rollout.
 async fn by(app: &TestApp, rollout: &Value) -> Vec<Value> {
@@ -25,7 +25,7 @@ async fn a_directory_is_mapped_again_while_it_is_written_and_no_write_is_lost() 
     let people = people(&acme, 100).await;
     let config = json!({ "state": "a", "task": "greet", "works": SLOWLY / 4 });
     let new = json!({ "config": config, "until": "remap" });
-    let begun = app.admin_post("/tenants/acme/rollouts", new).await.expect(202);
+    let begun = begin(&app, "acme", new).await;
 
     let writes = async {
         for (number, id) in people.iter().enumerate().rev() {
@@ -83,7 +83,7 @@ async fn a_remapping_goes_on_after_a_restart_where_it_was() {
     let done = settled(&app, "acme", &active).await;
 
     assert!((1..120).contains(&interrupted), "{interrupted}");
-    assert_eq!((&done["state"], states(&done)[5]), (&json!("done"), ("remap", "done")));
+    assert_eq!((&done["state"], last(&done)), (&json!("done"), ("remap", "done")));
     assert_eq!(counts(&step(&done, "remap")["findings"]), [120, 120, 0, 0, 0]);
     let entries = by(&app, &done).await;
     assert_eq!((entries.len(), ids(&entries).len()), (120, 120));
@@ -98,7 +98,7 @@ async fn a_preview_that_a_restart_interrupted_begins_again() {
     let acme = obeying(&app, "acme").await;
     people(&acme, 100).await;
     let config = json!({ "state": "a", "works": SLOWLY });
-    let begun = app.admin_post("/tenants/acme/rollouts", json!({ "config": config })).await.expect(202);
+    let begun = begin(&app, "acme", json!({ "config": config })).await;
     come_to(&app, "acme", &begun, "preview", 5).await;
 
     let app = app.restart().await;
@@ -124,7 +124,7 @@ async fn a_cancelled_remapping_goes_on_when_it_is_asked_to() {
     app.admin_post(&format!("{at}/remap"), json!({})).await.expect(202);
     let done = settled(&app, "acme", &active).await;
 
-    assert_eq!((&cancelled["state"], states(&cancelled)[5]), (&json!("active"), ("remap", "cancelled")));
+    assert_eq!((&cancelled["state"], last(&cancelled)), (&json!("active"), ("remap", "cancelled")));
     assert!((1..120).contains(&so_far), "{so_far}");
     assert_eq!((&done["state"], counts(&step(&done, "remap")["findings"])), (&json!("done"), [120, 120, 0, 0, 0]));
     assert_eq!(by(&app, &done).await.len(), 120);
@@ -181,7 +181,7 @@ async fn who_goes_back_ends_the_remapping_and_maps_again_by_another_rollout() {
     let acme = obeying(&app, "acme").await;
     let people = people(&acme, 120).await;
     let new = json!({ "config": { "state": "a", "works": SLOWLY }, "until": "remap" });
-    let begun = app.admin_post("/tenants/acme/rollouts", new).await.expect(202);
+    let begun = begin(&app, "acme", new).await;
     loop {
         let now = app.admin_get(&path("acme", &begun)).await.expect(200);
         if step(&now, "remap")["done"].as_u64() >= Some(20) {
@@ -192,7 +192,7 @@ async fn who_goes_back_ends_the_remapping_and_maps_again_by_another_rollout() {
     app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
     let left = settled(&app, "acme", &begun).await;
 
-    assert_eq!((&left["state"], states(&left)[5]), (&json!("rolled-back"), ("remap", "cancelled")));
+    assert_eq!((&left["state"], last(&left)), (&json!("rolled-back"), ("remap", "cancelled")));
     let back = start(&app, "acme", json!({ "until": "remap" })).await;
     assert_eq!(
         (&back["state"], &back["activated_revision"]),
@@ -206,7 +206,10 @@ async fn who_goes_back_ends_the_remapping_and_maps_again_by_another_rollout() {
     }
     let refused = app.admin_post(&format!("{}/remap", path("acme", &begun)), json!({})).await.expect(409);
     let id = begun["id"].as_str().unwrap();
-    assert_eq!(refused["detail"], format!("rollout {id} is rolled-back; activate it first"));
+    let says = format!(
+        "rollout {id} is not what decides; to map what is stored by what does: muster rollout start acme --until remap"
+    );
+    assert_eq!(refused["detail"], says);
 }
 
 #[tokio::test]

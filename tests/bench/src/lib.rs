@@ -1,4 +1,9 @@
-//! What is measured: a user of 1.5 KB as Entra sends it, a PATCH, a filter, and a page of groups.
+//! What is measured (a user of 1.5 KB as Entra sends it, a PATCH, a filter, a page of groups), what measures, and the server that is measured.
+
+#![allow(clippy::cast_precision_loss, reason = "figures of a benchmark")]
+
+pub mod measure;
+pub mod server;
 
 use muster_protocol::{ENTERPRISE_USER, GROUP, PATCH_OP, USER};
 use serde_json::{Value, json};
@@ -75,5 +80,21 @@ pub fn group(members: usize) -> Value {
             "resourceType": "Group", "created": "2026-10-01T08:00:00Z", "lastModified": "2026-10-01T08:00:00Z",
             "location": "https://scim.example.com/scim/v2/Groups/019b0000-0000-7000-8000-0000000000ff", "version": "W/\"3\"",
         },
+    })
+}
+
+/// A new user as Okta sends it, whole.
+pub fn okta_user(number: usize) -> Value {
+    let email = format!("ada.byron{number}@example.com");
+    json!({
+        "schemas": [USER],
+        "userName": email,
+        "name": { "givenName": "Ada", "familyName": "Byron" },
+        "emails": [{ "primary": true, "value": email, "type": "work" }],
+        "displayName": "Ada Byron",
+        "locale": "en-US",
+        "externalId": format!("00u1a2b3c4d5e6f7{number:08}"),
+        "groups": [],
+        "active": true,
     })
 }

@@ -113,6 +113,13 @@ impl TestApp {
         Self::start_on(self.folder.clone(), self.clock.clone(), self.config.clone()).await
     }
 
+    /// As [`TestApp::restart`], with another configuration.
+    pub async fn restart_with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        self.stop().await;
+        change(&mut self.config);
+        Self::start_on(self.folder.clone(), self.clock.clone(), self.config.clone()).await
+    }
+
     /// Stops the server as SIGTERM does.
     pub async fn stop(&mut self) {
         if let (Some(stop), Some(serving)) = (self.stop.take(), self.serving.take()) {
@@ -153,7 +160,8 @@ impl TestApp {
         self.create_tenant(name, pushed["digest"].as_str().unwrap(), json!({})).await
     }
 
-    async fn create_tenant(&self, name: &str, plugin: &str, config: Value) -> TenantClient {
+    /// A tenant with a plugin that was pushed.
+    pub async fn create_tenant(&self, name: &str, plugin: &str, config: Value) -> TenantClient {
         let new = json!({ "name": name, "plugin": plugin, "config": config });
         let made = self.admin_post("/tenants", new).await.expect(201);
         let base = made["scim_base"].as_str().unwrap();

@@ -151,8 +151,19 @@ impl ServeProcess {
 
     /// What the admin API answers to a PUT.
     pub async fn admin_put(&self, path: &str, body: Value) -> Answer {
-        let request = reqwest::Client::new().put(format!("{}/admin/v1{path}", self.admin)).bearer_auth(&self.key);
-        Answer::of(request.body(body.to_string())).await
+        Answer::of(self.admin(reqwest::Method::PUT, path).body(body.to_string())).await
+    }
+
+    /// A request to the admin API that the test completes: `/tenants/acme/log`.
+    pub fn admin(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        reqwest::Client::new().request(method, format!("{}/admin/v1{path}", self.admin)).bearer_auth(&self.key)
+    }
+
+    /// How much memory the process has in use (its resident set), in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a process has memory");
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// SIGKILL: no time to finish anything.

@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use muster_service::TenantView;
+use muster_service::{NewGrants, RollbackView, TenantView};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,6 +16,9 @@ pub(crate) struct NewBinding {
     plugin: Option<String>,
     /// The plugin's configuration.
     config: Option<Value>,
+    /// What of the plugin's wants is granted by the same change: a list of them, or "all".
+    #[serde(default)]
+    grants: NewGrants,
     /// Only if the binding is at this revision.
     expected_revision: Option<u64>,
 }
@@ -27,7 +30,7 @@ pub(crate) async fn bind(
     Path(tenant): Path<String>,
     Body(new): Body<NewBinding>,
 ) -> Result<Json<TenantView>, Problem> {
-    let bound = wire.service.bind(&tenant, new.plugin.as_deref(), new.config, new.expected_revision);
+    let bound = wire.service.bind(&tenant, new.plugin.as_deref(), new.config, &new.grants, new.expected_revision);
     Ok(Json(bound.await?))
 }
 
@@ -44,6 +47,6 @@ pub(crate) async fn rollback(
     _: Operator,
     Path(tenant): Path<String>,
     Body(rollback): Body<Rollback>,
-) -> Result<Json<TenantView>, Problem> {
+) -> Result<Json<RollbackView>, Problem> {
     Ok(Json(wire.service.rollback(&tenant, rollback.expected_revision).await?))
 }

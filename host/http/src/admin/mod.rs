@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod backups;
 pub(crate) mod bindings;
+pub(crate) mod grants;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod jobs;

@@ -45,6 +45,15 @@ pub(crate) async fn activate(
     Ok(Json(wire.service.activate_rollout(&tenant, &id).await?))
 }
 
+/// Goes on with the trials that were asked for, whatever speaks against the candidate.
+pub(crate) async fn go_on(
+    State(wire): State<Wire>,
+    _: Operator,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    Ok((StatusCode::ACCEPTED, Json(wire.service.continue_rollout(&tenant, &id).await?)))
+}
+
 /// Begins to map what is stored by the candidate, or goes on with it.
 pub(crate) async fn remap(
     State(wire): State<Wire>,

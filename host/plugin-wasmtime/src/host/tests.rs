@@ -78,6 +78,7 @@ fn next_host(folder: PathBuf) -> WasmtimeHost {
     let host = WasmtimeHost::new(HostOptions::new(folder, [1; 32])).unwrap();
     let mut linker = Linker::new(&host.engine);
     next::Full::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).unwrap();
+    v2::add_to_linker(&mut linker).unwrap();
     wasi::add_to_linker(&mut linker).unwrap();
     WasmtimeHost { linker, ..host }
 }

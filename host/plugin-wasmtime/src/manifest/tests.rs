@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::check::Contract;
 
 fn plan(kind: types::Kind, attributes: &[&str], retained: &[&str]) -> about::ResourcePlan {
     let owned = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
@@ -27,18 +28,26 @@ fn good() -> about::Manifest {
     }
 }
 
+/// A component of 0.1 with these roles.
+fn with(roles: Roles) -> Interfaces {
+    Interfaces { contract: Contract::V1, roles, imports_state: false }
+}
+
 /// What is said of the good manifest after `change`.
 fn refusal(change: impl FnOnce(&mut about::Manifest)) -> String {
     let mut manifest = good();
     change(&mut manifest);
     let roles = Roles::default().with(Role::About).with(Role::Mapping);
-    check(manifest, Declarations::default(), roles).err().unwrap_or_else(|| "accepted".to_owned())
+    check(Described::V1(manifest), Declarations::default(), with(roles)).err().unwrap_or_else(|| "accepted".to_owned())
 }
 
 #[test]
 fn a_good_manifest_is_read_whole() {
-    let checked = check(good(), Declarations::default(), Roles::default().with(Role::About)).unwrap();
-    assert_eq!(checked.manifest.name, "acme-1");
+    let checked =
+        check(Described::V1(good()), Declarations::default(), with(Roles::default().with(Role::About))).unwrap();
+    assert_eq!((checked.manifest.name.as_str(), checked.manifest.contract), ("acme-1", "0.1.0"));
+    let wants: Vec<String> = checked.manifest.wants.iter().map(|wanted| wanted.want.to_string()).collect();
+    assert_eq!(wants, ["origin https://api.example.com", "origin https://*.example.com:8443", "secret api-key"]);
     assert_eq!(checked.slots[0].1.len(), 2);
     let user = checked.manifest.resource(Kind::User).unwrap();
     assert_eq!(user.retained[1].to_string(), "name");
@@ -98,7 +107,13 @@ fn a_schema_is_json_schema_and_fetches_nothing() {
     let with = |schema: &str| refusal(|manifest| manifest.config_schema = schema.to_owned());
     assert_eq!(with(""), "accepted");
     assert!(with("{").starts_with("config-schema is not JSON"));
-    assert!(with(r#"{ "type": "text" }"#).starts_with("config-schema is not a JSON Schema 2020-12"));
+    let kind = with(r#"{ "properties": { "seats": { "type": "text" } } }"#);
+    assert!(kind.starts_with("config-schema is not a JSON Schema 2020-12 at /properties/seats/type: "), "{kind}");
+    let pattern = with(r#"{ "properties": { "code": { "pattern": "(" } } }"#);
+    assert!(
+        pattern.starts_with("config-schema is not a JSON Schema 2020-12 at /properties/code/pattern: "),
+        "{pattern}"
+    );
     let elsewhere = with(r#"{ "$ref": "https://example.com/schema" }"#);
     assert_eq!(elsewhere, "config-schema refers to https://example.com/schema, which is not in it");
     assert!(with(&format!(r#"{{ "description": "{}" }}"#, "x".repeat(70_000))).starts_with("config-schema is longer"));
@@ -110,10 +125,12 @@ fn states_secrets_and_origins_are_words_and_few() {
     assert_eq!(refusal(|manifest| manifest.states.push("active".to_owned())), "states has an entry twice");
     let many = (0..65).map(|number| number.to_string()).collect();
     assert_eq!(refusal(|manifest| manifest.states = many), "states has more than 64 entries");
-    assert!(refusal(|manifest| manifest.secrets.push("a b".to_owned())).starts_with("secrets has an entry"));
+    let blank = refusal(|manifest| manifest.secrets.push("a b".to_owned()));
+    assert_eq!(blank, "secrets has \"a b\": the name of a secret is 1 to 64 visible ASCII characters");
     for origin in ["http://example.com", "https://example.com/path", "https://localhost", "https://a.b:x", "https://*"]
     {
-        assert!(refusal(|manifest| manifest.origins.push(origin.to_owned())).starts_with("origins has"), "{origin}");
+        let told = refusal(|manifest| manifest.origins.push(origin.to_owned()));
+        assert!(told.starts_with(&format!("origins has {origin:?}: ")), "{told}");
     }
 }
 
@@ -139,11 +156,11 @@ fn a_manifest_names_what_the_plugin_declares() {
     let manifest = about::Manifest { resources: vec![plan(types::Kind::User, &[path], &[path])], ..good() };
     let roles = Roles::default().with(Role::About);
 
-    let checked = check(manifest.clone(), declared.clone(), roles).unwrap();
+    let checked = check(Described::V1(manifest.clone()), declared.clone(), with(roles)).unwrap();
 
     assert_eq!(checked.manifest.declarations, declared);
     assert_eq!(checked.slots[0].1.len(), 1);
-    let refused = check(manifest, Declarations::default(), roles).err().unwrap();
+    let refused = check(Described::V1(manifest), Declarations::default(), with(roles)).err().unwrap();
     assert_eq!(refused, format!("attributes of User has `{path}`, which is no attribute of User"));
 }
 
@@ -168,6 +185,6 @@ fn what_a_plugin_declares_is_read_strictly_and_refused_with_its_place() {
 #[test]
 fn what_cannot_be_enforced_is_not_declared() {
     let declared = declarations(&extension(&json!({ "name": "id" }))).unwrap();
-    let refused = check(good(), declared, Roles::default().with(Role::About)).err().unwrap();
+    let refused = check(Described::V1(good()), declared, with(Roles::default().with(Role::About))).err().unwrap();
     assert!(refused.starts_with("what it declares: urn:example:acme:2.0:User: the attribute `id` "), "{refused}");
 }

@@ -1,9 +1,15 @@
 use anyhow::{Context, bail};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use muster_service::NewPlugin;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::Value;
 
 use super::Remote;
+
+/// What is encoded in a path: what a route is called may have a `-`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-');
 
 /// A running server's admin API.
 #[derive(Debug)]
@@ -46,8 +52,11 @@ impl AdminClient {
         self.send(Method::PUT, path, Some(body.to_string().into_bytes())).await
     }
 
-    pub(super) async fn push(&self, path: &[&str], bytes: Vec<u8>) -> anyhow::Result<Value> {
-        self.send(Method::POST, path, Some(bytes)).await
+    /// Pushes a component, and says what is to be said of it.
+    pub(super) async fn push_plugin(&self, bytes: Vec<u8>, new: &NewPlugin) -> anyhow::Result<Value> {
+        let about = STANDARD.encode(serde_json::to_vec(new)?);
+        let request = self.http.post(format!("{}/plugins", self.base)).header("muster-plugin", about);
+        self.answer(request.body(bytes)).await
     }
 
     /// Sends lines of an import, which begin with item `from`.
@@ -78,16 +87,22 @@ impl AdminClient {
         body: Option<Vec<u8>>,
     ) -> anyhow::Result<Value> {
         // Whatever somebody types as a name stays one segment of the path.
-        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let encoded = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
         let segments = path.iter().map(|segment| encoded(segment));
         let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         let joint = if query.is_empty() { "" } else { "?" };
         let url = format!("{}/{}{joint}{}", self.base, segments.collect::<Vec<_>>().join("/"), query.join("&"));
-        let mut request = self.http.request(method, &url).bearer_auth(&self.key);
+        let mut request = self.http.request(method, &url);
         if let Some(body) = body {
             request = request.body(body);
         }
-        let answer = request.send().await.with_context(|| format!("no answer from {}", self.base))?;
+        self.answer(request).await
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let answer =
+            request.bearer_auth(&self.key).send().await.with_context(|| format!("no answer from {}", self.base))?;
+        let url = answer.url().clone();
         let status = answer.status();
         let bytes = answer.bytes().await?;
         let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -95,8 +110,43 @@ impl AdminClient {
             return Ok(value);
         }
         match value["detail"].as_str() {
-            Some(detail) => bail!("{detail} ({status})"),
+            Some(detail) => bail!("{}", told(detail, &value["errors"], status)),
             None => bail!("{url} was answered {status}; is this the admin listener?"),
         }
+    }
+}
+
+/// One sentence; where it says several things in one, a line for each of them.
+fn told(detail: &str, errors: &Value, status: reqwest::StatusCode) -> String {
+    let one = |error: &Value| match (error["pointer"].as_str(), error["detail"].as_str().unwrap_or_default()) {
+        (None, says) => says.to_owned(),
+        (Some(""), says) => format!("the configuration: {says}"),
+        (Some(place), says) => format!("{place}: {says}"),
+    };
+    let errors: Vec<String> = errors.as_array().into_iter().flatten().map(one).collect();
+    match detail.strip_suffix(&errors.join("; ")).and_then(|what| what.strip_suffix(": ")) {
+        Some(what) if errors.len() > 1 => format!("{what} ({status})\n  {}", errors.join("\n  ")),
+        Some(_) | None => format!("{detail} ({status})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_in_several_places_is_told_line_by_line() {
+        let bad = reqwest::StatusCode::BAD_REQUEST;
+        let seats = json!({ "pointer": "/seats", "detail": "must be a number" });
+        let whole = json!({ "pointer": "", "detail": "must be smaller" });
+        let one = told("it does not fit: /seats: must be a number", &json!([seats]), bad);
+        assert_eq!(one, "it does not fit: /seats: must be a number (400 Bad Request)");
+        let both = "it does not fit: /seats: must be a number; the configuration: must be smaller";
+        let expected =
+            "it does not fit (400 Bad Request)\n  /seats: must be a number\n  the configuration: must be smaller";
+        assert_eq!(told(both, &json!([seats, whole]), bad), expected);
+        assert_eq!(told("it is not there", &Value::Null, bad), "it is not there (400 Bad Request)");
     }
 }

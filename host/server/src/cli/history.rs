@@ -109,8 +109,10 @@ fn line(entry: &Value, of: Option<&str>, values: Values) -> String {
         name => format!(" {kind} {name} ({id})"),
     };
     let plugin = match (plain(&entry["plugin"]["name"]), plain(&entry["plugin"]["version"])) {
-        ("", _) => plain(&entry["plugin"]["digest"]).chars().take(12).collect(),
-        (name, version) => format!("{name} {version}"),
+        ("", _) => format!(" plugin {}", plain(&entry["plugin"]["digest"]).chars().take(12).collect::<String>()),
+        // The plugin gave no answer, and the tenant would rather have the write.
+        (name, "") => format!(" mapped by {name}"),
+        (name, version) => format!(" plugin {name} {version}"),
     };
     let is_whole_document = ["created", "deleted"].contains(&plain(&entry["event"]));
     let changed = match values {
@@ -128,7 +130,7 @@ fn line(entry: &Value, of: Option<&str>, values: Values) -> String {
     let parts: Vec<String> = changed.into_iter().chain(members).chain([undoes]).flatten().collect();
     let colon = if parts.is_empty() { "" } else { ": " };
     format!(
-        "{}  {:>4}  {}{about} by {} (request {}) plugin {plugin}{colon}{}",
+        "{}  {:>4}  {}{about} by {} (request {}){plugin}{colon}{}",
         time(plain(&entry["at"])),
         entry["seq"].to_string(),
         plain(&entry["event"]),

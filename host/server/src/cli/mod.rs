@@ -5,6 +5,7 @@ mod admin_client;
 mod compile;
 mod demo;
 mod export;
+mod grant;
 mod history;
 mod import;
 mod log;

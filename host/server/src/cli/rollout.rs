@@ -1,17 +1,23 @@
 //! `muster rollout`: another plugin for a tenant, step by step.
 
-mod shown;
+mod counted;
+pub(super) mod shown;
+mod trials;
+mod watching;
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::admin_client::AdminClient;
+use super::grant::Grants;
 use super::moving::meter::Meter;
 use super::tenant::plain;
 use super::{Remote, config, say};
+use trials::Trials;
+use watching::Watching;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Rollout {
@@ -25,11 +31,15 @@ pub(super) enum Rollout {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Lets the candidate decide, if the binding is still the one that was looked at
+    /// Lets the candidate decide, if the binding is still the one that was looked at, and has it watched
     Activate(Which),
-    /// Maps what is stored by the plugin that decides now; goes on where it was interrupted
+    /// Goes on with the trials that were asked for, whatever speaks against the candidate
+    Continue(Which),
+    /// Maps what is stored by the candidate that decides, once it was watched; goes on where it was interrupted
     Remap(Remap),
-    /// Ends what is under way, or a rollout that waits to be activated
+    /// Waits until nothing is under way any more, the watch included; fails if the candidate did
+    Wait(Which),
+    /// Ends what is under way, or the watch, or a rollout that waits to be activated
     Cancel(Which),
 }
 
@@ -42,7 +52,13 @@ pub(super) struct Start {
     /// The plugin's configuration: JSON, or @file; without it, the present one
     #[arg(long)]
     config: Option<String>,
-    /// How far it goes by itself; what speaks against the candidate stops it at the preview
+    #[command(flatten)]
+    grants: Grants,
+    /// How far it goes by itself
+    ///
+    /// It waits after the preview, for `muster rollout activate`, if anything would be rejected, would get no answer, is of a kind that the
+    /// candidate does not serve, or would have a name that another one has; and if the candidate reads an attribute that was not kept until
+    /// now, because nobody can say what it would make of that. It maps nothing again if calls failed while it was watched.
     #[arg(long, value_enum, default_value_t = Until::Preview)]
     until: Until,
     /// Of how many resources in a hundred the preview is: always the same ones
@@ -53,15 +69,20 @@ pub(super) struct Start {
     no_wait: bool,
     #[command(flatten)]
     remote: Remote,
+    // Each of these has a heading of its own, which whatever comes after it would stand under as well.
+    #[command(flatten)]
+    trials: Trials,
+    #[command(flatten)]
+    watching: Watching,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Until {
     /// What it would do is told
     Preview,
-    /// The candidate decides
+    /// The candidate decides; the command does not wait for the end of the watch
     Activate,
-    /// And what is stored is mapped by it
+    /// And what is stored is mapped by it, when the watch was without a failure
     Remap,
 }
 
@@ -106,11 +127,32 @@ impl Rollout {
                 let rollout = which.post("activate").await?;
                 told(&which.remote, &rollout)
             }
-            Self::Remap(Remap { which, no_wait }) => {
-                let rollout = which.post("remap").await?;
-                let rollout = if no_wait { rollout } else { ended(&which.remote, &rollout).await? };
+            Self::Continue(which) => {
+                let rollout = which.post("continue").await?;
+                let rollout = ended(&which.remote, &rollout, Until::Activate).await?;
                 told(&which.remote, &rollout)?;
+                failed(&rollout)
+            }
+            Self::Remap(Remap { which, no_wait }) => {
+                let start = format!("to map what is stored: muster rollout start {} --until remap", which.tenant);
+                let rollout = which
+                    .post("remap")
+                    .await
+                    .map_err(|error| if error.is::<NoRollout>() { anyhow!("{error}; {start}") } else { error })?;
+                let rollout = if no_wait { rollout } else { ended(&which.remote, &rollout, Until::Remap).await? };
+                if which.remote.json {
+                    say(&rollout)?;
+                } else {
+                    shown::remapped(&rollout)?;
+                }
                 came_to(&rollout, "remap")
+            }
+            Self::Wait(which) => {
+                let (client, id) = which.open().await?;
+                let rollout = client.get(&["tenants", &which.tenant, "rollouts", &id]).await?;
+                let rollout = ended(&which.remote, &rollout, Until::Remap).await?;
+                told(&which.remote, &rollout)?;
+                failed(&rollout)
             }
             Self::Cancel(which) => {
                 let rollout = which.post("cancel").await?;
@@ -122,18 +164,20 @@ impl Rollout {
 
 impl Start {
     async fn run(self) -> anyhow::Result<()> {
-        let Self { tenant, plugin, config: text, until, sample, no_wait, remote } = self;
-        let mut body = json!({ "until": until.as_str(), "sample": sample });
+        let Self { tenant, plugin, config: text, grants, until, sample, no_wait, trials, watching, remote } = self;
+        let mut body = json!({ "until": until.as_str(), "sample": sample, "watch": watching.asked() });
         if let Some(plugin) = plugin {
             body["plugin"] = json!(plugin);
         }
         if let Some(text) = text {
             body["config"] = config(&text)?;
         }
+        grants.put_into(&mut body);
+        trials.ask(&mut body);
         let rollout = AdminClient::new(&remote)?.post(&["tenants", &tenant, "rollouts"], &body).await?;
-        let rollout = if no_wait { rollout } else { ended(&remote, &rollout).await? };
+        let rollout = if no_wait { rollout } else { ended(&remote, &rollout, until).await? };
         told(&remote, &rollout)?;
-        came_to(&rollout, until.as_str())
+        came_to(&rollout, trials.last().filter(|_| until == Until::Preview).unwrap_or(until.as_str()))
     }
 }
 
@@ -156,7 +200,7 @@ impl Which {
         }
         let answer = client.get(&["tenants", &self.tenant, "rollouts"]).await?;
         let latest = answer["rollouts"][0]["id"].as_str().map(str::to_owned);
-        Ok((client, latest.with_context(|| format!("tenant {} has had no rollout yet", self.tenant))?))
+        Ok((client, latest.ok_or_else(|| NoRollout(self.tenant.clone()))?))
     }
 
     async fn post(&self, what: &str) -> anyhow::Result<Value> {
@@ -165,14 +209,24 @@ impl Which {
     }
 }
 
-/// The rollout, as soon as nothing is under way any more.
-async fn ended(remote: &Remote, rollout: &Value) -> anyhow::Result<Value> {
+/// There is none that could be meant.
+#[derive(Debug, thiserror::Error)]
+#[error("tenant {0} has had no rollout yet")]
+struct NoRollout(String);
+
+/// The rollout, as soon as nothing is under way any more; the watch is waited for if something is to follow it.
+async fn ended(remote: &Remote, rollout: &Value, until: Until) -> anyhow::Result<Value> {
     let client = AdminClient::new(remote)?;
     let path = ["tenants", plain(&rollout["tenant"]), "rollouts", plain(&rollout["id"])];
     let mut meter = Meter::new();
     loop {
         let now = client.get(&path).await?;
-        if now["state"] != "running" {
+        let is_waited_for = match plain(&now["state"]) {
+            "running" => true,
+            "watching" => until == Until::Remap,
+            _ => false,
+        };
+        if !is_waited_for {
             meter.clear();
             return Ok(now);
         }
@@ -189,16 +243,24 @@ fn told(remote: &Remote, rollout: &Value) -> anyhow::Result<()> {
     if remote.json { say(rollout) } else { shown::shown(rollout) }
 }
 
+/// Fails if a step of the rollout did.
+fn failed(rollout: &Value) -> anyhow::Result<()> {
+    let mut steps = rollout["steps"].as_array().into_iter().flatten();
+    match steps.find(|step| step["state"] == "failed" || step["state"] == "cancelled") {
+        Some(step) => {
+            let says = step["says"].as_str().map_or_else(String::new, |says| format!(": {says}"));
+            bail!("{} {}{says}", plain(&step["name"]), plain(&step["state"]))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Fails if the rollout did not come as far as it was to go.
 fn came_to(rollout: &Value, wanted: &str) -> anyhow::Result<()> {
+    failed(rollout)?;
     let mut steps = rollout["steps"].as_array().into_iter().flatten();
-    let failed = |step: &&Value| step["state"] == "failed" || step["state"] == "cancelled";
-    if let Some(step) = steps.clone().find(failed) {
-        let says = step["says"].as_str().map_or_else(String::new, |says| format!(": {says}"));
-        bail!("{} {}{says}", plain(&step["name"]), plain(&step["state"]));
-    }
     let is_done = steps.any(|step| step["name"] == wanted && step["state"] == "done");
-    if is_done || rollout["state"] == "running" {
+    if is_done || rollout["state"] == "running" || rollout["state"] == "watching" {
         return Ok(());
     }
     bail!("{}", rollout["says"].as_str().unwrap_or("it did not come so far"))

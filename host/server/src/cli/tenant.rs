@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::accounts::Accounts;
 use super::admin_client::AdminClient;
+use super::grant::{self, Grant, Grants, Wants, Withdraw};
 use super::requests::{Request, Requests};
+use super::rollout::shown::{meanwhile, plugin};
 use super::{Remote, config, say};
 
 #[derive(Debug, Subcommand)]
@@ -21,6 +23,8 @@ pub(super) enum Tenant {
         /// The plugin's configuration: JSON, or @file
         #[arg(long, default_value = "{}")]
         config: String,
+        #[command(flatten)]
+        grants: Grants,
         #[command(flatten)]
         remote: Remote,
     },
@@ -44,6 +48,8 @@ pub(super) enum Tenant {
         /// The plugin's configuration: JSON, or @file; without it, the present one
         #[arg(long)]
         config: Option<String>,
+        #[command(flatten)]
+        grants: Grants,
         /// Only if the binding is at this revision
         #[arg(long)]
         expected_revision: Option<u64>,
@@ -59,6 +65,12 @@ pub(super) enum Tenant {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Shows what a plugin wants beside mapping, what of it was granted, since when and by whom
+    Wants(Wants),
+    /// Grants a plugin's name what it wants
+    Grant(Grant),
+    /// Takes back what was granted to a plugin's name
+    Withdraw(Withdraw),
     /// Shows how a tenant's identity provider is met, or changes it while it is served: the profile, and what is declared beside the RFCs
     Scim {
         name: String,
@@ -114,18 +126,26 @@ pub(super) enum Tenant {
 impl Tenant {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Create { name, plugin, config: text, remote } => {
-                let body = json!({ "name": name, "plugin": plugin, "config": config(&text)? });
-                let made = AdminClient::new(&remote)?.post(&["tenants"], &body).await?;
+            Self::Create { name, plugin, config: text, grants, remote } => {
+                let mut body = json!({ "name": name, "plugin": plugin, "config": config(&text)? });
+                grants.put_into(&mut body);
+                let client = AdminClient::new(&remote)?;
+                let made = client.post(&["tenants"], &body).await?;
+                let granted = grants.told(&client, &name).await?;
                 if remote.json {
-                    let answer =
+                    let mut answer =
                         json!({ "tenant": made["tenant"], "scim_base": made["scim_base"], "token": made["token"] });
+                    grant::beside(&mut answer, granted);
                     return say(answer);
                 }
                 say(format!("tenant     {}", plain(&made["tenant"])))?;
                 say(format!("SCIM base  {}", plain(&made["scim_base"])))?;
-                say(format!("token      {}   (shown this once)", plain(&made["token"])))
+                say(format!("token      {}   (shown this once)", plain(&made["token"])))?;
+                granted.map_or(Ok(()), |wants| grant::shown(&remote, &wants))
             }
+            Self::Wants(wants) => wants.run().await,
+            Self::Grant(grant) => grant.run().await,
+            Self::Withdraw(withdraw) => withdraw.run().await,
             Self::List { remote } => {
                 let answer = AdminClient::new(&remote)?.get(&["tenants"]).await?;
                 if remote.json {
@@ -140,16 +160,27 @@ impl Tenant {
                 let answer = AdminClient::new(&remote)?.get(&["tenants", &name]).await?;
                 shown(&remote, &answer)
             }
-            Self::Bind { name, plugin, config: text, expected_revision, remote } => {
+            Self::Bind { name, plugin, config: text, grants, expected_revision, remote } => {
                 let new = text.as_deref().map(config).transpose()?;
-                let body = json!({ "plugin": plugin, "config": new, "expected_revision": expected_revision });
-                let answer = AdminClient::new(&remote)?.put(&["tenants", &name, "binding"], &body).await?;
-                shown(&remote, &answer)
+                let mut body = json!({ "plugin": plugin, "config": new, "expected_revision": expected_revision });
+                grants.put_into(&mut body);
+                let client = AdminClient::new(&remote)?;
+                let mut answer = client.put(&["tenants", &name, "binding"], &body).await?;
+                let granted = grants.told(&client, &name).await?;
+                if remote.json {
+                    grant::beside(&mut answer, granted);
+                    return say(answer);
+                }
+                if answer["unchanged"] == true {
+                    say("nothing has changed: this is bound already")?;
+                }
+                shown(&remote, &answer)?;
+                granted.map_or(Ok(()), |wants| grant::shown(&remote, &wants))
             }
             Self::Rollback { name, expected_revision, remote } => {
                 let body = json!({ "expected_revision": expected_revision });
                 let answer = AdminClient::new(&remote)?.post(&["tenants", &name, "binding", "rollback"], &body).await?;
-                shown(&remote, &answer)
+                if remote.json { say(answer) } else { went_back(&answer) }
             }
             Self::Scim { name, profile, file, on_plugin_failure, expected_revision, remote } => {
                 let client = AdminClient::new(&remote)?;
@@ -184,7 +215,7 @@ impl Tenant {
             Self::Accounts(accounts) => accounts.run().await,
             Self::Account { name, id, remote } => {
                 let answer = AdminClient::new(&remote)?.get(&["tenants", &name, "accounts", &id]).await?;
-                if remote.json { say(answer) } else { say(serde_json::to_string_pretty(&answer)?) }
+                if remote.json { say(answer) } else { sides(&answer) }
             }
         }
     }
@@ -225,6 +256,25 @@ fn said(settings: &Value) -> anyhow::Result<()> {
 
 fn shown(remote: &Remote, tenant: &Value) -> anyhow::Result<()> {
     if remote.json { say(tenant) } else { say(line(tenant)) }
+}
+
+/// What decides again, and what was left.
+fn went_back(answer: &Value) -> anyhow::Result<()> {
+    let (tenant, left) = (plain(&answer["tenant"]), &answer["left"]);
+    say(format!("{tenant} is decided by {} again, revision {}", plugin(&answer["plugin"]), answer["revision"]))?;
+    if left.is_null() {
+        return say("what was left may have written something; the server's log says why that was not counted");
+    }
+    say(format!("instead of {}, bound {}", plugin(&left["plugin"]), plain(&left["bound"])))?;
+    say(meanwhile(&left["written"], tenant))
+}
+
+/// Both sides of a user or group.
+fn sides(answer: &Value) -> anyhow::Result<()> {
+    let (kind, id) = (plain(&answer["resource_type"]), plain(&answer["id"]));
+    say(format!("{kind} {id}, mapped by {}", plain(&answer["mapped_by"])))?;
+    say(format!("resource {}", serde_json::to_string_pretty(&answer["resource"])?))?;
+    say(format!("account {}", serde_json::to_string_pretty(&answer["account"])?))
 }
 
 fn line(tenant: &Value) -> String {

@@ -96,7 +96,7 @@ impl ConfigError {
 const PREFIX: &str = "MUSTER_";
 const SECTIONS: [&str; 7] = ["scim", "admin", "limits", "store", "requests", "plugins", "log"];
 /// Read by the command line, not by the configuration.
-const NOT_KEYS: [&str; 2] = ["MUSTER_ADMIN_KEY", "MUSTER_SERVER"];
+const NOT_KEYS: [&str; 3] = ["MUSTER_ADMIN_KEY", "MUSTER_OCI_CREDENTIALS", "MUSTER_SERVER"];
 
 impl Config {
     /// Reads the file, if there is one, and lays the environment over it.
@@ -201,6 +201,7 @@ mod tests {
             ("[requests]\nqueue_entries = 0", "`requests.queue_entries`"),
             ("[requests]\ntotal_mib = 0", "`requests.total_mib`"),
             ("[plugins]\ncompile_processor_s = 0", "`plugins.compile_processor_s`"),
+            ("[plugins]\nsignatures = \"maybe\"", "`plugins.signatures`"),
             ("[plugins]\ncompile_wall_s = 120", "`plugins.compile_wall_s`"),
             ("[plugins]\ncompile_memory_mib = 1", "`plugins.compile_memory_mib`"),
             ("[plugins]\nkept_mib = 9999999", "`plugins.kept_mib`"),

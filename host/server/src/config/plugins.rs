@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use muster_service::SignaturePolicy;
 use serde::Deserialize;
 
 use super::ConfigError;
@@ -10,6 +11,8 @@ use super::ConfigError;
 pub struct PluginsConfig {
     /// A folder of components that are pushed when the server starts; empty: none.
     pub preload: PathBuf,
+    /// What is demanded of the plugins that are pushed and bound.
+    pub signatures: SignaturePolicy,
     /// Seconds of the processor that the compilation of one plugin may take.
     pub compile_processor_s: u64,
     /// Seconds on the wall that it may take.
@@ -24,6 +27,7 @@ impl Default for PluginsConfig {
     fn default() -> Self {
         Self {
             preload: PathBuf::new(),
+            signatures: SignaturePolicy::Off,
             compile_processor_s: 60,
             compile_wall_s: 100,
             compile_memory_mib: 2048,

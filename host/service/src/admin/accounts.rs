@@ -58,7 +58,8 @@ impl Service {
             let limit = which.limit.min(MAX_ACCOUNTS_A_PAGE);
             let records = directory.by_state(&resource_type, state, after, limit).await?;
             next = records.last().filter(|_| records.len() == limit).map(|record| record.id);
-            accounts = Some(records.iter().map(AccountView::of).collect());
+            let plugins = self.parts.store.plugins().await?;
+            accounts = Some(records.iter().map(|record| AccountView::of(record, &plugins)).collect());
         }
         Ok(AccountsView { resource_type, states, accounts, next })
     }

@@ -1,12 +1,12 @@
-use std::sync::Arc;
-
 use muster_model::{Binding, PluginDigest, RolloutState, TenantRow};
 use muster_store::StoreError;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::TenantView;
 use super::plugins::blocking;
 use crate::binding::Bound;
+use crate::grants::{self, NewGrants};
 use crate::{AdminError, Service};
 
 /// What becomes of a binding that no longer declares a type of which there are resources.
@@ -18,15 +18,35 @@ pub(crate) enum Hidden {
     Accepted,
 }
 
+/// A tenant that has gone back to the binding before.
+#[derive(Debug, Clone, Serialize)]
+pub struct RollbackView {
+    /// As it is now.
+    #[serde(flatten)]
+    pub tenant: TenantView,
+    /// What has decided until now, and how much it has written; `None`: the log could not be read.
+    pub left: Option<Value>,
+}
+
+fn at_revision(row: &TenantRow, expected: Option<u64>) -> Result<(), AdminError> {
+    let actual = row.binding.revision;
+    match expected.filter(|expected| *expected != actual) {
+        Some(expected) => Err(AdminError::Revision { expected, actual }),
+        None => Ok(()),
+    }
+}
+
 impl Service {
-    /// Replaces a tenant's plugin or its configuration. Requests in flight finish with the old one; none fails.
+    /// Replaces a tenant's plugin or its configuration. Requests in flight finish with the old one; none fails. What is bound already stays
+    /// as it is, and so does what a rollback would go back to.
     ///
-    /// `expected`: the revision that the operator has seen; `None`: whatever it is.
+    /// `grants`: what is granted to the plugin by the same change. `expected`: the revision that the operator has seen; `None`: whatever it is.
     pub async fn bind(
         &self,
         tenant: &str,
         plugin: Option<&str>,
         config: Option<Value>,
+        grants: &NewGrants,
         expected: Option<u64>,
     ) -> Result<TenantView, AdminError> {
         let _one_at_a_time = self.administration.lock().await;
@@ -36,17 +56,35 @@ impl Service {
             None => row.binding.plugin,
         };
         let config = config.unwrap_or_else(|| row.binding.config.clone());
+        let row = self.with_grants(row, &plugin, grants).await?;
+        let is_same = (plugin, &config) == (row.binding.plugin, &row.binding.config);
+        if is_same && grants.is_nothing() && self.is_loaded(&row) {
+            at_revision(&row, expected)?;
+            return Ok(TenantView { unchanged: true, ..self.view_of(&row).await? });
+        }
         self.rebind(row, plugin, config, expected, Hidden::Refused).await
     }
 
-    /// Goes back to the binding before the present one. The tenant's own settings ([`muster_model::ScimSettings`]) stay as they are.
-    pub async fn rollback(&self, tenant: &str, expected: Option<u64>) -> Result<TenantView, AdminError> {
-        let _one_at_a_time = self.administration.lock().await;
+    /// Goes back to the binding before the present one, and tells what was left. The tenant's own settings ([`muster_model::ScimSettings`])
+    /// stay as they are.
+    pub async fn rollback(&self, tenant: &str, expected: Option<u64>) -> Result<RollbackView, AdminError> {
+        let one_at_a_time = self.administration.lock().await;
         let row = self.row(tenant)?;
         let Some(previous) = row.previous.clone() else {
             return Err(AdminError::NotFound(format!("binding before the present one of tenant {tenant}")));
         };
-        self.rebind(row, previous.plugin, previous.config, expected, Hidden::Accepted).await
+        let (id, left) = (row.id.clone(), row.binding.clone());
+        let tenant = self.rebind(row, previous.plugin, previous.config, expected, Hidden::Accepted).await?;
+        drop(one_at_a_time);
+        // It is done, whatever the log says.
+        let left = self.left(&id, &left).await.inspect_err(|error| {
+            tracing::warn!(tenant.id = %id, %error, "what was written by the binding that was left was not counted");
+        });
+        Ok(RollbackView { tenant, left: left.ok() })
+    }
+
+    fn is_loaded(&self, row: &TenantRow) -> bool {
+        self.tenants.view().tenant(&row.id).is_some_and(|tenant| tenant.bound.load().is_some())
     }
 
     /// The plugin of this name, `name@version` or digest.
@@ -61,6 +99,9 @@ impl Service {
         plugin: PluginDigest,
         config: Value,
     ) -> Result<Bound, AdminError> {
+        if plugin != row.binding.plugin {
+            self.may_bind(&plugin).await?;
+        }
         let binding = Binding { plugin, config, ..row.binding.clone() };
         let bound = self.bound(&TenantRow { binding, ..row.clone() }).await?;
         self.check_kept(&row.id, &bound).await?;
@@ -77,26 +118,33 @@ impl Service {
         hidden: Hidden,
     ) -> Result<TenantView, AdminError> {
         let actual = row.binding.revision;
-        if let Some(expected) = expected.filter(|expected| *expected != actual) {
-            return Err(AdminError::Revision { expected, actual });
-        }
+        at_revision(&row, expected)?;
         let binding = Binding { plugin, config, revision: actual + 1, at: self.parts.clock.now() };
         let left = row.binding.clone();
-        let row = TenantRow { binding, previous: Some(row.binding), ..row };
+        // Whoever binds the same again, because it could not be loaded, can still go back to what was before it.
+        let is_same = (left.plugin, &left.config) == (binding.plugin, &binding.config);
+        let previous = if is_same { row.previous } else { Some(row.binding) };
+        let row = TenantRow { binding, previous, ..row };
         let bound = self.bound(&row).await?;
         match hidden {
-            Hidden::Refused => self.check_kept(&row.id, &bound).await?,
+            Hidden::Refused => {
+                self.check_kept(&row.id, &bound).await?;
+                // Whoever decides already goes on doing so: it gets nothing more by that.
+                if left.plugin != row.binding.plugin {
+                    self.may_bind(&row.binding.plugin).await?;
+                    grants::check(bound.plugin.manifest(), &row)?;
+                }
+            }
+            // Mapping needs nothing that could be granted, and what was not granted is not to be had either.
             Hidden::Accepted => {}
         }
         self.put_bound(&row, bound, actual).await?;
         tracing::info!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, binding.revision = row.binding.revision, "binding replaced");
-        if (left.plugin, &left.config) != (row.binding.plugin, &row.binding.config) {
-            let state = match hidden {
-                Hidden::Refused => RolloutState::Replaced,
-                Hidden::Accepted => RolloutState::RolledBack,
-            };
-            self.leave_rollouts(&row.id, &left, state).await;
-        }
+        let state = match hidden {
+            Hidden::Refused => RolloutState::Replaced,
+            Hidden::Accepted => RolloutState::RolledBack,
+        };
+        self.leave_rollouts(&row.id, &left, &row.binding, state).await;
         self.view_of(&row).await
     }
 
@@ -104,7 +152,7 @@ impl Service {
     pub(super) async fn put_bound(&self, row: &TenantRow, bound: Bound, actual: u64) -> Result<(), AdminError> {
         self.replace_row(row, actual).await?;
         if let Some(tenant) = self.tenants.view().tenant(&row.id) {
-            tenant.bound.store(Some(Arc::new(bound)));
+            tenant.bind(bound);
         }
         self.tenants.change(|view| view.put_row(row.clone()));
         Ok(())
@@ -120,7 +168,7 @@ impl Service {
 
     pub(super) async fn bound(&self, row: &TenantRow) -> Result<Bound, AdminError> {
         let plugin = self.plugin(&row.binding.plugin).await?;
-        let (row, clock) = (row.clone(), self.parts.clock.clone());
-        blocking(move || Bound::new(&row, plugin, clock)).await?
+        let (row, clock, schemas) = (row.clone(), self.parts.clock.clone(), self.schemas.clone());
+        blocking(move || Bound::new(&row, plugin, clock, &schemas)).await?
     }
 }

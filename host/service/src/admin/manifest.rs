@@ -1,9 +1,10 @@
-use muster_model::{Event, PluginDigest};
-use muster_plugin::{AdoptionPolicy, Plugin, ResourcePlan, Role, Roles};
+use muster_model::{Event, PluginDigest, Want};
+use muster_plugin::{AdoptionPolicy, Plugin, ResourcePlan, Role, Roles, Wanted};
 use muster_protocol::path::AttrPath;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::grants::means;
 use crate::{AdminError, Service};
 
 /// What a plugin says of itself, for whoever judges whether to run it.
@@ -15,6 +16,8 @@ pub struct ManifestView {
     pub version: String,
     /// Its true name.
     pub digest: PluginDigest,
+    /// The version of the contract by which it is served.
+    pub contract: &'static str,
     /// Where its customers expect SCIM.
     pub base_path: String,
     /// The interfaces that it exports: what it decides.
@@ -25,10 +28,8 @@ pub struct ManifestView {
     pub states: Vec<String>,
     /// What happens to accounts made by hand.
     pub adoption: &'static str,
-    /// The https origins that it wants to call.
-    pub origins: Vec<String>,
-    /// The secrets that it wants to send.
-    pub secrets: Vec<String>,
+    /// What it wants beside pure mapping.
+    pub wants: Vec<WantedView>,
     /// How many calls one instance may serve.
     pub calls_per_instance: u32,
     /// The extensions and resource types that it declares.
@@ -36,6 +37,25 @@ pub struct ManifestView {
     /// The JSON Schema of its configuration; absent: any object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config_schema: Option<Value>,
+}
+
+/// One thing beside pure mapping that it wants.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WantedView {
+    /// What.
+    #[serde(flatten)]
+    pub want: Want,
+    /// What it lets the plugin do, in the host's words.
+    pub means: String,
+    /// What for, in the plugin's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl WantedView {
+    fn of(wanted: &Wanted) -> Self {
+        Self { want: wanted.want.clone(), means: means(&wanted.want), why: wanted.why.clone() }
+    }
 }
 
 /// What it does with one kind of resource.
@@ -86,6 +106,7 @@ impl ManifestView {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
             digest: plugin.digest(),
+            contract: manifest.contract,
             base_path: manifest.base_path.clone(),
             roles: role_names(roles),
             resources: manifest.resources.iter().map(ResourceView::of).collect(),
@@ -96,8 +117,7 @@ impl ManifestView {
                 AdoptionPolicy::Hide => "hide",
                 AdoptionPolicy::Ask => "ask",
             },
-            origins: manifest.origins.clone(),
-            secrets: manifest.secrets.clone(),
+            wants: manifest.wants.iter().map(WantedView::of).collect(),
             calls_per_instance: manifest.calls_per_instance,
             declares: extensions.chain(types).collect(),
             config_schema: manifest.config_schema.clone(),

@@ -3,6 +3,7 @@
 mod accounts;
 mod backups;
 mod bindings;
+mod grants;
 mod log;
 mod manifest;
 mod moving;
@@ -15,19 +16,25 @@ mod tokens;
 
 use std::sync::Arc;
 
-use muster_model::TenantId;
+use muster_model::{TenantId, TenantRow};
+use muster_plugin::Manifest;
 use muster_store::StoreError;
 
 pub use accounts::{AccountsView, MAX_ACCOUNTS_A_PAGE, StateView, WhichAccounts};
 pub use backups::{BackupView, MAX_BACKUP_NAME_BYTES, NewBackup};
 pub(crate) use bindings::Hidden;
+pub use bindings::RollbackView;
+pub use grants::{GrantView, NewGrant, WantView, WantsView, Withdrawal};
 pub(crate) use manifest::role_names;
-pub use manifest::{ManifestView, ResourceView};
+pub use manifest::{ManifestView, ResourceView, WantedView};
 pub use moving::{
     ExportView, ImportView, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD, MAX_LOAD_BYTES, NewExport, NewImport,
 };
-pub use plugins::PluginView;
 pub(crate) use plugins::blocking;
+pub use plugins::{
+    KeyView, ListedView, MAX_CLAIM_BYTES, MAX_KEY_NAME_BYTES, MAX_REFERENCE_BYTES, NewKey, NewOwner, NewPlugin,
+    OwnerView, PluginView, PushedView, SignaturePolicy, Standing,
+};
 pub use records::AccountView;
 pub use retention::{LogDays, MAX_REQUESTS_MIB, MAX_RETENTION_DAYS, NewRetention};
 pub use scim::{NewScimSettings, ScimSettingsView};
@@ -35,9 +42,21 @@ pub use tenants::{NewTenant, TenantView};
 pub use tokens::{IssuedToken, NewToken, TokenView};
 
 use crate::binding::Bound;
+use crate::grants::missing;
 use crate::judge::{self, Judge};
 use crate::tenants::Tenant;
 use crate::{AdminError, Jobs, Parts, Service};
+
+/// Says what a plugin wants and nobody has granted: it was bound before that was asked, or what it had was withdrawn.
+fn tell_ungranted(row: &TenantRow, manifest: &Manifest) {
+    let missing: Vec<String> = missing(manifest, &row.grants).iter().map(|wanted| wanted.want.to_string()).collect();
+    if !missing.is_empty() {
+        tracing::warn!(
+            tenant.id = %row.id, plugin.name = %manifest.name, wants = %missing.join(", "),
+            "the plugin of a tenant wants what was not granted; it maps all the same, and is not let out (`muster tenant wants`)"
+        );
+    }
+}
 
 impl Service {
     /// Reads tenants, tokens and bindings, and loads the plugins that are bound. A plugin that does not load leaves its tenants at 503, and
@@ -56,6 +75,7 @@ impl Service {
             stopping: tokio::sync::watch::Sender::new(false),
             tenants: crate::tenants::Tenants::default(),
             loaded: std::sync::Mutex::default(),
+            schemas: Arc::default(),
             backing_up: Arc::default(),
             administration: tokio::sync::Mutex::new(()),
             exporting: Arc::default(),
@@ -66,7 +86,10 @@ impl Service {
         let mut tenants = Vec::with_capacity(rows.len());
         for row in rows {
             let bound = match service.bound(&row).await {
-                Ok(bound) => Some(bound),
+                Ok(bound) => {
+                    tell_ungranted(&row, bound.plugin.manifest());
+                    Some(bound)
+                }
                 Err(error) => {
                     tracing::error!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, %error, "the plugin of a tenant cannot be loaded; its requests will be answered 503");
                     None
@@ -83,8 +106,10 @@ impl Service {
                 view.put_token(token);
             }
         });
+        service.restore_canaries().await?;
         // A clock that is not believed has been told of, and is asked again before anything is removed.
         let _ = service.removal_time();
+        service.tell_untrusted().await?;
         Ok(service)
     }
 

@@ -3,6 +3,7 @@
 mod exports;
 mod finish;
 mod imports;
+mod trust;
 
 use muster_store::StoreError;
 

@@ -1,58 +1,30 @@
+//! The plugins of a deployment: kept by digest, each version once, each name its owner's (decision record 19).
+
+mod list;
+mod policy;
+mod push;
+mod remove;
+mod trust;
+mod view;
+
 use std::sync::Arc;
 
 use muster_model::{PluginDigest, PluginRow};
 use muster_plugin::Plugin;
-use serde::Serialize;
 
-use crate::{AdminError, Service, cases};
+pub use policy::SignaturePolicy;
+pub(super) use policy::judge_bound;
+pub use push::{MAX_CLAIM_BYTES, MAX_REFERENCE_BYTES, NewPlugin};
+pub(super) use trust::merged;
+pub use trust::{KeyView, MAX_KEY_NAME_BYTES, NewKey, NewOwner, OwnerView};
+pub use view::{ListedView, PluginView, PushedView, Standing};
 
-/// A plugin as operators see it.
-#[derive(Debug, Clone, Serialize)]
-pub struct PluginView {
-    /// Its true name.
-    pub digest: PluginDigest,
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// How many bytes it has.
-    pub size: u64,
-    /// When it was pushed.
-    pub pushed: String,
-}
+use crate::{AdminError, Service};
 
 /// Digits of a digest that are enough to name a plugin.
 const MIN_DIGEST_PREFIX: usize = 8;
 
 impl Service {
-    /// Keeps a plugin, after it was checked, compiled and asked to describe itself. Pushing the same bytes again changes nothing.
-    pub async fn push_plugin(&self, bytes: Vec<u8>) -> Result<PluginView, AdminError> {
-        let bytes = Arc::new(bytes);
-        let plugin = self.load(bytes.clone()).await?;
-        cases::embedded(&bytes).map_err(|error| AdminError::Invalid(format!("the plugin's cases: {error}")))?;
-        let _one_at_a_time = self.administration.lock().await;
-        let rows = self.parts.store.plugins().await?;
-        if let Some(row) = rows.iter().find(|row| row.digest == plugin.digest()) {
-            return Ok(PluginView::of(row));
-        }
-        let manifest = plugin.manifest();
-        let row = PluginRow {
-            digest: plugin.digest(),
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            pushed: self.parts.clock.now(),
-        };
-        self.parts.store.put_plugin(&row, &bytes).await?;
-        tracing::info!(plugin.name = %row.name, plugin.version = %row.version, plugin.digest = %row.digest, "plugin pushed");
-        Ok(PluginView::of(&row))
-    }
-
-    /// All plugins.
-    pub async fn list_plugins(&self) -> Result<Vec<PluginView>, AdminError> {
-        Ok(self.parts.store.plugins().await?.iter().map(PluginView::of).collect())
-    }
-
     /// Finds a plugin by digest, `name@version` or name; of several the one that was pushed last.
     pub(super) async fn resolve(&self, reference: &str) -> Result<PluginRow, AdminError> {
         let rows = self.parts.store.plugins().await?;
@@ -69,9 +41,20 @@ impl Service {
         if let [one] = rows.iter().filter(begins).collect::<Vec<_>>().as_slice() {
             return Ok((*one).clone());
         }
-        let found = match digest {
-            Some(digest) => rows.iter().find(|row| row.digest == digest),
-            None => rows.iter().filter(named).max_by_key(|row| row.pushed),
+        let found = match (digest, version) {
+            (Some(digest), _) => rows.iter().find(|row| row.digest == digest),
+            (None, None) => rows.iter().filter(named).max_by_key(|row| row.pushed),
+            // A store from before versions were pushed once, or an import, may have several.
+            (None, Some(_)) => match rows.iter().filter(named).collect::<Vec<_>>().as_slice() {
+                [] => None,
+                [one] => Some(*one),
+                [one, other, ..] => {
+                    return Err(AdminError::InUse(format!(
+                        "{}@{} is sha256:{} as well as sha256:{}; say which, by its digest",
+                        one.name, one.version, one.digest, other.digest
+                    )));
+                }
+            },
         };
         found.cloned().ok_or_else(|| AdminError::NotFound(format!("plugin {reference}; push it first")))
     }
@@ -98,7 +81,7 @@ impl Service {
         Ok(plugin)
     }
 
-    pub(super) fn loaded(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<PluginDigest, Arc<dyn Plugin>>> {
+    pub(crate) fn loaded(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<PluginDigest, Arc<dyn Plugin>>> {
         // A map that a panicking thread held is still a map.
         self.loaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -107,16 +90,4 @@ impl Service {
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AdminError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| AdminError::Invalid(format!("the plugin brought the loader down: {error}")))
-}
-
-impl PluginView {
-    pub(super) fn of(row: &PluginRow) -> Self {
-        Self {
-            digest: row.digest,
-            name: row.name.clone(),
-            version: row.version.clone(),
-            size: row.size,
-            pushed: row.pushed.to_string(),
-        }
-    }
 }

@@ -1,7 +1,8 @@
-use muster_model::{PluginDigest, Record, ResourceId, ResourceType, TenantId};
+use muster_model::{PluginDigest, PluginRow, Record, ResourceId, ResourceType, TenantId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::standard::STANDARD;
 use crate::{AdminError, Service};
 
 /// A record with both its sides: what the IdP sees and what the product sees.
@@ -13,6 +14,8 @@ pub struct AccountView {
     pub resource_type: ResourceType,
     /// The plugin that made the account.
     pub plugin: PluginDigest,
+    /// What people call that.
+    pub mapped_by: String,
     /// What the IdP sees, without what the server makes.
     pub resource: Value,
     /// What the product sees: state, whether it is listed, keys, fields.
@@ -35,8 +38,8 @@ impl Service {
         let tenant_id = self.row(tenant)?.id;
         let missing = || AdminError::NotFound(format!("account {id} of tenant {tenant}"));
         let resource = ResourceId::parse(id).ok_or_else(missing)?;
-        let record = self.find_record(&tenant_id, resource).await?;
-        record.map(|record| AccountView::of(&record)).ok_or_else(missing)
+        let record = self.find_record(&tenant_id, resource).await?.ok_or_else(missing)?;
+        Ok(AccountView::of(&record, &self.parts.store.plugins().await?))
     }
 
     /// The resource with this id, of whatever kind.
@@ -55,8 +58,15 @@ impl Service {
 }
 
 impl AccountView {
-    pub(super) fn of(record: &Record) -> Self {
+    pub(super) fn of(record: &Record, plugins: &[PluginRow]) -> Self {
+        let plugin = plugins.iter().find(|plugin| plugin.digest == record.plugin);
+        let mapped_by = match plugin {
+            Some(plugin) => format!("{} {}", plugin.name, plugin.version),
+            None if record.plugin == STANDARD => "the host's standard mapping".to_owned(),
+            None => record.plugin.to_string(),
+        };
         Self {
+            mapped_by,
             id: record.id,
             resource_type: record.resource_type.clone(),
             plugin: record.plugin,

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use muster_model::{Binding, OnPluginFailure, ResourceType, ScimSettings, TenantId, TenantRow};
+use muster_model::{Binding, OnPluginFailure, ResourceType, RolloutState, ScimSettings, TenantId, TenantRow};
 use muster_protocol::dialect::{About, Profile, Rule};
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::{Declarations, ExtensionDeclaration, Resolved, ResourceTypeDeclaration, ResourceTypeDef};
@@ -77,11 +77,13 @@ impl Service {
             on_plugin_failure: new.on_plugin_failure.unwrap_or(on_plugin_failure),
         };
         check(&scim)?;
+        let left = row.binding.clone();
         let binding = Binding { revision: actual + 1, ..row.binding };
         let row = TenantRow { binding, scim, ..row };
         let bound = self.bound(&row).await?;
         self.check_kept(&row.id, &bound).await?;
         self.put_bound(&row, bound, actual).await?;
+        self.leave_rollouts(&row.id, &left, &row.binding, RolloutState::Replaced).await;
         tracing::info!(tenant.id = %row.id, scim.profile = %row.scim.profile, binding.revision = row.binding.revision, "SCIM settings replaced");
         Ok(ScimSettingsView::of(row))
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{IssuedToken, NewToken, PluginView};
+use crate::grants::{self, NewGrants};
 use crate::{AdminError, Service};
 
 /// A tenant to be created.
@@ -17,6 +18,9 @@ pub struct NewTenant {
     /// The plugin's configuration.
     #[serde(default = "empty_object")]
     pub config: Value,
+    /// What of its wants is granted to it.
+    #[serde(default)]
+    pub grants: NewGrants,
 }
 
 /// A tenant as operators see it.
@@ -36,6 +40,9 @@ pub struct TenantView {
     pub base_path: String,
     /// Whether the plugin is loaded; without it the tenant's requests are answered 503.
     pub loaded: bool,
+    /// It was to be bound, and was already: nothing has changed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
 }
 
 fn empty_object() -> Value {
@@ -51,11 +58,15 @@ impl Service {
             return Err(AdminError::Exists(format!("tenant {id}")));
         }
         let plugin = self.resolve(&new.plugin).await?;
+        self.may_bind(&plugin.digest).await?;
         let now = self.parts.clock.now();
         let binding = Binding { plugin: plugin.digest, config: new.config, revision: 1, at: now };
         let (scim, retention) = (ScimSettings::default(), Retention::default());
-        let row = TenantRow { id: id.clone(), created: now, binding, previous: None, scim, retention };
+        let row =
+            TenantRow { id: id.clone(), created: now, binding, previous: None, scim, retention, grants: Vec::new() };
+        let row = self.with_grants(row, &plugin.digest, &new.grants).await?;
         let bound = self.bound(&row).await?;
+        grants::check(bound.plugin.manifest(), &row)?;
         match self.parts.store.add_tenant(&row).await {
             // Nobody sees it yet: it is one that an import brings.
             Err(StoreError::Taken { .. }) => {
@@ -108,6 +119,7 @@ impl Service {
             revision: row.binding.revision,
             base_path: bound.as_ref().map(|bound| bound.plugin.manifest().base_path.clone()).unwrap_or_default(),
             loaded: bound.is_some(),
+            unchanged: false,
         })
     }
 }

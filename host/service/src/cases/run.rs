@@ -26,7 +26,7 @@ use crate::binding::Bound;
 use crate::expected::Expected;
 use crate::reply::Reply;
 use crate::trail::Notes;
-use crate::{AdminError, Parts, PluginLines, ScimError, Service, ServiceLimits};
+use crate::{AdminError, Parts, PluginLines, ScimError, Service, ServiceLimits, SignaturePolicy};
 
 /// What time it is in every case: 2026-01-01T00:00:00Z, in milliseconds.
 pub const NOW: i64 = 1_767_225_600_000;
@@ -144,13 +144,16 @@ impl Story {
             previous: None,
             scim: ScimSettings { profile, ..ScimSettings::default() },
             retention: Retention { requests_days: 0, ..Retention::default() },
+            grants: Vec::new(),
         };
         let refused = |error: AdminError| {
             let pointer = if matches!(error, AdminError::Config(_) | AdminError::Plugin(_)) { "/config" } else { "" };
             told(pointer, &error)
         };
-        let (bind, by, clock) = (row.clone(), plugin.clone(), service.parts.clock.clone());
-        let bound = blocking(move || Bound::new(&bind, by, clock)).await.and_then(|bound| bound).map_err(refused)?;
+        let (bind, by, clock, schemas) =
+            (row.clone(), plugin.clone(), service.parts.clock.clone(), service.schemas.clone());
+        let bound = blocking(move || Bound::new(&bind, by, clock, &schemas)).await;
+        let bound = bound.and_then(|bound| bound).map_err(refused)?;
         service.parts.store.add_tenant(&row).await.map_err(|error| told("", &error))?;
         let tenant = service.tenant(&id, Some(bound));
         let bound = tenant.bound.load_full().ok_or_else(|| told("", &ScimError::PluginNotLoaded))?;
@@ -311,6 +314,7 @@ fn parts(store: Arc<dyn Store>, folder: PathBuf) -> Parts {
         token_key: TokenKey::new([0; 32]),
         data: folder,
         limits: ServiceLimits { tasks_per_request: TASKS_PER_REQUEST, ..ServiceLimits::default() },
+        signatures: SignaturePolicy::Off,
     }
 }
 

@@ -6,18 +6,33 @@ use std::sync::atomic::Ordering;
 use muster_model::{Binding, Rollout, RolloutState, Step, StepName, StepState, TenantId, TenantRow};
 use serde_json::{Value, json};
 
-use super::frame::{Ended, Found, changed};
-use super::running;
+use super::frame::{Ended, Found, changed, outdate};
+use super::watch::{begin, compare_with, is_on_its_way_back, unwatched};
+use super::{is_under_way, running, trials};
 use crate::admin::Hidden;
+use crate::grants::NewGrants;
 use crate::{AdminError, Service};
+
+/// How a candidate comes to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// An operator has waited for the preview; nobody works on the rollout now.
+    Hand,
+    /// The rollout was to go so far, and goes on.
+    Itself,
+}
 
 impl Service {
     /// Lets the candidate of a previewed rollout decide. Requests in flight finish with the old binding; none fails.
-    pub async fn activate_rollout(&self, tenant: &str, id: &str) -> Result<Value, AdminError> {
+    pub async fn activate_rollout(self: &Arc<Self>, tenant: &str, id: &str) -> Result<Value, AdminError> {
+        if let Some(activated) = self.promote(tenant, id).await? {
+            return Ok(activated);
+        }
         let _one_at_a_time = self.administration.lock().await;
         let row = self.row(tenant)?;
         let rollout = self.rollout_named(&row, id).await?;
-        if rollout.state != RolloutState::Waiting {
+        let was_replaced = rollout.state == RolloutState::Replaced && rollout.activated.is_none();
+        if rollout.state != RolloutState::Waiting && !was_replaced {
             let state = rollout.state.as_str();
             return Err(AdminError::InUse(format!("rollout {id} is {state}; only one that waits can be activated")));
         }
@@ -26,14 +41,19 @@ impl Service {
         }
         // From here on the row tells, if the server ends in between, that it may be done or not.
         self.set_activating(&rollout).await?;
-        match self.make_active(row, &rollout).await {
+        let row_id = row.id.clone();
+        match self.make_active(row, &rollout, By::Hand).await {
             Ok(()) => {}
             Err(error) => {
                 self.set_waiting(&rollout).await?;
                 return Err(error);
             }
         }
-        self.rollout_view(&self.rollout_named(&self.row(tenant)?, id).await?).await
+        let active = self.rollout_named(&self.row(tenant)?, id).await?;
+        if active.state == RolloutState::Watching {
+            self.set_to_watch(&row_id, active.id);
+        }
+        self.rollout_view(&active).await
     }
 
     /// The same as a step of its own; also where the server ended in the middle of it.
@@ -41,9 +61,9 @@ impl Service {
         let _one_at_a_time = self.administration.lock().await;
         let row = self.row(rollout.tenant.as_str())?;
         if row.binding.revision == rollout.revision {
-            self.make_active(row, rollout).await?;
+            self.make_active(row, rollout, By::Itself).await?;
         } else if row.binding.revision == rollout.revision + 1 && is_of(&row.binding, rollout) {
-            self.set_active(rollout, row.binding.revision).await?;
+            self.set_active(rollout, row.binding.revision, By::Itself).await?;
         } else {
             return Err(changed(&row.binding, rollout).into());
         }
@@ -51,18 +71,24 @@ impl Service {
     }
 
     /// The caller holds the administration lock, and has seen that the binding is at the rollout's revision.
-    async fn make_active(&self, row: TenantRow, rollout: &Rollout) -> Result<(), AdminError> {
+    async fn make_active(&self, row: TenantRow, rollout: &Rollout, by: By) -> Result<(), AdminError> {
         // Whoever only wants to map again what is stored keeps the way back to the binding before.
         if is_of(&row.binding, rollout) {
-            return self.set_active(rollout, row.binding.revision).await;
+            return self.set_active(rollout, row.binding.revision, by).await;
         }
         let (tenant, revision) = (row.id.clone(), row.binding.revision);
-        let before = self.tenants.view().tenant(&tenant).and_then(|tenant| tenant.bound.load_full());
+        let before = self.present_of(&tenant);
+        let compared = self.change_rollout(&tenant, rollout.id, |rollout| {
+            compare_with(rollout, before.as_deref());
+            Ok(())
+        });
+        compared.await?;
+        let row = self.with_grants(row, &rollout.plugin, &NewGrants::These(rollout.grants.clone())).await?;
         self.rebind(row, rollout.plugin, rollout.config.clone(), Some(revision), Hidden::Refused).await?;
         if let Some(before) = before {
             self.rollouts.before().insert(tenant, Arc::downgrade(&before));
         }
-        self.set_active(rollout, revision + 1).await
+        self.set_active(rollout, revision + 1, by).await
     }
 
     async fn set_activating(&self, rollout: &Rollout) -> Result<(), AdminError> {
@@ -70,6 +96,7 @@ impl Service {
         let begun = self.change_rollout(&rollout.tenant, rollout.id, |rollout| {
             rollout.state = RolloutState::Running;
             rollout.until = rollout.until.max(StepName::Activate);
+            trials::skip_pending(rollout);
             rollout.says = None;
             if let Some(step) = rollout.step_mut(StepName::Activate) {
                 *step = Step { state: StepState::Running, began: Some(now), ..Step::pending(StepName::Activate) };
@@ -90,9 +117,8 @@ impl Service {
         waits.await.map(drop)
     }
 
-    async fn set_active(&self, rollout: &Rollout, revision: u64) -> Result<(), AdminError> {
+    async fn set_active(&self, rollout: &Rollout, revision: u64, by: By) -> Result<(), AdminError> {
         let now = self.parts.clock.now();
-        let is_under_way = self.rollouts.of(rollout.id).is_some();
         let active = self.change_rollout(&rollout.tenant, rollout.id, |rollout| {
             rollout.activated = Some(revision);
             if let Some(step) = rollout.step_mut(StepName::Activate) {
@@ -101,8 +127,17 @@ impl Service {
                 step.findings = json!({ "revision": revision });
             }
             // Whoever works on it goes on with the next step.
-            if !is_under_way {
-                rollout.state = RolloutState::Active;
+            if by == By::Itself {
+                return Ok(());
+            }
+            rollout.state = RolloutState::Active;
+            match unwatched(rollout) {
+                None => begin(rollout, now),
+                Some(says) => {
+                    if let Some(step) = rollout.step_mut(StepName::Watch) {
+                        (step.state, step.says) = (StepState::Skipped, Some(says.to_owned()));
+                    }
+                }
             }
             Ok(())
         });
@@ -116,15 +151,28 @@ impl Service {
         let _one_at_a_time = self.administration.lock().await;
         let row = self.row(tenant)?;
         let rollout = self.rollout_named(&row, id).await?;
-        let state = rollout.state.as_str();
-        if !matches!(rollout.state, RolloutState::Active | RolloutState::Done) {
-            return Err(AdminError::InUse(format!("rollout {id} is {state}; activate it first")));
-        }
-        if !is_of(&row.binding, &rollout) {
-            return Err(AdminError::InUse(format!("rollout {id} is not what decides for tenant {tenant}")));
+        match rollout.state {
+            RolloutState::Active | RolloutState::Done if is_of(&row.binding, &rollout) => {}
+            RolloutState::Watching => return self.remap_after_watch(&rollout).await,
+            RolloutState::Running => return Err(running(&rollout)),
+            RolloutState::Waiting => {
+                let first = format!("muster rollout activate {tenant} {id}");
+                return Err(AdminError::InUse(format!("rollout {id} waits to be activated; do that first: {first}")));
+            }
+            RolloutState::Active
+            | RolloutState::Done
+            | RolloutState::Failed
+            | RolloutState::Cancelled
+            | RolloutState::RolledBack
+            | RolloutState::Replaced => {
+                let start = format!("muster rollout start {tenant} --until remap");
+                return Err(AdminError::InUse(format!(
+                    "rollout {id} is not what decides; to map what is stored by what does: {start}"
+                )));
+            }
         }
         let others = self.parts.store.rollouts(&row.id).await?;
-        if let Some(other) = others.iter().find(|other| other.state == RolloutState::Running) {
+        if let Some(other) = others.iter().find(|other| is_under_way(other)) {
             return Err(running(other));
         }
         let is_again = rollout.state == RolloutState::Done;
@@ -151,18 +199,48 @@ impl Service {
         self.rollout_view(&set).await
     }
 
-    /// A binding has been replaced by another one: what was rolled out with it is not what decides any more. Failing here undoes nothing.
-    pub(crate) async fn leave_rollouts(&self, tenant: &TenantId, left: &Binding, state: RolloutState) {
-        if let Err(error) = self.mark_left(tenant, left, state).await {
+    /// Whoever wants it mapped while it is watched has it mapped when that has gone well.
+    async fn remap_after_watch(&self, rollout: &Rollout) -> Result<Value, AdminError> {
+        let set = self.change_rollout(&rollout.tenant, rollout.id, |rollout| {
+            if rollout.state != RolloutState::Watching {
+                return Err(AdminError::InUse(format!(
+                    "the watch of rollout {} has just ended; try again",
+                    rollout.id
+                )));
+            }
+            rollout.until = StepName::Remap;
+            Ok(())
+        });
+        self.rollout_view(&set.await?).await
+    }
+
+    /// A binding has been replaced by another one, or the settings beside it: what was rolled out with it is not what decides any more, and
+    /// what was compared with it waits in vain. Failing here undoes nothing.
+    pub(crate) async fn leave_rollouts(&self, tenant: &TenantId, left: &Binding, now: &Binding, state: RolloutState) {
+        if let Err(error) = self.mark_left(tenant, left, now, state).await {
             tracing::warn!(tenant.id = %tenant, %error, "a rollout was not told that its binding was left");
         }
     }
 
-    async fn mark_left(&self, tenant: &TenantId, left: &Binding, state: RolloutState) -> Result<(), AdminError> {
+    async fn mark_left(
+        &self,
+        tenant: &TenantId,
+        left: &Binding,
+        now: &Binding,
+        state: RolloutState,
+    ) -> Result<(), AdminError> {
         let rollouts = self.parts.store.rollouts(tenant).await?;
+        for rollout in rollouts.iter().filter(|rollout| rollout.state == RolloutState::Waiting) {
+            let outdated = self.change_rollout(tenant, rollout.id, |rollout| {
+                outdate(rollout, now);
+                Ok(())
+            });
+            outdated.await?;
+        }
+        let is_left = (left.plugin, &left.config) != (now.plugin, &now.config);
         let decided = |rollout: &&Rollout| {
-            let is_active = matches!(rollout.state, RolloutState::Active | RolloutState::Done | RolloutState::Running);
-            is_active && rollout.activated.is_some() && is_of(left, rollout)
+            let is_active = is_under_way(rollout) || matches!(rollout.state, RolloutState::Active | RolloutState::Done);
+            is_left && is_active && !is_on_its_way_back(rollout) && rollout.activated.is_some() && is_of(left, rollout)
         };
         for rollout in rollouts.iter().filter(decided) {
             if let Some(worker) = self.rollouts.of(rollout.id) {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use muster_model::{PluginDigest, Rollout, RolloutState, StepName, StepState};
+use muster_model::{Binding, PluginDigest, Rollout, RolloutState, StepName, StepState};
 use muster_plugin::Plugin;
 use muster_store::StoreError;
 use serde_json::{Value, json};
 
+use super::trials::decides_in;
 use super::weigh::not_kept;
 use super::{MAX_TOLD_OF_A_ROLLOUT, Work};
 use crate::admin::role_names;
@@ -39,6 +40,8 @@ impl Found {
 pub(super) enum Ended {
     /// The server stops: it goes on after the next start.
     Stopped,
+    /// It goes on beside the jobs.
+    Watched,
     /// Nobody wants it any more.
     Cancelled,
     /// It is not possible.
@@ -90,17 +93,18 @@ impl Service {
                 return Ok(json!({ "rollout": rollout.id, "state": rollout.state }));
             }
             let Some(name) = next(&rollout) else {
-                self.change_rollout(&work.tenant, work.id, |rollout| {
-                    settle(rollout);
+                let binding = self.row(work.tenant.as_str())?.binding;
+                let settled = self.change_rollout(&work.tenant, work.id, |rollout| {
+                    settle(rollout, &binding);
                     Ok(())
-                })
-                .await?;
-                continue;
+                });
+                return Ok(json!({ "rollout": work.id, "state": settled.await?.state }));
             };
             let is_begun = rollout.step(name).is_some_and(|step| step.state == StepState::Running);
-            if name == StepName::Activate
+            if decides_in(name)
+                && !rollout.accepted
                 && !is_begun
-                && let Some(against) = speaks_against(&rollout)
+                && let Some(against) = speaks_against(&rollout, name)
             {
                 self.change_rollout(&work.tenant, work.id, |rollout| {
                     rollout.until = StepName::Preview;
@@ -116,9 +120,11 @@ impl Service {
                 StepName::Compile => self.compile_candidate(&rollout).await,
                 StepName::Try => self.try_candidate(work, &rollout).await,
                 StepName::Preview => self.preview(work, &rollout).await,
+                StepName::Replay => self.replay(work, &rollout).await,
+                StepName::Shadow => self.shadow(work, &rollout).await,
+                StepName::Canary => self.canary(work, &rollout).await,
                 StepName::Activate => self.activate_by_itself(&rollout).await,
-                // It has no place in `STEPS` yet.
-                StepName::Watch => Ok(Found::skipped("nothing was watched")),
+                StepName::Watch => self.put_on_probation(&rollout).await,
                 StepName::Remap => self.remap(work, &rollout).await,
             };
             self.finish_step(work, name, came).await?;
@@ -165,7 +171,7 @@ impl Service {
                         }
                     }
                 }
-                Err(Ended::Stopped) => {}
+                Err(Ended::Stopped | Ended::Watched) => {}
                 Err(Ended::Cancelled) => self.end_step(rollout, StepState::Cancelled, None),
                 Err(Ended::Failed(says)) => self.end_step(rollout, StepState::Failed, Some(says)),
             }
@@ -211,6 +217,7 @@ impl Service {
         if PluginDigest::of(&bytes) != rollout.plugin {
             return Err(Ended::Failed(format!("what is stored as plugin {} is another one", rollout.plugin)));
         }
+        self.check_wants(&row, rollout.plugin, &rollout.grants).await?;
         Ok(Found::done(json!({ "bytes": bytes.len() })))
     }
 
@@ -265,11 +272,13 @@ impl Service {
 fn next(rollout: &Rollout) -> Option<StepName> {
     let is_next = |state| matches!(state, StepState::Pending | StepState::Running);
     let step = rollout.steps.iter().find(|step| is_next(step.state))?;
-    (step.name <= rollout.until).then_some(step.name)
+    // Whoever lets a candidate decide has it watched.
+    let until = if rollout.until == StepName::Activate { StepName::Watch } else { rollout.until };
+    (step.name <= until).then_some(step.name)
 }
 
 /// What a rollout is when nothing is left to be done by itself.
-fn settle(rollout: &mut Rollout) {
+fn settle(rollout: &mut Rollout, binding: &Binding) {
     let is_done = |name| rollout.step(name).is_some_and(|step| step.state == StepState::Done);
     rollout.state = if is_done(StepName::Remap) {
         RolloutState::Done
@@ -278,20 +287,35 @@ fn settle(rollout: &mut Rollout) {
     } else {
         RolloutState::Waiting
     };
+    outdate(rollout, binding);
 }
 
-/// Why a candidate is not activated before somebody has looked at the preview.
-fn speaks_against(rollout: &Rollout) -> Option<String> {
-    let against = rollout.step(StepName::Preview)?.findings.get("against")?.as_array()?;
-    let against: Vec<&str> = against.iter().filter_map(Value::as_str).collect();
-    (!against.is_empty()).then(|| format!("it waits to be activated, because {}", against.join(", and ")))
+/// Whoever waits to be activated over a binding that is not there any more waits in vain.
+pub(super) fn outdate(rollout: &mut Rollout, binding: &Binding) {
+    if rollout.state == RolloutState::Waiting && rollout.revision != binding.revision {
+        rollout.state = RolloutState::Replaced;
+        rollout.says = Some(since(binding, rollout));
+    }
+}
+
+/// Why a candidate does not come to decide before somebody has looked at what was found.
+fn speaks_against(rollout: &Rollout, next: StepName) -> Option<String> {
+    let looked =
+        [StepName::Preview, StepName::Replay, StepName::Shadow].into_iter().filter_map(|name| rollout.step(name));
+    let said = looked.filter_map(|step| step.findings.get("against")?.as_array());
+    let against: Vec<&str> = said.flatten().filter_map(Value::as_str).collect();
+    let waits = if next == StepName::Canary { "before the canary" } else { "to be activated" };
+    (!against.is_empty()).then(|| format!("it waits {waits}, because {}", against.join(", and ")))
 }
 
 /// The binding is another one than the rollout has looked at.
-pub(super) fn changed(binding: &muster_model::Binding, rollout: &Rollout) -> AdminError {
-    let (is, was) = (binding.revision, rollout.revision);
-    AdminError::InUse(format!(
-        "the binding has changed since rollout {} began (it is at revision {is}, not at {was}); start another rollout",
-        rollout.id
-    ))
+pub(super) fn changed(binding: &Binding, rollout: &Rollout) -> AdminError {
+    AdminError::InUse(since(binding, rollout))
+}
+
+fn since(binding: &Binding, rollout: &Rollout) -> String {
+    let (is, was, id) = (binding.revision, rollout.revision, rollout.id);
+    format!(
+        "the binding has changed since rollout {id} began (it is at revision {is}, not at {was}); start another rollout"
+    )
 }

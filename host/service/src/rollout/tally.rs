@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use muster_model::{Cursor, Event, Record, ResourceId, ResourceType};
+use muster_model::{Account, Cursor, Event, NewTask, Record, ResourceId, ResourceType};
 use muster_protocol::project::display_name;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::past::{Compared, Past};
 use crate::ScimError;
 use crate::create::Decided;
 use crate::difference::{Difference, account, differences, document};
@@ -58,12 +59,21 @@ pub(super) struct Tally {
     pub tasks: BTreeMap<String, Tasks>,
     /// Why how many were rejected, or failed.
     pub reasons: BTreeMap<String, u64>,
+    /// Writes that were refused, and that it would accept.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub accepted: u64,
+    /// Of those that change: what was to be done instead.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tasks_were: BTreeMap<String, Tasks>,
     /// The first of those that change.
     pub differences: Vec<Value>,
     /// The first of those that are rejected.
     pub rejections: Vec<Value>,
     /// The first of those that failed.
     pub failures: Vec<Value>,
+    /// The first of those that were refused and would be accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub acceptances: Vec<Value>,
     /// Those whose names others still have: they are tried again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub taken: Vec<Cursor>,
@@ -85,6 +95,8 @@ pub(super) struct Seen {
     resource: Vec<String>,
     account: Vec<String>,
     tasks: Vec<(String, bool)>,
+    /// What another plugin wanted to be done instead.
+    tasks_were: Vec<(String, bool)>,
     shown: Value,
 }
 
@@ -100,7 +112,6 @@ impl Seen {
         }
         let paths = |found: &[Difference]| found.iter().map(|one| one.place.to_string()).collect();
         let (was, becomes) = (&current.account.state, &record.account.state);
-        let task = |task: &muster_model::NewTask| json!({ "action": task.action, "destructive": task.destructive });
         let shown = json!({
             "resource_type": current.resource_type,
             "id": current.id,
@@ -109,7 +120,7 @@ impl Seen {
             "resource": shown(&resource),
             "account": shown(&accounts),
             "changed_count": resource.len() + accounts.len(),
-            "tasks": tasks.iter().take(MAX_TOLD_OF_ONE).map(task).collect::<Vec<_>>(),
+            "tasks": tasks.iter().take(MAX_TOLD_OF_ONE).map(task_told).collect::<Vec<_>>(),
             "tasks_count": tasks.len(),
         });
         Self {
@@ -117,9 +128,18 @@ impl Seen {
             states: (was != becomes).then(|| (was.clone(), becomes.clone())),
             resource: paths(&resource),
             account: paths(&accounts),
-            tasks: tasks.iter().map(|task| (task.action.clone(), task.destructive)).collect(),
+            tasks: actions(tasks),
+            tasks_were: Vec::new(),
             shown,
         }
+    }
+
+    /// Of a write that another plugin has decided, and wanted this to be done after.
+    pub(super) fn instead_of(mut self, past: &Past, tasks: &[NewTask]) -> Self {
+        self.tasks_were = actions(tasks);
+        self.shown["tasks_were"] = tasks.iter().take(MAX_TOLD_OF_ONE).map(task_told).collect();
+        past.name_in(&mut self.shown);
+        self
     }
 }
 
@@ -133,11 +153,8 @@ impl Tally {
         if let Some((was, becomes)) = seen.states {
             count(named(&mut self.states, &was), &becomes);
         }
-        for (action, is_destructive) in seen.tasks {
-            let tasks = named(&mut self.tasks, &action);
-            tasks.count += 1;
-            tasks.destructive += u64::from(is_destructive);
-        }
+        count_tasks(&mut self.tasks, seen.tasks);
+        count_tasks(&mut self.tasks_were, seen.tasks_were);
         tell(&mut self.differences, || seen.shown);
     }
 
@@ -155,6 +172,66 @@ impl Tally {
         count(&mut self.reasons, &why);
         tell(&mut self.failures, || told_of(current, &why));
     }
+
+    /// What became of a write that another plugin has decided.
+    pub(super) fn compares(&mut self, past: &Past, came: Compared) {
+        self.looked_at += 1;
+        let told = [self.rejections.len(), self.failures.len()];
+        match came {
+            Compared::Same => self.unchanged += 1,
+            Compared::Different(seen) => self.changes(*seen),
+            Compared::Accepted(account) => {
+                self.accepted += 1;
+                tell(&mut self.acceptances, || accepted(past, account.as_deref()));
+            }
+            Compared::NotServed => self.not_served += 1,
+            Compared::Rejected(error) => self.rejects(&past.record, &error),
+            Compared::Failed(error) => self.fails(&past.record, &error),
+        }
+        let newly = self.rejections.iter_mut().skip(told[0]).chain(self.failures.iter_mut().skip(told[1]));
+        newly.for_each(|told| past.name_in(told));
+    }
+
+    /// What somebody should have looked at before the candidate decides; `of` is what was compared.
+    pub(super) fn against(&self, of: &str) -> Vec<String> {
+        let counted = [
+            (self.rejected, "rejected"),
+            (self.failed, "without an answer from the plugin"),
+            (self.not_served, "of a kind that it does not serve"),
+        ];
+        let says = |(count, what): &(u64, &str)| format!("{count} of {} {of} would be {what}", self.looked_at);
+        counted.iter().filter(|(count, _)| *count > 0).map(says).collect()
+    }
+}
+
+fn accepted(past: &Past, account: Option<&Account>) -> Value {
+    let mut told = told_of(&past.record, past.refused().unwrap_or_default());
+    if let Some(account) = account {
+        told["state"] = json!(account.state);
+    }
+    past.name_in(&mut told);
+    told
+}
+
+fn task_told(task: &NewTask) -> Value {
+    json!({ "action": task.action, "destructive": task.destructive })
+}
+
+fn actions(tasks: &[NewTask]) -> Vec<(String, bool)> {
+    tasks.iter().map(|task| (task.action.clone(), task.destructive)).collect()
+}
+
+fn count_tasks(counts: &mut BTreeMap<String, Tasks>, tasks: Vec<(String, bool)>) {
+    for (action, is_destructive) in tasks {
+        let tasks = named(counts, &action);
+        tasks.count += 1;
+        tasks.destructive += u64::from(is_destructive);
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Keeps the first ones.

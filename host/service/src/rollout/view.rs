@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use muster_model::{PluginDigest, Rollout, Step, StepState};
+use muster_model::{PluginDigest, Rollout, RolloutState, Step, StepName, StepState};
 use serde_json::{Value, json};
 
 use crate::{AdminError, Service};
@@ -40,8 +40,12 @@ impl Service {
         if let Some(says) = &step.says {
             shown["says"] = json!(says);
         }
-        if !step.findings.is_null() {
-            shown["findings"] = step.findings.clone();
+        let so_far = (rollout.state == RolloutState::Watching && step.name == StepName::Watch)
+            .then(|| self.watched_so_far(rollout))
+            .flatten();
+        let findings = so_far.unwrap_or_else(|| step.findings.clone());
+        if !findings.is_null() {
+            shown["findings"] = findings;
         }
         if step.state == StepState::Running
             && let Some(worker) = self.rollouts.of(rollout.id)
@@ -69,10 +73,12 @@ fn summary(rollout: &Rollout, names: &Names) -> Value {
         "tenant": rollout.tenant,
         "plugin": plugin(rollout.plugin),
         "config": rollout.config,
+        "grants": rollout.grants,
         "from": { "revision": rollout.revision, "plugin": plugin(rollout.from) },
         "state": rollout.state,
         "until": rollout.until,
         "sample": rollout.sample,
+        "watch": rollout.watch,
         "not_kept": rollout.not_kept,
         "started_by": rollout.started_by,
         "at": rollout.at.to_string(),

@@ -59,7 +59,7 @@ impl Walk {
 }
 
 /// Whether a resource is in a sample of so many in a hundred: the same ones each time, and those of a smaller sample are in a larger one.
-pub(super) fn is_in_sample(id: ResourceId, percent: u8) -> bool {
+pub(crate) fn is_in_sample(id: ResourceId, percent: u8) -> bool {
     let hash: [u8; 32] = Sha256::digest(id.as_bytes()).into();
     let number = hash.first_chunk().copied().map_or(0, u64::from_be_bytes);
     number % 100 < u64::from(percent)

@@ -38,6 +38,33 @@ pub(super) enum Weighed {
     Failed(ScimError),
 }
 
+/// How often one call is still made again.
+#[derive(Debug)]
+pub(super) struct Patience {
+    busy: usize,
+    late: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { busy: BUSY_TRIES, late: LATE_TRIES }
+    }
+}
+
+impl Patience {
+    /// Whether a call that ended so is to be made again, after a moment.
+    pub(super) async fn tries_again(&mut self, error: &ScimError) -> bool {
+        let is_late = matches!(error, ScimError::Plugin(PluginError::Deadline { .. }));
+        let left = if is_late { &mut self.late } else { &mut self.busy };
+        if !(is_late || matches!(error, ScimError::Overloaded)) || *left == 0 {
+            return false;
+        }
+        *left -= 1;
+        tokio::time::sleep(BUSY_PAUSE).await;
+        true
+    }
+}
+
 impl Service {
     /// Who maps for a rollout: Muster itself, by this binding.
     pub(super) fn rollout_caller(&self, work: &Work, job: &str, bound: Arc<Bound>) -> Result<Caller, ScimError> {
@@ -59,7 +86,7 @@ impl Service {
         if caller.bound.served(&record.resource_type).is_err() {
             return Ok(Weighed::NotServed);
         }
-        let (mut busy, mut late) = (BUSY_TRIES, LATE_TRIES);
+        let mut patience = Patience::default();
         loop {
             let shall = Shall { document: Some(record.document.clone()), names_too: true, ..Shall::default() };
             let error = match self.decide(caller, record, shall).await {
@@ -68,11 +95,7 @@ impl Service {
                 Err(Attempt::Failed(error)) => error,
                 Err(Attempt::Stale) => return Err(Attempt::Stale),
             };
-            let is_late = matches!(error, ScimError::Plugin(PluginError::Deadline { .. }));
-            let left = if is_late { &mut late } else { &mut busy };
-            if (is_late || matches!(error, ScimError::Overloaded)) && *left > 0 {
-                *left -= 1;
-                tokio::time::sleep(BUSY_PAUSE).await;
+            if patience.tries_again(&error).await {
                 continue;
             }
             return if matches!(error, ScimError::Plugin(_)) {

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -21,6 +22,8 @@ const MAX_OPERATIONS_KEPT: usize = 25;
 #[derive(Debug, Default)]
 pub(crate) struct Decided {
     outcome: Option<Outcome>,
+    /// Who decided it in place of the plugin that is bound.
+    by: Option<Arc<Bound>>,
     tasks: u64,
     actions: Vec<String>,
     /// A commit followed.
@@ -30,7 +33,7 @@ pub(crate) struct Decided {
 impl Decided {
     /// As it is kept of what went well or not; `None`: the plugin was not asked.
     pub(super) fn told(self, bound: Option<&Bound>, went_well: bool) -> Option<Decision> {
-        let (mut outcome, bound) = (self.outcome?, bound?);
+        let (mut outcome, bound) = (self.outcome?, self.by.as_deref().or(bound)?);
         if let Outcome::Mapped { unchanged, .. } = &mut outcome {
             *unchanged = went_well && !self.has_changed;
         }
@@ -80,6 +83,11 @@ pub(crate) struct Operation<'a> {
 }
 
 impl Notes {
+    /// What is decided from here on is decided by this candidate.
+    pub(crate) fn decided_by(&self, candidate: &Arc<Bound>) {
+        self.noted().decided.by = Some(candidate.clone());
+    }
+
     /// The plugin was at work for so long.
     pub(crate) fn plugin_worked(&self, took: Duration) {
         self.noted().took.plugin_us += micros(took);

@@ -401,6 +401,20 @@ fn shape(value: &Value) -> String {
     }
 }
 
+/// Whether a value came as it is kept: nothing of it was replaced by what it looked like, and nothing was cut off. What looks replaced counts
+/// as replaced.
+pub(crate) fn is_whole(kept: &Value) -> bool {
+    let is_told = |text: &str| !(text.starts_with('<') && text.ends_with('>') || text.ends_with(" characters>"));
+    match kept {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => is_told(text),
+        Value::Array(list) => list.iter().all(is_whole),
+        Value::Object(object) => {
+            object.iter().all(|(name, value)| is_told(name.trim_end_matches('\'')) && is_whole(value))
+        }
+    }
+}
+
 pub(super) fn shape_of_text(text: &str) -> String {
     match text.chars().count() {
         1 => "<text of 1 character>".to_owned(),

@@ -80,6 +80,7 @@ fn bound(retained: &[&str]) -> Bound {
     let retained = retained.iter().map(|text| AttrPath::parse(text, &|urn| user.is_schema(urn)).unwrap()).collect();
     let plan = |kind, retained| ResourcePlan { kind, attributes: Vec::new(), retained, plans_on: EventSet::default() };
     let manifest = Manifest {
+        contract: "0.2.0",
         name: "nobody".into(),
         version: "1.0.0".into(),
         base_path: "/scim/v2".into(),
@@ -88,8 +89,7 @@ fn bound(retained: &[&str]) -> Bound {
         states: vec!["active".into()],
         adoption: AdoptionPolicy::Refuse,
         config_schema: None,
-        origins: Vec::new(),
-        secrets: Vec::new(),
+        wants: Vec::new(),
         calls_per_instance: 1,
     };
     let kinds: Vec<_> =
@@ -106,7 +106,9 @@ fn bound(retained: &[&str]) -> Bound {
         served,
         on_plugin_failure: muster_model::OnPluginFailure::Refuse,
         breaker: crate::breaker::Breaker::new(std::sync::Arc::new(muster_model::SystemClock)),
-        figures: crate::figures::Figures::default(),
+        figures: std::sync::Arc::new(crate::figures::Figures::new(muster_model::Timestamp::from_millis(0))),
+        own: std::sync::Arc::new(crate::figures::Figures::new(muster_model::Timestamp::from_millis(0))),
+        trial: arc_swap::ArcSwapOption::empty(),
     }
 }
 

@@ -1,13 +1,13 @@
-//! Tenants, tokens, plugins, and what the clock has said.
+//! Tenants, tokens, plugins, whom to trust, and what the clock has said.
 
-use muster_model::{PluginDigest, PluginRow, Rollout, TenantRow, TokenRow};
+use muster_model::{PluginDigest, PluginRow, Rollout, TenantRow, TokenRow, Trust};
 use muster_store::{ClockSeen, StoreError};
 use serde::de::DeserializeOwned;
 
 use super::Check;
-use crate::CLOCK_SEEN;
 use crate::codec;
 use crate::keys::Space;
+use crate::{CLOCK_SEEN, TRUST};
 
 impl Check<'_> {
     pub(super) fn deployment(&mut self, space: &Space) -> Result<(), StoreError> {
@@ -28,6 +28,10 @@ impl Check<'_> {
         let seen = self.value(space, &space.clock_seen(), CLOCK_SEEN)?;
         if seen.is_some_and(|seen| codec::decode::<ClockSeen>(&seen, CLOCK_SEEN).is_err()) {
             self.fact(None, format!("{CLOCK_SEEN} cannot be read"));
+        }
+        let trust = self.value(space, &space.trust(), TRUST)?;
+        if trust.is_some_and(|trust| codec::decode::<Trust>(&trust, TRUST).is_err()) {
+            self.fact(None, format!("{TRUST} cannot be read"));
         }
         Ok(())
     }

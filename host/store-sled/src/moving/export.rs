@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use async_trait::async_trait;
-use muster_model::{PluginDigest, PluginRow, Seal, TenantId, TenantRow, TokenRow};
+use muster_model::{PluginDigest, PluginRow, Seal, TenantId, TenantRow, TokenRow, Trust};
 use muster_store::StoreError;
 use muster_store::moving::{
     Brought, Bytes, Export, ImportId, Item, Mover as _, PLUGIN_PART_BYTES, TokenRowItem, Which, by_length,
 };
 use serde::de::DeserializeOwned;
 
+use crate::TRUST;
 use crate::codec::{self, damaged};
 use crate::entry;
 use crate::keys::{Range, Space, kind_of_resource, last_id, last_number};
@@ -34,6 +35,7 @@ struct Reading {
     tenants: VecDeque<TenantRow>,
     tokens: BTreeMap<TenantId, Vec<TokenRow>>,
     plugins: VecDeque<PluginRow>,
+    trust: Option<Trust>,
     /// The plugins that are needed; `None`: all.
     needed: Option<BTreeSet<PluginDigest>>,
     /// Where the bytes of plugins are, if they wait in a room.
@@ -51,6 +53,7 @@ enum Stage {
     Tasks(Of),
     Plugins,
     WaitingPlugin(PluginDigest),
+    Trust,
     End,
 }
 
@@ -133,14 +136,20 @@ impl Reading {
                 tenants: all(&mut snapshot, &deployment.tenants(), "a tenant")?,
                 tokens: all(&mut snapshot, &deployment.tokens(), "a token")?,
                 plugins: all(&mut snapshot, &deployment.plugins(), "a plugin")?,
+                trust: match which {
+                    Which::Whole => all(&mut snapshot, &deployment.rows(b'V'), TRUST)?.pop(),
+                    // Whom to trust is for the deployment to say that the tenants go to.
+                    Which::Tenants(_) | Which::Import(_) => None,
+                },
             },
             Which::Import(import) => Brought {
                 tenants: all(&mut snapshot, &deployment.waiting(import, b'T'), "a tenant")?,
                 tokens: all(&mut snapshot, &deployment.waiting(import, b'K'), "a token")?,
                 plugins: all(&mut snapshot, &deployment.waiting(import, b'P'), "a plugin")?,
+                trust: all(&mut snapshot, &deployment.waiting(import, b'V'), TRUST)?.pop(),
             },
         };
-        let Brought { mut tenants, tokens, mut plugins } = brought;
+        let Brought { mut tenants, tokens, mut plugins, trust } = brought;
         let (mut needed, mut import) = (None, None);
         match which {
             Which::Whole => {}
@@ -170,6 +179,7 @@ impl Reading {
             tenants: tenants.into(),
             tokens: by_tenant,
             plugins: plugins.into(),
+            trust,
             needed,
             import,
             forgets,
@@ -190,6 +200,10 @@ impl Reading {
                 Stage::Tasks(of) => self.tasks(of, &mut items)?,
                 Stage::Plugins => self.plugin(&mut items)?,
                 Stage::WaitingPlugin(digest) => self.waiting_plugin(digest, &mut items)?,
+                Stage::Trust => {
+                    items.extend(self.trust.take().map(|row| Item::Trust { row }));
+                    break;
+                }
                 Stage::End => break,
             };
         }
@@ -304,7 +318,7 @@ impl Reading {
     }
 
     fn plugin(&mut self, items: &mut Vec<Item>) -> Result<Stage, StoreError> {
-        let Some(row) = self.plugins.pop_front() else { return Ok(Stage::End) };
+        let Some(row) = self.plugins.pop_front() else { return Ok(Stage::Trust) };
         let digest = row.digest;
         if self.needed.as_ref().is_some_and(|needed| !needed.contains(&digest)) {
             return Ok(Stage::Plugins);

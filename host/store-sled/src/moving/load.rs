@@ -187,6 +187,9 @@ impl Loading {
             Item::PluginBytes { digest, at, bytes } => {
                 Self::Waiting { key: deployment.waiting_part(import, &digest, at), later: None, row: bytes.0 }
             }
+            Item::Trust { row } => {
+                Self::Waiting { key: deployment.waiting_trust(import), later: None, row: codec::encode(&row)? }
+            }
         })
     }
 

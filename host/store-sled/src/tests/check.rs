@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use muster_model::{LogHash, ResourceType, Seal};
+use muster_model::{LogHash, ResourceType, Seal, Trust};
 use muster_store::Store;
 use muster_store::contract::help::{USER, at, id, tenant};
 use sled::IVec;
@@ -20,6 +20,7 @@ async fn sound_store() -> TempDir {
     let store: Arc<dyn Store> = Arc::new(SledStore::open(folder.path(), Options::default()).unwrap());
     loaded(&store, 7, STEPS).await;
     seal(&store).await;
+    store.put_trust(&Trust { version: 1, ..Trust::default() }, 0).await.unwrap();
     store.close().await;
     folder
 }
@@ -209,6 +210,7 @@ const FACTS: &[Damage] = &[
         let (key, _) = rows(db, &Space::deployment().rows(b'B')).pop().unwrap();
         db.remove(key).unwrap();
     }),
+    ("whom to trust cannot be read", |db| drop(db.insert(Space::deployment().trust(), b"x").unwrap())),
     ("a tenant cannot be read", |db| {
         let (key, _) = rows(db, &Space::deployment().tenants()).pop().unwrap();
         db.insert(key, b"x").unwrap();

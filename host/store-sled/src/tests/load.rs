@@ -115,7 +115,7 @@ pub(super) async fn loaded(store: &Arc<dyn Store>, seed: u64, steps: usize) {
     let bytes: Vec<u8> = (0..20_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
     let digest = PluginDigest::of(&bytes);
     let (name, version) = ("p".to_owned(), "1.0.0".to_owned());
-    store.put_plugin(&PluginRow { digest, name, version, pushed: at(0), size: 20_000 }, &bytes).await.unwrap();
+    store.put_plugin(&PluginRow::new(digest, name, version, 20_000, at(0)), &bytes).await.unwrap();
     for name in ["acme", "b"] {
         let binding = Binding { plugin: digest, config: json!({}), revision: 1, at: at(0) };
         let row: TenantRow = TenantRow {
@@ -125,6 +125,7 @@ pub(super) async fn loaded(store: &Arc<dyn Store>, seed: u64, steps: usize) {
             previous: None,
             scim: ScimSettings::default(),
             retention: muster_model::Retention::default(),
+            grants: Vec::new(),
         };
         store.add_tenant(&row).await.unwrap();
         let mut load = Load::new(store.directory(&tenant(name)), seed);

@@ -39,13 +39,7 @@ async fn on_a_full_disk_writes_are_refused_reads_go_on_and_it_ends_by_itself() {
     let made = Commit { changes: vec![change(&ada)], ..commit(vec![insert(&ada)]) };
     directory.commit(made).await.unwrap();
 
-    let plugin = PluginRow {
-        digest: PluginDigest::of(b"p"),
-        name: "p".to_owned(),
-        version: "1.0.0".to_owned(),
-        pushed: at(0),
-        size: 1,
-    };
+    let plugin = PluginRow::new(PluginDigest::of(b"p"), "p".to_owned(), "1.0.0".to_owned(), 1, at(0));
     for short in [RESERVE, RESERVE - 1, 0, RESERVE + 1000] {
         free.store(short, Ordering::Relaxed);
         assert!(is_full(&directory.commit(commit(vec![insert(&user(2, "bob"))])).await));

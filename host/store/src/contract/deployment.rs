@@ -1,7 +1,8 @@
 //! What belongs to the deployment: tenants, tokens, plugins, and the life of the store itself.
 
 use muster_model::{
-    Binding, PluginDigest, PluginRow, Retention, ScimSettings, TenantRow, Token, TokenId, TokenKey, TokenRow,
+    Binding, HexDigest, MAX_OWNED_NAMES, OwnedName, PluginDigest, PluginOrigin, PluginRow, PluginSignature, PublicKey,
+    Retention, ScimSettings, SignatureBytes, TenantRow, Token, TokenId, TokenKey, TokenRow, Trust, TrustedKey,
 };
 use serde_json::json;
 
@@ -15,7 +16,7 @@ const LARGE_PLUGIN_BYTES: usize = 3 * 1024 * 1024;
 fn tenant_row(name: &str) -> TenantRow {
     let binding = Binding { plugin: PluginDigest::of(b"one"), config: json!({ "a": 1 }), revision: 1, at: at(0) };
     let (scim, retention) = (ScimSettings::default(), Retention::default());
-    TenantRow { id: tenant(name), created: at(0), binding, previous: None, scim, retention }
+    TenantRow { id: tenant(name), created: at(0), binding, previous: None, scim, retention, grants: Vec::new() }
 }
 
 fn rebound(row: &TenantRow) -> TenantRow {
@@ -81,12 +82,9 @@ pub async fn plugins_are_kept_whole_and_listed_by_name_and_time(fixture: &mut im
     let store = fixture.store();
     // Not the same byte everywhere, so that an exchanged part would show.
     let large: Vec<u8> = (0..LARGE_PLUGIN_BYTES).map(|n| u8::try_from(n / 1000 % 251).unwrap()).collect();
-    let row = |bytes: &[u8], name: &str, second: i64| PluginRow {
-        digest: PluginDigest::of(bytes),
-        name: name.to_owned(),
-        version: "1.0.0".to_owned(),
-        size: u64::try_from(bytes.len()).unwrap(),
-        pushed: at(second),
+    let row = |bytes: &[u8], name: &str, second: i64| {
+        let size = u64::try_from(bytes.len()).unwrap();
+        PluginRow::new(PluginDigest::of(bytes), name.to_owned(), "1.0.0".to_owned(), size, at(second))
     };
     let rows = [row(&large, "large", 9), row(b"new", "small", 5), row(b"old", "small", 1)];
     store.put_plugin(&rows[1], b"new").await.unwrap();
@@ -106,6 +104,62 @@ pub async fn plugins_are_kept_whole_and_listed_by_name_and_time(fixture: &mut im
             fixture.reopen().await;
         }
     }
+}
+
+pub async fn what_is_said_of_a_plugin_is_replaced_and_a_plugin_can_go(fixture: &mut impl Fixture) {
+    let store = fixture.store();
+    let large = vec![7; LARGE_PLUGIN_BYTES];
+    let name = |name: &str| (name.to_owned(), "1.0.0".to_owned());
+    let row = |bytes: &[u8], (name, version)| PluginRow::new(PluginDigest::of(bytes), name, version, 3, at(1));
+    let (first, second) = (row(&large, name("first")), row(b"second", name("second")));
+    assert!(is_stale(&store.replace_plugin(&first).await.unwrap_err()), "it is not there");
+    store.put_plugin(&first, &large).await.unwrap();
+    store.put_plugin(&second, b"second").await.unwrap();
+
+    let (key, manifest) = (PublicKey::from_bytes([1; 32]), HexDigest::of(b"manifest"));
+    let signed = PluginRow {
+        by: Some("ada".to_owned()),
+        origin: Some(PluginOrigin { reference: "oci://localhost/a:1".to_owned(), manifest }),
+        signature: Some(PluginSignature { key, manifest, signature: SignatureBytes([2; 64]) }),
+        ..first.clone()
+    };
+    store.replace_plugin(&signed).await.unwrap();
+    assert_eq!(store.plugins().await.unwrap(), [signed.clone(), second.clone()]);
+    assert!(store.plugin(&first.digest).await.unwrap() == Some(large.clone()), "its bytes stay");
+
+    store.remove_plugin(&first.digest).await.unwrap();
+    store.remove_plugin(&first.digest).await.unwrap();
+    drop(store);
+    fixture.reopen().await;
+    let store = fixture.store();
+    assert_eq!(store.plugins().await.unwrap(), [second]);
+    assert_eq!(store.plugin(&first.digest).await.unwrap(), None);
+    store.put_plugin(&signed, &large).await.unwrap();
+    assert!(store.plugin(&first.digest).await.unwrap() == Some(large), "it can come again");
+}
+
+pub async fn whom_to_trust_is_replaced_only_at_the_version_that_was_read(fixture: &mut impl Fixture) {
+    let store = fixture.store();
+    assert_eq!(store.trust().await.unwrap(), Trust::default());
+    let key = PublicKey::from_bytes([9; 32]);
+    let owned = |n: usize| OwnedName { name: format!("{n:0>1000}"), key, since: at(2) };
+    // As much as there can be: more than a store may keep in one value.
+    let first = Trust {
+        version: 1,
+        keys: vec![TrustedKey { name: "vendor".to_owned(), key, added: at(1) }],
+        names: (0..MAX_OWNED_NAMES).map(owned).collect(),
+    };
+    assert!(is_stale(&store.put_trust(&first, 1).await.unwrap_err()), "there is none yet");
+    store.put_trust(&first, 0).await.unwrap();
+    assert!(is_stale(&store.put_trust(&first, 0).await.unwrap_err()), "there is one");
+
+    drop(store);
+    fixture.reopen().await;
+    let store = fixture.store();
+    assert_eq!(store.trust().await.unwrap(), first);
+    let second = Trust { version: 2, ..Trust::default() };
+    store.put_trust(&second, 1).await.unwrap();
+    assert_eq!(store.trust().await.unwrap(), second);
 }
 
 pub async fn what_the_clock_has_said_is_kept_and_replaced(fixture: &mut impl Fixture) {

@@ -66,6 +66,8 @@ macro_rules! contract_tests {
             deployment::a_binding_is_replaced_only_at_the_revision_that_was_read
             deployment::tokens_are_kept_and_replaced
             deployment::plugins_are_kept_whole_and_listed_by_name_and_time
+            deployment::what_is_said_of_a_plugin_is_replaced_and_a_plugin_can_go
+            deployment::whom_to_trust_is_replaced_only_at_the_version_that_was_read
             deployment::what_the_clock_has_said_is_kept_and_replaced
             deployment::a_closed_store_refuses
             lists::a_list_is_in_order_of_ids_and_paged
@@ -105,6 +107,7 @@ macro_rules! contract_tests {
             moving::what_breaks_a_rule_of_the_store_is_not_loaded
             moving::an_abandoned_import_leaves_nothing_behind
             moving::what_came_of_an_import_is_remembered_for_a_while
+            moving::whom_a_deployment_trusts_moves_with_the_whole_of_it_only
             pages::pages_follow_each_other_by_position
             pages::several_kinds_are_listed_one_after_the_other
             pages::a_list_is_in_the_order_of_an_attribute_and_then_of_ids

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use muster_model::{
-    Binding, LogHash, PluginDigest, PluginRow, Retention, ScimSettings, Seal, TenantId, TenantRow, Token, TokenId,
-    TokenKey, TokenRow,
+    Binding, LogHash, OwnedName, PluginDigest, PluginRow, PublicKey, Retention, ScimSettings, Seal, TenantId,
+    TenantRow, Token, TokenId, TokenKey, TokenRow, Trust, TrustedKey,
 };
 use serde_json::json;
 
@@ -23,7 +23,7 @@ const PLUGIN_BYTES: usize = 150_000;
 fn tenant_row(name: &str, plugin: PluginDigest) -> TenantRow {
     let binding = Binding { plugin, config: json!({ "a": 1 }), revision: 3, at: at(0) };
     let (scim, retention) = (ScimSettings::default(), Retention::default());
-    TenantRow { id: tenant(name), created: at(0), binding, previous: None, scim, retention }
+    TenantRow { id: tenant(name), created: at(0), binding, previous: None, scim, retention, grants: Vec::new() }
 }
 
 fn token_row(of: &str, name: &str) -> TokenRow {
@@ -45,7 +45,7 @@ async fn put_plugin(store: &Arc<dyn Store>, seed: u8) -> PluginDigest {
     let bytes: Vec<u8> = (0..PLUGIN_BYTES).map(|n| u8::try_from(n % 251).unwrap() ^ seed).collect();
     let digest = PluginDigest::of(&bytes);
     let (name, version) = (format!("plugin-{seed}"), "1.0.0".to_owned());
-    let row = PluginRow { digest, name, version, size: u64::try_from(PLUGIN_BYTES).unwrap(), pushed: at(0) };
+    let row = PluginRow::new(digest, name, version, u64::try_from(PLUGIN_BYTES).unwrap(), at(0));
     store.put_plugin(&row, &bytes).await.unwrap();
     digest
 }
@@ -118,7 +118,7 @@ fn renamed(items: Vec<Item>, name: &str) -> Vec<Item> {
         Item::Entry { entry, .. } => Item::Entry { tenant: new.clone(), entry },
         Item::Seal { seal, .. } => Item::Seal { tenant: new.clone(), seal },
         Item::Task { task, .. } => Item::Task { tenant: new.clone(), task },
-        plugin @ (Item::Plugin { .. } | Item::PluginBytes { .. }) => plugin,
+        other @ (Item::Plugin { .. } | Item::PluginBytes { .. } | Item::Trust { .. }) => other,
     };
     items.into_iter().map(item).collect()
 }
@@ -312,7 +312,7 @@ pub async fn an_abandoned_import_leaves_nothing_behind(fixture: &mut impl Fixtur
     let digest = PluginDigest::of(&bytes);
     let (name, version) = ("other".to_owned(), "1".to_owned());
     items.retain(|item| item.tenant().is_some());
-    items.push(Item::Plugin { row: PluginRow { digest, name, version, size: 1000, pushed: at(0) } });
+    items.push(Item::Plugin { row: PluginRow::new(digest, name, version, 1000, at(0)) });
     items.push(Item::PluginBytes { digest, at: 0, bytes: crate::moving::Bytes(bytes.clone()) });
     let announced = import("an-import", &items);
     store.mover().begin(&announced).await.unwrap();
@@ -363,4 +363,38 @@ pub async fn what_came_of_an_import_is_remembered_for_a_while(fixture: &mut impl
     let ids: Vec<String> = kept.into_iter().map(|finished| finished.id.0).collect();
     let latest: Vec<String> = (1..=MAX_FINISHED).map(|n| format!("import-{n:02}")).collect();
     assert_eq!(ids, latest, "the oldest goes first");
+}
+
+pub async fn whom_a_deployment_trusts_moves_with_the_whole_of_it_only(fixture: &mut impl Fixture) {
+    let store = fixture.store();
+    fill(&store, "acme").await;
+    let key = PublicKey::from_bytes([9; 32]);
+    let keys = vec![TrustedKey { name: "vendor".to_owned(), key, added: at(1) }];
+    let names = vec![OwnedName { name: "plugin-4".to_owned(), key, since: at(2) }];
+    let trust = Trust { version: 1, keys, names };
+    store.put_trust(&trust, 0).await.unwrap();
+
+    let part = export(&store, &Which::Tenants(vec![tenant("acme")])).await;
+    assert!(!part.iter().any(|item| matches!(item, Item::Trust { .. })));
+    let whole = export(&store, &Which::Whole).await;
+    assert_eq!(whole.last(), Some(&Item::Trust { row: trust.clone() }));
+    assert_eq!(whole.len(), part.len() + 1);
+    let mut check = Check::default();
+    for item in &whole {
+        check.take(item).unwrap();
+    }
+    check.end().unwrap();
+    assert!(check.take(whole.last().unwrap()).is_err(), "nothing comes behind it");
+
+    let mut items = renamed(part, "new");
+    let brought = Trust { version: 7, ..trust.clone() };
+    items.push(Item::Trust { row: brought.clone() });
+    let announced = Import { whole: true, ..import("an-import", &items) };
+    store.mover().begin(&announced).await.unwrap();
+    load(&store, &announced.id, &items).await.unwrap();
+    assert_eq!(store.mover().brought(&announced.id).await.unwrap().trust, Some(brought));
+    assert_eq!(export(&store, &Which::Import(announced.id.clone())).await, items);
+    finish(&store, &announced).await;
+    assert_eq!(store.trust().await.unwrap(), trust, "whom to trust here is not for the import to say");
+    assert!(store.mover().brought(&announced.id).await.unwrap().trust.is_none());
 }

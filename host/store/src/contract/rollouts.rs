@@ -1,8 +1,8 @@
 //! Attempts at giving a tenant another plugin.
 
 use muster_model::{
-    Actor, Binding, Cursor, PluginDigest, Retention, Rollout, RolloutId, RolloutState, ScimSettings, Step, StepName,
-    StepState, TenantId, TenantRow,
+    Actor, Binding, CanaryTrial, Cursor, PluginDigest, Retention, Rollout, RolloutId, RolloutState, ScimSettings,
+    ShadowTrial, Step, StepName, StepState, TenantId, TenantRow, Trials, Want, WatchBudget,
 };
 use serde_json::json;
 
@@ -20,10 +20,18 @@ fn rollout(tenant: &TenantId, n: u64) -> Rollout {
         version: 1,
         plugin: PluginDigest::of(b"two"),
         config: json!({ "a": [1, "ß"] }),
+        grants: vec![Want::State],
         revision: 7,
         from: PluginDigest::of(b"one"),
         until: StepName::Preview,
         sample: 100,
+        trials: Trials {
+            replay_s: Some(86_400),
+            shadow: Some(ShadowTrial { for_s: 600, writes: None }),
+            canary: Some(CanaryTrial { percent: 5, for_s: 600 }),
+        },
+        accepted: false,
+        watch: WatchBudget::default(),
         state: RolloutState::Running,
         says: None,
         steps: vec![Step::pending(StepName::Check), Step::pending(StepName::Preview)],
@@ -87,7 +95,8 @@ pub async fn rollouts_are_not_exported(fixture: &mut impl Fixture) {
     let (store, acme) = (fixture.store(), tenant("acme"));
     let binding = Binding { plugin: PluginDigest::of(b"one"), config: json!({}), revision: 7, at: at(0) };
     let (scim, retention) = (ScimSettings::default(), Retention::default());
-    let row = TenantRow { id: acme.clone(), created: at(0), binding, previous: None, scim, retention };
+    let row =
+        TenantRow { id: acme.clone(), created: at(0), binding, previous: None, scim, retention, grants: Vec::new() };
     store.add_tenant(&row).await.unwrap();
     store.put_rollout(&rollout(&acme, 1), None).await.unwrap();
 

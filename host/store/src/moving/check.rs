@@ -1,8 +1,8 @@
 use std::cmp::Ordering;
 
 use muster_model::{
-    Event, LogEntry, LogHash, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Seal, Task, TenantId,
-    TenantRow, TokenId, TokenRow,
+    Event, Grant, LogEntry, LogHash, MAX_GRANTS_A_TENANT, MAX_OWNED_NAMES, MAX_TRUSTED_KEYS, PluginDigest, PluginRow,
+    Record, ResourceId, ResourceType, Seal, Task, TenantId, TenantRow, TokenId, TokenRow, Trust,
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,9 @@ pub struct Check {
     tenants: usize,
     tenant: Option<Tenant>,
     plugin: Option<Plugin>,
+    /// Whether it was said whom to trust: then nothing more comes.
+    #[serde(default)]
+    trust: bool,
 }
 
 /// The tenant whose items come.
@@ -81,6 +84,9 @@ type Wrong = &'static str;
 impl Check {
     /// Takes the next item, or says in what it does not follow from those before it.
     pub fn take(&mut self, item: &Item) -> Result<(), Wrong> {
+        if self.trust {
+            return Err("stands behind what must be the last one");
+        }
         match item {
             Item::Tenant { row, anchor, last_entry, last_task } => self.tenant(row, anchor, *last_entry, *last_task),
             Item::Token { row } => self.of(&row.0.tenant, Section::Tokens)?.token(&row.0),
@@ -93,6 +99,7 @@ impl Check {
             Item::Task { tenant, task } => self.of(tenant, Section::Tasks)?.task(task),
             Item::Plugin { row } => self.plugin(row),
             Item::PluginBytes { digest, at, bytes } => self.plugin_bytes(*digest, *at, &bytes.0),
+            Item::Trust { row } => self.trust(row),
         }
     }
 
@@ -120,6 +127,10 @@ impl Check {
         }
         if anchor.seq > last_entry || (anchor.seq == 0 && *anchor != Seal::START) || row.binding.revision == 0 {
             return Err("is a tenant whose numbers do not fit together");
+        }
+        let is_long = |grant: &Grant| grant.plugin.len() > MAX_PLUGIN_NAME_BYTES;
+        if row.grants.len() > MAX_GRANTS_A_TENANT || row.grants.iter().any(is_long) {
+            return Err("is a tenant that has granted more than one can");
         }
         self.tenant = Some(Tenant {
             id: row.id.clone(),
@@ -163,7 +174,31 @@ impl Check {
         if row.name.len().max(row.version.len()) > MAX_PLUGIN_NAME_BYTES {
             return Err("has a name that is too long");
         }
+        let claims = [row.by.as_ref(), row.origin.as_ref().map(|origin| &origin.reference)];
+        if claims.into_iter().flatten().any(|claim| claim.len() > MAX_PLUGIN_NAME_BYTES) {
+            return Err("is a plugin of which too much is said");
+        }
         self.plugin = Some(Plugin { digest: row.digest, size: row.size, have: 0 });
+        Ok(())
+    }
+
+    fn trust(&mut self, row: &Trust) -> Result<(), Wrong> {
+        self.end()?;
+        if row.keys.len() > MAX_TRUSTED_KEYS || row.names.len() > MAX_OWNED_NAMES {
+            return Err("trusts more than a deployment can");
+        }
+        let mut names = row.keys.iter().map(|key| &key.name).chain(row.names.iter().map(|owned| &owned.name));
+        if names.any(|name| name.len() > MAX_PLUGIN_NAME_BYTES) {
+            return Err("has a name that is too long");
+        }
+        let (keys, owned) = (row.keys.iter().map(|key| &key.name), row.names.iter().map(|owned| &owned.name));
+        if !keys.is_sorted_by(|one, other| one < other) || !owned.is_sorted_by(|one, other| one < other) {
+            return Err("trusts a key or a name out of order, or twice");
+        }
+        if row.version == 0 || row.version > MAX_COUNT {
+            return Err("is trust with a number that nothing was counted to");
+        }
+        self.trust = true;
         Ok(())
     }
 

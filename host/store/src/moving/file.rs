@@ -131,7 +131,7 @@ impl Counts {
         }
         let Some(counts) = self.tenants.get_mut(tenant) else { return };
         match item {
-            Item::Tenant { .. } | Item::Plugin { .. } | Item::PluginBytes { .. } => {}
+            Item::Tenant { .. } | Item::Plugin { .. } | Item::PluginBytes { .. } | Item::Trust { .. } => {}
             Item::Token { .. } => counts.tokens += 1,
             Item::Record { .. } => counts.records += 1,
             Item::Member { .. } => counts.members += 1,

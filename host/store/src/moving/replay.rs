@@ -171,7 +171,7 @@ impl Replay {
                 self.entry(entry)?;
                 self.is_bounded()
             }
-            Item::Plugin { .. } => self.end(),
+            Item::Plugin { .. } | Item::Trust { .. } => self.end(),
             Item::Token { .. } | Item::Seal { .. } | Item::Task { .. } | Item::PluginBytes { .. } => Ok(()),
         }
     }

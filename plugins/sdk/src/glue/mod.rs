@@ -16,13 +16,13 @@ use crate::{Context, Input, Plugin};
 pub mod host {
     wit_bindgen::generate!({
         inline: "package muster:sdk; world host {
-            import muster:plugin/types@0.1.0;
-            import muster:plugin/log@0.1.0;
-            import muster:plugin/config@0.1.0;
-            import muster:plugin/state@0.1.0;
-            import muster:plugin/secrets@0.1.0;
+            import muster:plugin/types@0.2.0;
+            import muster:plugin/log@0.2.0;
+            import muster:plugin/config@0.2.0;
+            import muster:plugin/state@0.2.0;
+            import muster:plugin/secrets@0.2.0;
         }",
-        path: "../../wit/v1",
+        path: "../../wit/v2",
         generate_all,
         generate_unused_types: true,
     });
@@ -30,13 +30,13 @@ pub mod host {
 
 macro_rules! role {
     ($role:ident, $export:literal, $world:literal) => {
-        role!($role, $export, $world, { "muster:plugin/types@0.1.0": crate::glue::host::muster::plugin::types });
+        role!($role, $export, $world, { "muster:plugin/types@0.2.0": crate::glue::host::muster::plugin::types });
     };
     ($role:ident, $export:literal, $world:literal, $with:tt) => {
         pub mod $role {
             wit_bindgen::generate!({
                 inline: $world,
-                path: "../../wit/v1",
+                path: "../../wit/v2",
                 with: $with,
                 pub_export_macro: true,
                 export_macro_name: $export,
@@ -45,12 +45,12 @@ macro_rules! role {
     };
 }
 
-role!(about, "export_about", "package muster:sdk; world about { export muster:plugin/about@0.1.0; }");
-role!(schemas, "export_schemas", "package muster:sdk; world schemas { export muster:plugin/schemas@0.1.0; }", {});
-role!(mapping, "export_mapping", "package muster:sdk; world mapping { export muster:plugin/mapping@0.1.0; }");
-role!(lifecycle, "export_lifecycle", "package muster:sdk; world lifecycle { export muster:plugin/lifecycle@0.1.0; }");
-role!(adoption, "export_adoption", "package muster:sdk; world adoption { export muster:plugin/adoption@0.1.0; }");
-role!(delivery, "export_delivery", "package muster:sdk; world delivery { export muster:plugin/delivery@0.1.0; }");
+role!(about, "export_about", "package muster:sdk; world about { export muster:plugin/about@0.2.0; }");
+role!(schemas, "export_schemas", "package muster:sdk; world schemas { export muster:plugin/schemas@0.2.0; }", {});
+role!(mapping, "export_mapping", "package muster:sdk; world mapping { export muster:plugin/mapping@0.2.0; }");
+role!(lifecycle, "export_lifecycle", "package muster:sdk; world lifecycle { export muster:plugin/lifecycle@0.2.0; }");
+role!(adoption, "export_adoption", "package muster:sdk; world adoption { export muster:plugin/adoption@0.2.0; }");
+role!(delivery, "export_delivery", "package muster:sdk; world delivery { export muster:plugin/delivery@0.2.0; }");
 
 /// A plugin as exports.
 pub struct Glue<T>(core::marker::PhantomData<T>);

@@ -7,7 +7,8 @@ use super::mapping::exports::muster::plugin::mapping;
 use super::schemas::exports::muster::plugin::schemas;
 use super::{Glue, enter, input, types};
 use crate::delivery::Outcome;
-use crate::{Adoption, Change, Config, Decision, Plugin, Problem, Resource, Setting, Signal};
+use crate::manifest::Wanted;
+use crate::{Adoption, Change, Config, Decision, Plugin, Problem, Resource, Setting, Signal, Want};
 
 impl<T: Plugin> about::Guest for Glue<T> {
     fn describe() -> about::Manifest {
@@ -27,8 +28,7 @@ impl<T: Plugin> about::Guest for Glue<T> {
                 Adoption::Ask => about::AdoptionPolicy::Ask,
             },
             config_schema: manifest.config_schema.to_owned(),
-            origins: owned(manifest.origins),
-            secrets: owned(manifest.secrets),
+            wants: manifest.wants.iter().map(Into::into).collect(),
             calls_per_instance: manifest.calls_per_instance,
         }
     }
@@ -52,6 +52,17 @@ fn resource_plan(kind: types::Kind, resource: Resource) -> about::ResourcePlan {
         attributes: owned(resource.attributes),
         retained: owned(resource.retained),
         plans_on: events(resource.plans_on),
+    }
+}
+
+impl From<&Want> for about::Want {
+    fn from(want: &Want) -> Self {
+        let (kind, name) = match want.what {
+            Wanted::Origin(origin) => (about::WantKind::Origin, origin),
+            Wanted::Secret(name) => (about::WantKind::Secret, name),
+            Wanted::State => (about::WantKind::State, ""),
+        };
+        Self { kind, name: name.to_owned(), why: want.why.to_owned() }
     }
 }
 

@@ -15,7 +15,6 @@ mod args;
 mod commits;
 mod data;
 mod line;
-mod measure;
 mod people;
 mod raw;
 mod requests;
@@ -24,6 +23,7 @@ mod server;
 mod sizes;
 
 use clap::Parser as _;
+use muster_bench::measure;
 
 use crate::args::{Args, Part};
 

@@ -162,6 +162,8 @@ impl Selection {
         match item {
             Item::Plugin { row } => self.plugins.contains(&row.digest),
             Item::PluginBytes { digest, .. } => self.plugins.contains(digest),
+            // Whom to trust is for the deployment to say that the tenants go to.
+            Item::Trust { .. } => false,
             Item::Tenant { .. }
             | Item::Token { .. }
             | Item::Record { .. }

@@ -16,6 +16,9 @@ pub(in crate::cli) struct Build {
     /// The plugin's folder
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// Compiles nothing: puts the folder's cases into this component, which has none yet, and leaves it where it is
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -26,18 +29,23 @@ pub(in crate::cli) struct Build {
 pub(super) struct Built {
     pub(super) file: PathBuf,
     pub(super) component: Vec<u8>,
-    pub(super) language: Language,
+    /// What it was compiled from; `None`: it was there.
+    pub(super) language: Option<Language>,
     /// How many cases are in it.
     pub(super) cases: usize,
 }
 
 impl Build {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let Built { file, component, language, cases } = build(&self.dir, self.json)?;
+        let Built { file, component, language, cases } = match self.component {
+            Some(file) => with_cases(&self.dir, file)?,
+            None => build(&self.dir, self.json)?,
+        };
         let digest = PluginDigest::of(&component);
         if self.json {
             return say(json!({
-                "file": file, "size": component.len(), "digest": digest, "cases": cases, "language": language.name(),
+                "file": file, "size": component.len(), "digest": digest, "cases": cases,
+                "language": language.map(Language::name),
             }));
         }
         let size = bytes(u64::try_from(component.len()).unwrap_or(u64::MAX));
@@ -51,10 +59,29 @@ pub(super) fn build(folder: &Path, quiet: bool) -> anyhow::Result<Built> {
     // A case that cannot be read is told before anything is compiled.
     let files = read_cases(&folder.join("cases"))?;
     let (name, component) = language.compile(folder, quiet)?;
-    let component = cases::embed(&component, &files).with_context(|| format!("the cases of {}", folder.display()))?;
     let dist = folder.join("dist");
     std::fs::create_dir_all(&dist).with_context(|| dist.display().to_string())?;
     let file = dist.join(name).with_extension("wasm");
+    embedded(folder, &files, &component, file, Some(language))
+}
+
+/// Puts a folder's cases into a component that somebody else has compiled.
+fn with_cases(folder: &Path, file: PathBuf) -> anyhow::Result<Built> {
+    let files = read_cases(&folder.join("cases"))?;
+    let component = super::component(&file)?;
+    let there = cases::embedded(&component).with_context(|| file.display().to_string())?;
+    ensure!(there.is_empty(), "{}: it has {} in it already", file.display(), counted(there.len(), "case"));
+    embedded(folder, &files, &component, file, None)
+}
+
+fn embedded(
+    folder: &Path,
+    files: &[(String, Vec<u8>)],
+    component: &[u8],
+    file: PathBuf,
+    language: Option<Language>,
+) -> anyhow::Result<Built> {
+    let component = cases::embed(component, files).with_context(|| format!("the cases of {}", folder.display()))?;
     std::fs::write(&file, &component).with_context(|| file.display().to_string())?;
     Ok(Built { file, component, language, cases: files.len() })
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::shape::Shape;
 use super::tried::Tried;
+use super::worst::{Worst, account_bytes, tasks_bytes};
 use super::{bytes, component};
 use crate::app::{self, Workbench};
 use crate::cli::say;
@@ -59,10 +60,13 @@ impl Check {
         let shape = Shape::of(&component).with_context(shown)?;
         let tried = Tried::try_out(&bench, component, &stories, MAX_RUN).await.with_context(shown)?;
         let (plugin, calls) = (tried.plugin.clone(), self.calls);
-        let measured = tokio::task::spawn_blocking(move || measure(plugin.as_ref(), &stories, calls)).await??;
-        let memory = u64::try_from(tried.plugin.memory_high_water()).unwrap_or(u64::MAX);
+        let measuring =
+            move || anyhow::Ok((measure(plugin.as_ref(), &stories, calls)?, worst(plugin.as_ref(), &stories)?));
+        let (measured, worst) = tokio::task::spawn_blocking(measuring).await??;
+        // Also what the cases took, where a resource is what it has become in several requests.
+        let worst = worst.with_memory(tried.plugin.as_ref());
 
-        let found = Found { size, compiled, shape, tried, measured, memory };
+        let found = Found { size, compiled, shape, tried, measured, worst };
         if self.json {
             say(found.json())?;
         } else {
@@ -82,12 +86,12 @@ struct Found {
     shape: Shape,
     tried: Tried,
     measured: Vec<(&'static str, Times)>,
-    memory: u64,
+    worst: Worst,
 }
 
 impl Found {
     fn json(&self) -> Value {
-        let Self { size, compiled, shape, tried, measured, memory } = self;
+        let Self { size, compiled, shape, tried, measured, worst } = self;
         let manifest = tried.plugin.manifest();
         let function = |(name, times): &(&str, Times)| ((*name).to_owned(), times.json());
         json!({
@@ -97,12 +101,13 @@ impl Found {
             "cases": tried.outcomes.len(), "cases_failed": tried.failed(),
             "load_us": micros(*compiled),
             "calls": measured.iter().map(function).collect::<Map<_, _>>(), "max_call_us": micros(app::CALL_DEADLINE),
-            "memory_bytes": memory, "max_memory_bytes": app::MAX_PLUGIN_MEMORY_BYTES,
+            "memory_bytes": worst.memory, "max_memory_bytes": app::MAX_PLUGIN_MEMORY_BYTES,
+            "worst": worst.json(),
         })
     }
 
     fn tell(&self) -> anyhow::Result<()> {
-        let Self { size, compiled, shape, tried, measured, memory } = self;
+        let Self { size, compiled, shape, tried, measured, worst } = self;
         let manifest = tried.plugin.manifest();
         say(format_args!("{} {}   sha256:{}", manifest.name, manifest.version, tried.plugin.digest()))?;
         let line = |what: &str, text: String| say(format_args!("  {what:<20} {text}"));
@@ -110,7 +115,8 @@ impl Found {
         let (own, wasi) = shape.granted();
         let contract = shape.contract.iter().map(String::as_str).collect::<Vec<_>>();
         line("size", format!("{} of {}", bytes(*size), bytes(app::MAX_PLUGIN_BYTES)))?;
-        line("contract", format!("muster:plugin {}", contract.join(", ")))?;
+        let served = if contract.len() > 1 { format!(", served by {}", manifest.contract) } else { String::new() };
+        line("contract", format!("muster:plugin {}{served}", contract.join(", ")))?;
         line("exports", or_none(shape.roles()))?;
         line("imports", or_none(own))?;
         line("WASI, to nowhere", or_none(wasi))?;
@@ -119,15 +125,14 @@ impl Found {
         for (name, times) in measured {
             line(name, format!("{times} of {} ms", app::CALL_DEADLINE.as_millis()))?;
         }
-        let most = u64::try_from(app::MAX_PLUGIN_MEMORY_BYTES).unwrap_or(u64::MAX);
-        line("memory", format!("{} of {}", bytes(*memory), bytes(most)))
+        worst.lines().into_iter().try_for_each(|(what, used)| line(what, used))
     }
 }
 
 /// Calls what is on the request path, with what the plugin's cases send.
 fn measure(plugin: &dyn Plugin, stories: &[(String, Case)], calls: u32) -> anyhow::Result<Vec<(&'static str, Times)>> {
     let mut measured = Vec::new();
-    let Some((config, kind, document)) = sample(plugin, stories) else { return Ok(measured) };
+    let Some((config, kind, document)) = samples(plugin, stories).into_iter().next() else { return Ok(measured) };
     let (tenant, request, config) = (TenantId::parse("check")?, RequestId("check".into()), Arc::new(config));
     let call = Call { tenant: &tenant, request: &request, now: Timestamp::from_millis(NOW), config: &config };
     let id = ResourceId::from_bytes([0; 16]);
@@ -145,13 +150,8 @@ fn measure(plugin: &dyn Plugin, stories: &[(String, Case)], calls: u32) -> anyho
         measured.push(("mapping.to-account", map?));
     }
     let account = account.unwrap_or_else(Account::unmapped);
-    let event = [Event::Created, Event::Updated, Event::Deactivated, Event::Deleted];
-    let wanted =
-        event.into_iter().find(|event| plugin.manifest().resource(kind).is_some_and(|it| it.plans_on.has(*event)));
-    if let Some(event) = wanted.filter(|_| plugin.roles().has(Role::Lifecycle)) {
-        let before = (event != Event::Created).then_some(&account);
-        let after = (event != Event::Deleted).then_some(&account);
-        let change = PlanChange { event, kind, id, before, after, member: None, signal: None };
+    if let Some(event) = events(plugin, kind).next() {
+        let change = change(event, kind, id, &account);
         let plan = times(calls, || match plugin.plan(&call, &change) {
             Ok(_) | Err(PluginError::Rejected(_)) => Ok(()),
             Err(error) => Err(error),
@@ -161,15 +161,53 @@ fn measure(plugin: &dyn Plugin, stories: &[(String, Case)], calls: u32) -> anyho
     Ok(measured)
 }
 
-/// What a call is made with: the first resource that a case adds, or somebody whom most plugins accept.
-fn sample(plugin: &dyn Plugin, stories: &[(String, Case)]) -> Option<(Value, Kind, Document)> {
+/// The most that is used of each limit by what the plugin's cases send, each as a new resource and as one that changes.
+fn worst(plugin: &dyn Plugin, stories: &[(String, Case)]) -> anyhow::Result<Worst> {
+    let mut worst = Worst::default();
+    let (tenant, request, id) = (TenantId::parse("check")?, RequestId("check".into()), ResourceId::from_bytes([0; 16]));
+    for (config, kind, document) in samples(plugin, stories) {
+        let config = Arc::new(config);
+        let call = Call { tenant: &tenant, request: &request, now: Timestamp::from_millis(NOW), config: &config };
+        let made = worst.call(|| plugin.to_account(&call, kind, id, &document, None), account_bytes)?;
+        let Some(account) = made else { continue };
+        worst.call(|| plugin.to_account(&call, kind, id, &document, Some(&account)), account_bytes)?;
+        for event in events(plugin, kind) {
+            let change = change(event, kind, id, &account);
+            worst.call(|| plugin.plan(&call, &change), |tasks| tasks_bytes(tasks))?;
+        }
+    }
+    Ok(worst)
+}
+
+/// What can happen to a resource of which the plugin wants to know.
+fn events(plugin: &dyn Plugin, kind: Kind) -> impl Iterator<Item = Event> {
+    let events = [Event::Created, Event::Updated, Event::Deactivated, Event::Deleted];
+    let has = plugin.roles().has(Role::Lifecycle);
+    let wanted = plugin.manifest().resource(kind).filter(|_| has).map(|it| it.plans_on);
+    events.into_iter().filter(move |event| wanted.is_some_and(|wanted| wanted.has(*event)))
+}
+
+fn change(event: Event, kind: Kind, id: ResourceId, account: &Account) -> PlanChange<'_> {
+    let before = (event != Event::Created).then_some(account);
+    let after = (event != Event::Deleted).then_some(account);
+    PlanChange { event, kind, id, before, after, member: None, signal: None }
+}
+
+/// What calls are made with: the resources that the cases add, or somebody whom most plugins accept. The first is one that is accepted.
+fn samples(plugin: &dyn Plugin, stories: &[(String, Case)]) -> Vec<(Value, Kind, Document)> {
     let kinds = [("/Users", Kind::User), ("/Groups", Kind::Group)];
+    let mut found = Vec::new();
+    let (mut accepted, mut refused) = (Vec::new(), Vec::new());
     for (_, case) in stories {
-        let accepted = case.expect.error.is_none().then_some(&case.request);
-        for request in case.given.iter().chain(accepted) {
-            let kind = kinds.iter().find(|(path, _)| request.path == *path).map(|(_, kind)| *kind);
-            let (Some(kind), Some(body), Method::Post) = (kind, &request.body, request.method) else { continue };
-            return Some((Value::Object(case.config.clone()), kind, Document(body.clone())));
+        let asked = if case.expect.error.is_none() { &mut accepted } else { &mut refused };
+        asked.push((case, &case.request));
+        accepted.extend(case.given.iter().map(|given| (case, given)));
+    }
+    for (case, request) in accepted.into_iter().chain(refused) {
+        let kind = kinds.iter().find(|(path, _)| request.path == *path).map(|(_, kind)| *kind);
+        let kind = kind.filter(|kind| plugin.manifest().resource(*kind).is_some());
+        if let (Some(kind), Some(body), Method::Post) = (kind, &request.body, request.method) {
+            found.push((Value::Object(case.config.clone()), kind, Document(body.clone())));
         }
     }
     let somebody = json!({
@@ -177,9 +215,12 @@ fn sample(plugin: &dyn Plugin, stories: &[(String, Case)]) -> Option<(Value, Kin
         "name": { "givenName": "Ada", "familyName": "Byron", "formatted": "Ada Byron" },
         "emails": [{ "value": "ada@example.com", "type": "work", "primary": true }],
     });
-    let kind = plugin.manifest().resources.first()?.kind;
-    let Value::Object(document) = somebody else { return None };
-    Some((json!({}), kind, Document(document)))
+    if let (true, Some(plan), Value::Object(document)) =
+        (found.is_empty(), plugin.manifest().resources.first(), somebody)
+    {
+        found.push((json!({}), plan.kind, Document(document)));
+    }
+    found
 }
 
 fn times(calls: u32, mut call: impl FnMut() -> Result<(), PluginError>) -> Result<Times, PluginError> {

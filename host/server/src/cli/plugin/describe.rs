@@ -12,6 +12,7 @@ pub(super) fn describe(manifest: &Value) -> Vec<String> {
     let or = |texts: Vec<String>, none: &str| if texts.is_empty() { none.to_owned() } else { texts.join(", ") };
     let mut lines = vec![
         format!("{} {}   sha256:{}", plain(&manifest["name"]), plain(&manifest["version"]), plain(&manifest["digest"])),
+        line("contract", &format!("muster:plugin {}", plain(&manifest["contract"]))),
         line("served under", &format!("{}, and /t/TENANT/scim/v2", plain(&manifest["base_path"]))),
         line("exports", &or(texts(&manifest["roles"]), "nothing")),
     ];
@@ -31,8 +32,7 @@ pub(super) fn describe(manifest: &Value) -> Vec<String> {
     };
     lines.push(line("made by hand", by_hand));
     lines.push(line("declares", &or(texts(&manifest["declares"]), "nothing beside RFC 7643")));
-    lines.push(line("wants to call", &or(texts(&manifest["origins"]), "nobody: it reaches no network")));
-    lines.push(line("wants secrets", &or(texts(&manifest["secrets"]), "none")));
+    lines.extend(wants(&manifest["wants"]));
     let instances = match manifest["calls_per_instance"].as_u64() {
         Some(0 | 1) | None => "a fresh one for each call".to_owned(),
         Some(calls) => format!("one for up to {calls} calls"),
@@ -40,6 +40,18 @@ pub(super) fn describe(manifest: &Value) -> Vec<String> {
     lines.push(line("instances", &instances));
     lines.extend(settings(&manifest["config_schema"]));
     lines
+}
+
+/// A line for each thing that it wants beside pure mapping, with its own reason.
+fn wants(wants: &Value) -> Vec<String> {
+    let one = |want: &Value| {
+        let why = want["why"].as_str().map_or_else(String::new, |why| format!("   it says: {why}"));
+        line("wants to", &format!("{}{why}", plain(&want["means"])))
+    };
+    match wants.as_array() {
+        Some(wants) if !wants.is_empty() => wants.iter().map(one).collect(),
+        _ => vec![line("wants", "nothing beside mapping")],
+    }
 }
 
 fn line(what: &str, text: &str) -> String {
@@ -85,14 +97,19 @@ mod tests {
                 "invite": { "type": "boolean", "default": false, "description": "At once." },
             },
         });
+        let wanted = json!([
+            { "kind": "origin", "name": "https://api.example.com", "means": "send requests to https://api.example.com", "why": "to invite" },
+            { "kind": "secret", "name": "key", "means": "send the secret key with them" },
+        ]);
         let told = describe(&json!({
             "name": "acme", "version": "1.0.0", "digest": "ab", "base_path": "/scim/v2", "roles": ["about", "mapping"],
             "resources": [{ "kind": "User", "reads": ["userName"], "keeps": [], "plans_on": ["created"] }],
-            "states": ["active"], "adoption": "refuse", "origins": ["https://api.example.com"], "secrets": [],
+            "states": ["active"], "adoption": "refuse", "contract": "0.2.0", "wants": wanted,
             "calls_per_instance": 1, "declares": [], "config_schema": schema,
         }));
         let expected = "\
 acme 1.0.0   sha256:ab
+  contract           muster:plugin 0.2.0
   served under       /scim/v2, and /t/TENANT/scim/v2
   exports            about, mapping
   Users: reads       userName
@@ -101,12 +118,17 @@ acme 1.0.0   sha256:ab
   states             active
   made by hand       stay as they are: 409
   declares           nothing beside RFC 7643
-  wants to call      https://api.example.com
-  wants secrets      none
+  wants to           send requests to https://api.example.com   it says: to invite
+  wants to           send the secret key with them
   instances          a fresh one for each call
   setting            region: \"eu\" or \"us\"   required
   setting            invite: boolean   false by default   At once.";
         assert_eq!(told.join("\n"), expected);
+    }
+
+    #[test]
+    fn who_wants_nothing_is_told_so() {
+        assert_eq!(wants(&json!([])), ["  wants              nothing beside mapping"]);
     }
 
     #[test]

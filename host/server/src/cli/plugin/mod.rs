@@ -5,15 +5,27 @@ mod check;
 mod describe;
 mod health;
 mod inspect;
+mod key;
+mod keygen;
 mod language;
+mod list;
 mod new;
+mod owner;
+mod publish;
+mod pull;
 mod push;
+mod registry;
+mod remove;
 mod sdk;
 mod shape;
+mod sign;
+mod signer;
 mod tail;
 mod templates;
 mod test;
 mod tried;
+mod verify;
+mod worst;
 
 use std::path::Path;
 
@@ -21,9 +33,7 @@ use anyhow::{Context, bail, ensure};
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::admin_client::AdminClient;
 use super::tenant::plain;
-use super::{Remote, say};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Plugin {
@@ -37,17 +47,31 @@ pub(super) enum Plugin {
     Check(check::Check),
     /// Tells what a plugin says of itself: what it reads, keeps and wants
     Inspect(inspect::Inspect),
-    /// Pushes a component: it is checked, compiled, asked to describe itself, and kept
+    /// Pushes a component, from a file or an OCI registry: it is checked, compiled, asked to describe itself, and kept
     Push(push::Push),
+    /// Makes a key to sign plugins with
+    Keygen(keygen::Keygen),
+    /// Signs a component, and what it says of itself
+    Sign(sign::Sign),
+    /// Says who has signed a component, and whether it is still what was signed
+    Verify(verify::Verify),
+    /// Puts a component into an OCI registry, with its signature
+    Publish(publish::Publish),
+    /// Fetches a component from an OCI registry into a file
+    Pull(pull::Pull),
+    /// The keys whose signatures count, on a running server
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Whose a plugin's name is on a running server; with a key, hands it over
+    Owner(owner::Owner),
+    /// Removes a plugin that nobody uses from a running server
+    Remove(remove::Remove),
     /// Shows what plugins have logged lately, on a running server
     Tail(tail::Tail),
     /// Tells how a tenant's plugin has fared: calls, failures, times, memory
     Health(health::Health),
     /// Lists all plugins of a running server
-    List {
-        #[command(flatten)]
-        remote: Remote,
-    },
+    List(list::List),
 }
 
 impl Plugin {
@@ -61,20 +85,17 @@ impl Plugin {
             Self::Push(push) => push.run().await,
             Self::Tail(tail) => tail.run().await,
             Self::Health(health) => health.run().await,
-            Self::List { remote } => list(&remote).await,
+            Self::List(list) => list.run().await,
+            Self::Keygen(keygen) => keygen.run(),
+            Self::Sign(sign) => sign.run().await,
+            Self::Verify(verify) => verify.run().await,
+            Self::Publish(publish) => publish.run().await,
+            Self::Pull(pull) => pull.run().await,
+            Self::Key(key) => key.run().await,
+            Self::Owner(owner) => owner.run().await,
+            Self::Remove(remove) => remove.run().await,
         }
     }
-}
-
-async fn list(remote: &Remote) -> anyhow::Result<()> {
-    let answer = AdminClient::new(remote)?.get(&["plugins"]).await?;
-    if remote.json {
-        return say(answer);
-    }
-    for plugin in answer["plugins"].as_array().into_iter().flatten() {
-        say(line(plugin))?;
-    }
-    Ok(())
 }
 
 fn line(plugin: &Value) -> String {

@@ -2,7 +2,10 @@
 //! what the examples in other languages have between the contract's types and plain ones.
 
 /// The contract, behind `sdk/wit/`.
-pub(super) const WIT: &[(&str, &str)] = &[("v1/plugin.wit", include_str!("../../../../../wit/v1/plugin.wit"))];
+pub(super) const WIT: &[(&str, &str)] = &[
+    ("v1/plugin.wit", include_str!("../../../../../wit/v1/plugin.wit")),
+    ("v2/plugin.wit", include_str!("../../../../../wit/v2/plugin.wit")),
+];
 
 /// The manifest of the SDK as it stands alone.
 pub(super) const RUST_MANIFEST: &str = include_str!("templates/sdk/Cargo.toml.template");

@@ -49,14 +49,25 @@ impl Shape {
 
     /// The exports of the contract, by their short names.
     pub(super) fn roles(&self) -> Vec<&str> {
-        self.exports.iter().filter_map(|name| short(name)).collect()
+        once(&self.exports)
     }
 
     /// The imports of the contract by their short names, and those of WASI.
     pub(super) fn granted(&self) -> (Vec<&str>, Vec<&str>) {
         let wasi = self.imports.iter().filter_map(|name| Some(name.strip_prefix("wasi:")?.split_once('@')?.0));
-        (self.imports.iter().filter_map(|name| short(name)).collect(), wasi.collect())
+        (once(&self.imports), wasi.collect())
     }
+}
+
+/// The interfaces of the contract by their short names, each once: there may be several versions of one.
+fn once(names: &[String]) -> Vec<&str> {
+    let mut told = Vec::new();
+    for name in names.iter().filter_map(|name| short(name)) {
+        if !told.contains(&name) {
+            told.push(name);
+        }
+    }
+    told
 }
 
 fn short(name: &str) -> Option<&str> {
@@ -78,7 +89,7 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let shape = Shape {
             imports: names(&["muster:plugin/log@0.1.0", "wasi:cli/exit@0.2.6", "other"]),
-            exports: names(&["muster:plugin/about@0.1.0", "muster:plugin/mapping@0.1.0"]),
+            exports: names(&["muster:plugin/about@0.1.0", "muster:plugin/mapping@0.1.0", "muster:plugin/about@0.2.0"]),
             ..Shape::default()
         };
         assert_eq!(shape.roles(), ["about", "mapping"]);

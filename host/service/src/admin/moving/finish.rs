@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use muster_model::{PluginDigest, TenantId, TenantRow, TokenRow};
+use muster_model::{PluginDigest, TenantId, TenantRow, TokenRow, Trust};
 use muster_store::StoreError;
 use muster_store::moving::file::item_line;
 use muster_store::moving::{Brought, Counts, Finished, Import, Item, MAX_HELD, Parts, Replay, Unfit, Which};
@@ -57,6 +57,7 @@ impl Service {
             bound.push((row.clone(), self.bound_of(import, row).await?));
         }
         self.is_called_so(&brought)?;
+        let trust = self.trust_with(&brought).await?;
         let tokens = self.tokens_here(import, &brought);
         let tokens_known = tokens.iter().filter(|token| token.key.is_none()).count();
         let finished = Finished {
@@ -69,7 +70,7 @@ impl Service {
             tokens_known: u64::try_from(tokens_known).unwrap_or(u64::MAX),
             unproved,
         };
-        self.serve(&finished, &tokens, bound).await?;
+        self.serve(&finished, &tokens, bound, trust).await?;
         tracing::info!(import.id = %import.id, items = import.items, tenants = import.tenants.len(), "import finished");
         Ok(told(&finished))
     }
@@ -202,6 +203,7 @@ impl Service {
         finished: &Finished,
         tokens: &[TokenRow],
         bound: Vec<(TenantRow, Bound)>,
+        trust: Option<Trust>,
     ) -> Result<(), AdminError> {
         let _one_at_a_time = self.administration.lock().await;
         {
@@ -217,6 +219,10 @@ impl Service {
             if !tokens.iter().all(|token| hashes.insert(*token.hash.as_bytes())) {
                 return Err(AdminError::Invalid("a token is there twice, or is another tenant's here".to_owned()));
             }
+        }
+        if let Some(trust) = trust {
+            // Before what it is for: trust that nothing needs yet harms nobody.
+            self.put_trust(trust).await?;
         }
         let shown = self.parts.store.mover().finish(finished, tokens).await;
         shown.map_err(|error| match error {

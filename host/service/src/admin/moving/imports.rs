@@ -236,6 +236,9 @@ fn read_lines(import: &Import, loaded: Loaded, lines: &[u8]) -> Result<(Vec<Item
         {
             return Err(wrong(&"is a tenant that was not announced"));
         }
+        if !import.whole && matches!(item, Item::Trust { .. }) {
+            return Err(wrong(&"says whom to trust, which is only for an import of a whole deployment"));
+        }
         chain = chain.link(line);
         number += 1;
         items.push(item);
