@@ -1,4 +1,4 @@
-"""Between the contract's types and those of model.py. Nothing in the two is Loft's: take them along to a plugin of your own."""
+"""Between the contract's types and those of model.py. Nothing in the two is about one product."""
 
 from functools import wraps
 

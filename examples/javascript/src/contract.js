@@ -1,4 +1,4 @@
-// Between the contract's types and plain objects: nothing here is Loft's, so take this file along to a plugin of your own.
+// Between the contract's types and plain objects: nothing here is about one product.
 
 /** What the identity provider sent, by the names in the manifest. */
 export class Input {

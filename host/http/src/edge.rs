@@ -219,7 +219,7 @@ fn shown(path: &str) -> String {
 }
 
 /// A method as it may stand in a metric: clients can make methods up, and each would be another time series.
-fn label(method: &Method) -> &'static str {
+pub(crate) fn label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

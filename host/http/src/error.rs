@@ -46,21 +46,59 @@ pub(crate) struct Refused(pub Option<ScimType>, pub String);
 pub(crate) struct Problem {
     status: StatusCode,
     detail: String,
+    /// What the log says of it.
+    logged: Option<String>,
     /// One by one, where it is more than one thing that is wrong.
     errors: Vec<Value>,
 }
 
 impl Problem {
+    /// In the host's own words, which the log has as well.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new() }
+        let detail = detail.into();
+        Self { status, logged: Some(detail.clone()), detail, errors: Vec::new() }
+    }
+
+    /// With words in it that are the request's own: the log does not have them.
+    pub(crate) fn quoting(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), logged: None, errors: Vec::new() }
     }
 }
 
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
-        Self { errors: error.errors(), ..Self::new(error.status(), error.to_string()) }
+        let logged = for_log(&error);
+        Self { status: error.status(), detail: error.to_string(), logged, errors: error.errors() }
     }
 }
+
+/// As much of a refusal as holds nothing of what the request says or the store keeps.
+fn for_log(error: &AdminError) -> Option<String> {
+    match error {
+        AdminError::Config(problems) => {
+            let places: Vec<String> = problems.iter().map(|problem| format!("{:?}", problem.pointer)).collect();
+            Some(format!("the configuration does not fit the plugin at {}", places.join(", ")))
+        }
+        AdminError::Untrusted(_)
+        | AdminError::Signature(_)
+        | AdminError::Exists(_)
+        | AdminError::InUse(_)
+        | AdminError::Revision { .. }
+        | AdminError::Load(_)
+        | AdminError::NotGranted { .. } => Some(error.to_string()),
+        AdminError::Invalid(_)
+        | AdminError::NotFound(_)
+        | AdminError::Gone(_)
+        | AdminError::Plugin(_)
+        | AdminError::Full
+        | AdminError::Unavailable(_)
+        | AdminError::Entropy(_) => None,
+    }
+}
+
+/// What the log says of a problem; it goes with the answer as far as `refusals.rs`.
+#[derive(Debug, Clone)]
+pub(crate) struct Logged(pub String);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -76,6 +114,9 @@ impl IntoResponse for Problem {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(logged) = self.logged {
+            response.extensions_mut().insert(Logged(logged));
         }
         response
     }

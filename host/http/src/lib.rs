@@ -8,6 +8,7 @@ mod edge;
 mod error;
 mod extract;
 pub mod listen;
+mod refusals;
 mod reply;
 mod router;
 mod scim;

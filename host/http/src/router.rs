@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,8 +10,9 @@ use http::{Method, StatusCode};
 use muster_service::ScimError;
 use tracing::Instrument as _;
 
-use crate::edge::Edge;
+use crate::edge::{Edge, RequestIds};
 use crate::error::{Problem, Refusal};
+use crate::refusals::told;
 use crate::tenant::{Authenticated, Reader};
 use crate::{Wire, admin, scim};
 
@@ -92,6 +94,7 @@ async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
 
 fn operations(wire: &Wire) -> Router<Wire> {
     let limit = DefaultBodyLimit::max(wire.limits.plugin_bytes);
+    let ids = Arc::new(RequestIds::new());
     Router::new()
         .route("/tenants", get(admin::tenants::list).post(admin::tenants::create))
         .route("/tenants/{tenant}", get(admin::tenants::show))
@@ -136,12 +139,13 @@ fn operations(wire: &Wire) -> Router<Wire> {
         .route("/plugin-keys", get(admin::plugins::keys).post(admin::plugins::trust))
         .route("/plugin-keys/{key}", delete(admin::plugins::distrust))
         .route("/plugin-owners", get(admin::plugins::owners))
-        .route("/plugin-owners/{name}", put(admin::plugins::own))
+        .route("/plugin-owners/{name}", put(admin::plugins::own).delete(admin::plugins::disown))
         .route("/log/plugins", get(admin::plugin_log::read))
         .route("/tenants/{tenant}/plugin", get(admin::plugin_log::figures))
         .method_not_allowed_fallback(admin::not_allowed)
         .fallback(admin::no_such_endpoint)
         .layer(from_fn(in_time))
+        .layer(from_fn(move |request, next| told(ids.clone(), request, next)))
 }
 
 /// 405 with `Allow`, for those who may know that the endpoint is there.

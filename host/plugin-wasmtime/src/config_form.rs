@@ -48,6 +48,39 @@ pub(crate) fn form(root: &Value, schema: &Value) -> String {
     "something else".to_owned()
 }
 
+/// What is to be said where none of several forms is had.
+pub(crate) fn fits_none(root: &Value, schema: &Value, keyword: &str) -> String {
+    let (Value::Object(keywords), Some(Value::Array(parts))) = (schema, schema.get(keyword)) else {
+        return format!("must be {}", form(root, schema));
+    };
+    let asked: Option<Vec<String>> = parts.iter().map(|part| only_required(resolved(root, part))).collect();
+    if let Some(asked) = asked {
+        let mut asked: Vec<String> =
+            asked.iter().take(MAX_FORMS_TOLD).map(|names| format!("must have {names}")).collect();
+        if parts.len() > MAX_FORMS_TOLD {
+            asked.push("another form".to_owned());
+        }
+        return asked.join(", or ");
+    }
+    // What the schema says beside the forms is said of all of them, and does not tell them apart.
+    let is_beside = ["$ref", "const", "enum", "type"].iter().any(|keyword| keywords.contains_key(*keyword));
+    if is_beside || meant(keywords).is_some() {
+        return format!("fits none of the {} forms that the schema allows", parts.len());
+    }
+    format!("must be {}", form(root, schema))
+}
+
+/// The members that a schema asks for, if that is all that it says.
+fn only_required(schema: &Value) -> Option<String> {
+    let keywords = schema.as_object()?;
+    let Some(Value::Array(names)) = keywords.get("required") else { return None };
+    if names.is_empty() || keywords.len() > 1 {
+        return None;
+    }
+    let names: Vec<String> = names.iter().take(MAX_NAMES_TOLD).filter_map(Value::as_str).map(cut).collect();
+    Some(names.join(" and "))
+}
+
 /// What a `$ref` stands for. There are no circles of them: such a schema is refused when it is pushed.
 pub(crate) fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     let reference = schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix('#'));

@@ -5,10 +5,10 @@
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
-use muster_plugin::Problem;
+use muster_plugin::{HIDDEN, Problem};
 use serde_json::Value;
 
-use crate::config_form::{form, known, resolved};
+use crate::config_form::{fits_none, form, known};
 use crate::limits::MAX_PROBLEMS;
 
 /// Each field that is wrong, once.
@@ -34,6 +34,18 @@ pub(crate) fn masked(problem: Problem, schema: Option<&Value>, config: &Value) -
     let Some(schema) = schema else { return problem };
     let hidden = Hidden::of(schema, config);
     Problem { pointer: hidden.mask(problem.pointer), message: hidden.mask(problem.message) }
+}
+
+/// A configuration as it can be shown to whoever did not write it.
+pub(crate) fn shown(schema: &Value, config: &Value) -> Value {
+    let hidden = Hidden::of(schema, config);
+    let mut shown = config.clone();
+    for pointer in &hidden.pointers {
+        if let Some(part) = shown.pointer_mut(pointer) {
+            *part = Value::String(HIDDEN.to_owned());
+        }
+    }
+    shown
 }
 
 fn told(root: &Value, error: &ValidationError<'_>) -> Vec<Problem> {
@@ -73,9 +85,9 @@ fn told(root: &Value, error: &ValidationError<'_>) -> Vec<Problem> {
         | ValidationErrorKind::MinProperties { .. }
         | ValidationErrorKind::MultipleOf { .. }
         | ValidationErrorKind::Pattern { .. }
-        | ValidationErrorKind::UniqueItems
-        | ValidationErrorKind::AnyOf { .. }
-        | ValidationErrorKind::OneOfNotValid { .. } => must_be(),
+        | ValidationErrorKind::UniqueItems => must_be(),
+        ValidationErrorKind::AnyOf { .. } => here(fits_none(root, schema, "anyOf")),
+        ValidationErrorKind::OneOfNotValid { .. } => here(fits_none(root, schema, "oneOf")),
         ValidationErrorKind::AdditionalItems { limit } => here(format!("must be a list of at most {limit} entries")),
         ValidationErrorKind::UnevaluatedItems { .. } => here("has more entries than it can have".to_owned()),
         ValidationErrorKind::Contains => {
@@ -124,57 +136,77 @@ struct Hidden {
 
 /// Bytes of a value from which on it is looked for in sentences: shorter ones are parts of words.
 const MIN_HIDDEN_BYTES: usize = 4;
+/// Schemas one in another that are looked through; what lies deeper is hidden.
+const MAX_DEPTH: usize = 128;
 
 impl Hidden {
     fn of(schema: &Value, config: &Value) -> Self {
         let mut hidden = Self::default();
-        hidden.look(schema, schema, config, &mut String::new());
+        hidden.look(schema, schema, config, &mut String::new(), 0);
         hidden
     }
 
-    fn look(&mut self, root: &Value, schema: &Value, config: &Value, pointer: &mut String) {
-        let schema = resolved(root, schema);
+    /// Beside a `$ref` everything else counts as well, so it is one keyword among the others (JSON Schema 2020-12 Core §8.2.3.1). Other ways
+    /// to refer, and circles, are refused when the plugin is pushed.
+    fn look(&mut self, root: &Value, schema: &Value, config: &Value, pointer: &mut String, depth: usize) {
         let Value::Object(keywords) = schema else { return };
-        if keywords.get("writeOnly") == Some(&Value::Bool(true)) {
+        if depth > MAX_DEPTH || keywords.get("writeOnly") == Some(&Value::Bool(true)) {
             self.pointers.push(pointer.clone());
             self.keep(config);
             return;
         }
+        let depth = depth + 1;
         for (keyword, value) in keywords {
             match (keyword.as_str(), value, config) {
-                ("allOf" | "anyOf" | "oneOf", Value::Array(parts), _) => {
-                    for part in parts {
-                        self.look(root, part, config, pointer);
+                ("$ref", Value::String(reference), _) => {
+                    if let Some(target) = reference.strip_prefix('#').and_then(|target| root.pointer(target)) {
+                        self.look(root, target, config, pointer, depth);
                     }
                 }
-                ("if" | "then" | "else", part, _) => self.look(root, part, config, pointer),
+                ("allOf" | "anyOf" | "oneOf", Value::Array(parts), _) => {
+                    for part in parts {
+                        self.look(root, part, config, pointer, depth);
+                    }
+                }
+                ("not" | "if" | "then" | "else", part, _) => self.look(root, part, config, pointer, depth),
+                ("dependentSchemas", Value::Object(parts), _) => {
+                    for part in parts.values() {
+                        self.look(root, part, config, pointer, depth);
+                    }
+                }
                 ("properties", Value::Object(named), Value::Object(members)) => {
                     for (name, part) in named {
                         if let Some(member) = members.get(name) {
-                            self.look_below(root, part, member, pointer, name);
+                            self.look_below(root, part, member, pointer, name, depth);
                         }
                     }
                 }
                 ("patternProperties", Value::Object(patterns), Value::Object(members)) => {
                     for part in patterns.values() {
                         for (name, member) in members {
-                            self.look_below(root, part, member, pointer, name);
+                            self.look_below(root, part, member, pointer, name, depth);
                         }
                     }
                 }
                 ("additionalProperties" | "unevaluatedProperties", part, Value::Object(members)) => {
                     for (name, member) in members {
-                        self.look_below(root, part, member, pointer, name);
+                        self.look_below(root, part, member, pointer, name, depth);
                     }
                 }
-                ("items", part, Value::Array(entries)) => {
+                ("propertyNames", part, Value::Object(members)) => {
+                    // A name stands nowhere but in the object that has it.
+                    for name in members.keys() {
+                        self.look(root, part, &Value::String(name.clone()), pointer, depth);
+                    }
+                }
+                ("items" | "contains" | "unevaluatedItems", part, Value::Array(entries)) => {
                     for (index, entry) in entries.iter().enumerate() {
-                        self.look_below(root, part, entry, pointer, &index.to_string());
+                        self.look_below(root, part, entry, pointer, &index.to_string(), depth);
                     }
                 }
                 ("prefixItems", Value::Array(parts), Value::Array(entries)) => {
                     for (index, (part, entry)) in parts.iter().zip(entries).enumerate() {
-                        self.look_below(root, part, entry, pointer, &index.to_string());
+                        self.look_below(root, part, entry, pointer, &index.to_string(), depth);
                     }
                 }
                 _ => {}
@@ -182,11 +214,19 @@ impl Hidden {
         }
     }
 
-    fn look_below(&mut self, root: &Value, schema: &Value, config: &Value, pointer: &mut String, name: &str) {
+    fn look_below(
+        &mut self,
+        root: &Value,
+        schema: &Value,
+        config: &Value,
+        pointer: &mut String,
+        name: &str,
+        depth: usize,
+    ) {
         let end = pointer.len();
         pointer.push('/');
         pointer.push_str(&escaped(name));
-        self.look(root, schema, config, pointer);
+        self.look(root, schema, config, pointer, depth);
         pointer.truncate(end);
     }
 
@@ -221,7 +261,7 @@ impl Hidden {
     }
 
     fn mask(&self, text: String) -> String {
-        self.values.iter().fold(text, |text, value| text.replace(value.as_str(), "(hidden)"))
+        self.values.iter().fold(text, |text, value| text.replace(value.as_str(), HIDDEN))
     }
 }
 

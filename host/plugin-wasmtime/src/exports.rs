@@ -59,6 +59,14 @@ impl Exports {
             let (plan, on_signal) = (at("lifecycle", "plan")?, at("lifecycle", "on-signal")?);
             Ok::<_, LoadError>(Lifecycle { plan, on_signal })
         };
+        // Nothing of them is called so far; what is pushed is whole all the same.
+        for (role, interface, function) in
+            [(Role::Adoption, "adoption", "decide"), (Role::Delivery, "delivery", "perform")]
+        {
+            if roles.has(role) {
+                at(interface, function)?;
+            }
+        }
         Ok(Self {
             contract,
             describe: at("about", "describe")?,

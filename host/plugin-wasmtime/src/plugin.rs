@@ -236,6 +236,13 @@ impl Plugin for WasmtimePlugin {
         }
     }
 
+    fn shown_config(&self, config: &Value) -> Value {
+        match &self.manifest.config_schema {
+            Some(schema) => config_problems::shown(schema, config),
+            None => config.clone(),
+        }
+    }
+
     fn host_settings(&self, call: &Call<'_>) -> Result<Vec<Field>, PluginError> {
         let config = call.config.to_string();
         let settings = self.ready.run(HOST_SETTINGS, Some(call), |store, instance| {

@@ -23,6 +23,17 @@ pub use granted::Granted;
 pub use log::{LogLevel, LogLine, PluginLog};
 pub use manifest::{AdoptionPolicy, EventSet, Kind, Manifest, Problem, ResourcePlan, Role, Roles, Wanted};
 
+/// What is shown in the place of a value that is not.
+pub const HIDDEN: &str = "(hidden)";
+
+/// A configuration of which nobody can say what in it may be shown: its members by their names.
+pub fn all_hidden(config: &Value) -> Value {
+    match config {
+        Value::Object(members) => members.keys().map(|name| (name.clone(), Value::from(HIDDEN))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Value::from(HIDDEN),
+    }
+}
+
 /// Where plugins run.
 pub trait PluginHost: Send + Sync + std::fmt::Debug {
     /// Checks, compiles (or takes from the cache) and describes a plugin. Slow: not for the request path.
@@ -56,6 +67,11 @@ pub trait Plugin: Send + Sync + std::fmt::Debug {
 
     /// Checks a tenant's configuration: first against the manifest's JSON Schema, then by the plugin itself. Empty: it is good.
     fn check_config(&self, call: &Call<'_>) -> Result<Vec<Problem>, PluginError>;
+
+    /// A configuration as it can be shown: without the values that are only written.
+    fn shown_config(&self, config: &Value) -> Value {
+        all_hidden(config)
+    }
 
     /// How the host is to do its own part for a tenant with this configuration.
     fn host_settings(&self, call: &Call<'_>) -> Result<Vec<Field>, PluginError>;

@@ -395,17 +395,21 @@ fn admin_key(config: &Config, keys: &Path) -> anyhow::Result<Token> {
 /// Pushes every component of a folder.
 async fn preload(service: &Service, folder: &Path) -> anyhow::Result<()> {
     for file in components(folder)? {
-        let bytes = tokio::fs::read(&file).await.with_context(|| file.display().to_string())?;
-        let signature = signature_beside(&file)?;
-        match service.push_plugin(bytes, NewPlugin { signature, ..NewPlugin::default() }).await {
-            Ok(_) => {}
-            // It is in the log already. A server that does not start serves nobody; this one serves what it has.
-            Err(refused @ (AdminError::Untrusted(_) | AdminError::Signature(_) | AdminError::InUse(_))) => {
-                tracing::error!(file = %file.display(), error = %refused, "a plugin of plugins.preload is not taken");
-            }
-            Err(error) => return Err(error).with_context(|| format!("plugin {}", file.display())),
+        let Err(error) = preload_one(service, &file).await else { continue };
+        // That is the store, and no fault of the file.
+        if matches!(error.downcast_ref(), Some(AdminError::Unavailable(_))) {
+            return Err(error.context(format!("plugin {}", file.display())));
         }
+        // A server that does not start serves nobody; this one serves what it has.
+        tracing::error!(file = %file.display(), error = format!("{error:#}"), "a plugin of plugins.preload is not taken");
     }
+    Ok(())
+}
+
+async fn preload_one(service: &Service, file: &Path) -> anyhow::Result<()> {
+    let bytes = tokio::fs::read(file).await?;
+    let signature = signature_beside(file)?;
+    service.push_plugin(bytes, NewPlugin { signature, ..NewPlugin::default() }).await?;
     Ok(())
 }
 

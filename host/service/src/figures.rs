@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use muster_model::{PluginDigest, Timestamp};
 use muster_plugin::PluginError;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
@@ -37,7 +38,7 @@ pub(crate) struct Figures {
 }
 
 /// What was counted up to a moment.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     pub calls: u64,
     /// By class, in the order of [`CLASSES`].
@@ -80,6 +81,15 @@ impl Figures {
             calls: read(&self.calls),
             classes: self.classes.each_ref().map(read),
             times: self.times.each_ref().map(read),
+        }
+    }
+
+    /// Goes on from what another process has counted.
+    pub(crate) fn add(&self, before: &Counts) {
+        let own = self.classes.iter().chain(&self.times).chain([&self.calls]);
+        let counted = before.classes.iter().chain(&before.times).chain([&before.calls]);
+        for (counter, count) in own.zip(counted) {
+            counter.fetch_add(*count, Ordering::Relaxed);
         }
     }
 
@@ -202,6 +212,17 @@ mod tests {
 
     fn trapped() -> PluginError {
         PluginError::Trapped { function: "mapping.to-account", cause: String::new() }
+    }
+
+    #[test]
+    fn what_was_counted_is_gone_on_from() {
+        let (before, now) = (figures(), figures());
+        before.count(Duration::from_micros(5), Some(&trapped()));
+        now.count(Duration::from_micros(6), None);
+        let kept = serde_json::from_value(json!(before.counts())).unwrap();
+        now.add(&kept);
+        before.count(Duration::from_micros(6), None);
+        assert_eq!(now.counts(), before.counts());
     }
 
     #[test]

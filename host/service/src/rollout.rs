@@ -146,8 +146,8 @@ impl Until {
 #[derive(Debug, Default)]
 pub(crate) struct Workers {
     workers: Mutex<HashMap<RolloutId, Worker>>,
-    /// What decided before the latest activation, for as long as a request holds on to it.
-    before: Mutex<HashMap<TenantId, Weak<Bound>>>,
+    /// What decided before, for as long as a request holds on to it.
+    before: Mutex<HashMap<TenantId, Vec<Weak<Bound>>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -188,8 +188,24 @@ impl Workers {
         self.lock().get(&id).cloned()
     }
 
-    fn before(&self) -> MutexGuard<'_, HashMap<TenantId, Weak<Bound>>> {
+    fn before(&self) -> MutexGuard<'_, HashMap<TenantId, Vec<Weak<Bound>>>> {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another binding has taken the place of this one; requests in flight may still hold on to it.
+    pub(crate) fn replaced(&self, tenant: &TenantId, bound: &Arc<Bound>) {
+        let mut before = self.before();
+        // Whoever replaces one binding after the other without a re-mapping keeps only what is still held.
+        before.retain(|_, held| {
+            held.retain(|bound| bound.strong_count() > 0);
+            !held.is_empty()
+        });
+        before.entry(tenant.clone()).or_default().push(Arc::downgrade(bound));
+    }
+
+    /// Whether a request holds on to a binding that decides no more.
+    fn is_any_held(&self, tenant: &TenantId) -> bool {
+        self.before().get(tenant).is_some_and(|held| held.iter().any(|bound| bound.strong_count() > 0))
     }
 }
 
@@ -252,8 +268,12 @@ impl Service {
             started_by: Actor::Operator,
             at: self.parts.clock.now(),
         };
-        let over = others.iter().filter(|other| other.state != RolloutState::Active);
-        for old in over.take((others.len() + 1).saturating_sub(MAX_ROLLOUTS_KEPT)) {
+        let too_many = (others.len() + 1).saturating_sub(MAX_ROLLOUTS_KEPT);
+        let over: Vec<&Rollout> = others.iter().filter(|other| is_over(other)).take(too_many).collect();
+        if over.len() < too_many {
+            return Err(no_room(&row.id));
+        }
+        for old in over {
             self.parts.store.remove_rollout(&row.id, old.id).await?;
         }
         self.parts.store.put_rollout(&rollout, None).await?;
@@ -363,6 +383,24 @@ impl Service {
 /// Whether it will go on by itself.
 fn is_under_way(rollout: &Rollout) -> bool {
     matches!(rollout.state, RolloutState::Running | RolloutState::Watching)
+}
+
+/// Whether nothing follows any more, and it need not be kept.
+const fn is_over(rollout: &Rollout) -> bool {
+    match rollout.state {
+        RolloutState::Done
+        | RolloutState::Failed
+        | RolloutState::Cancelled
+        | RolloutState::RolledBack
+        | RolloutState::Replaced => true,
+        RolloutState::Running | RolloutState::Waiting | RolloutState::Watching | RolloutState::Active => false,
+    }
+}
+
+fn no_room(tenant: &TenantId) -> AdminError {
+    AdminError::InUse(format!(
+        "tenant {tenant} has {MAX_ROLLOUTS_KEPT} rollouts, and none of them is over; end one that waits: muster rollout cancel {tenant} ID"
+    ))
 }
 
 fn running(other: &Rollout) -> AdminError {

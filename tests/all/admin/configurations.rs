@@ -66,3 +66,38 @@ async fn several_mistakes_are_a_line_each_on_the_command_line() {
         ]
     );
 }
+
+#[tokio::test]
+async fn what_is_only_written_is_shown_nowhere_and_is_kept() {
+    let app = TestApp::start().await;
+    configured(&app).await;
+    let config = json!({ "seats": 12, "api": { "key": "strong-hunter2" } });
+    let shown = json!({ "seats": 12, "api": "(hidden)" });
+
+    let bound = save(&app, config.clone()).await.expect(200);
+    let tenant = app.admin_get("/tenants/acme").await.expect(200);
+    let tenants = app.admin_get("/tenants").await.expect(200);
+    let rollout = json!({ "plugin": "wants", "config": { "seats": 3, "api": { "key": "other-hunter2" } } });
+    let started = app.admin_post("/tenants/acme/rollouts", rollout).await.expect(202);
+    let listed = app.admin_get("/tenants/acme/rollouts").await.expect(200);
+
+    assert_eq!((&bound["config"], &tenant["config"]), (&shown, &shown));
+    for answer in [bound, tenant, tenants, started, listed] {
+        assert!(answer.to_string().contains("(hidden)") && !answer.to_string().contains("hunter2"), "{answer}");
+    }
+    let again = save(&app, config).await.expect(200);
+    assert_eq!(
+        (&again["unchanged"], &again["revision"]),
+        (&json!(true), &json!(2)),
+        "what is kept is what was written"
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_is_a_list_is_no_body() {
+    let app = TestApp::start().await;
+    configured(&app).await;
+    let refused = app.admin_put("/tenants/acme/binding", json!([null, { "seats": 1 }, [], null])).await.expect(400);
+    assert_eq!(refused["detail"], "the body must be a JSON object");
+    assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["revision"], 1, "nothing was saved");
+}

@@ -65,6 +65,31 @@ async fn a_component_that_is_cut_off_or_damaged_is_refused_wherever_that_is() {
     app.push(whole).await.expect(201);
 }
 
+/// The component with another name for one of its functions, wherever it stands.
+fn renamed(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len(), "all else stays where it is");
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+    assert!(!places.is_empty(), "it has no such function");
+    for at in places {
+        bytes[at..][..from.len()].copy_from_slice(to);
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn an_interface_that_lacks_its_function_is_refused_by_the_name_of_the_function() {
+    let app = TestApp::start().await;
+    for (interface, function, other) in
+        [("mapping", "to-account", "to-accounx"), ("adoption", "decide", "decidx"), ("delivery", "perform", "perforx")]
+    {
+        let lacking = renamed(wasm::guest("wants"), function.as_bytes(), other.as_bytes());
+        let detail = refused(&app, lacking, 400).await;
+        assert!(detail.contains(&format!("its muster:plugin/{interface}@")), "{detail}");
+        assert!(detail.ends_with(&format!(" does not export {function}")), "{detail}");
+    }
+    assert_eq!(kept(&app).await, Vec::<Value>::new());
+}
+
 #[tokio::test]
 async fn a_component_over_the_limit_is_413() {
     let mut app = TestApp::builder();

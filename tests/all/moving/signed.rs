@@ -66,6 +66,92 @@ async fn single_tenants_bring_no_trust_and_are_bound_only_to_what_is_trusted_the
     assert_eq!(imported.code, 0, "{imported:?}");
 }
 
+/// A deployment whose tenant is bound to what a trusted key has signed, and can go back to what nobody has; the key.
+async fn signed_since(app: &TestApp) -> String {
+    let room = tempfile::tempdir().unwrap();
+    let (file, private) = (room.path().join("swap.wasm"), room.path().join("key"));
+    std::fs::write(&file, wasm::guest("swap-b")).unwrap();
+    let (file, private) = (file.to_str().unwrap(), private.to_str().unwrap());
+    let key = crate::command::muster(&["plugin", "keygen", private, "--json"], &[]).await.json()["key"].clone();
+    let key = key.as_str().unwrap().to_owned();
+    crate::command::muster(&["plugin", "sign", file, "--key", private], &[]).await.text();
+    app.tenant_with_guest("acme", "swap-a").await;
+    on(app, &["plugin", "key", "add", "vendor", &key]).await.text();
+    on(app, &["plugin", "push", file]).await.text();
+    app.bind("acme", "swap@2.0.0", json!({})).await.expect(200);
+    key
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_tenant_could_go_back_to_is_judged_as_what_it_is_bound_to() {
+    let (here, there, room) = (TestApp::start().await, requires().await, tempfile::tempdir().unwrap());
+    let key = signed_since(&here).await;
+    on(&there, &["plugin", "key", "add", "vendor", &key]).await.text();
+    let file = room.path().join("one.ndjson");
+    export(&here, &file, &["acme"]).await;
+    let import = ["import", file.to_str().unwrap(), "--tenant", "acme"];
+    let refused = on(&there, &import).await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    let why = "tenant acme, which can go back to revision 1: plugin swap@1.0.0 (sha256:";
+    assert!(refused.err.contains(why) && refused.err.contains(" is not signed, and this deployment"), "{refused:?}");
+    there.admin_get("/tenants/acme").await.expect(404);
+
+    let there = there.restart_with(|config| config.plugins.signatures = SignaturePolicy::Warn).await;
+    let imported = on(&there, &import).await;
+    assert_eq!(imported.code, 0, "{imported:?}");
+    let told = on(&there, &["tenant", "rollback", "acme"]).await.text();
+    assert!(told.contains("\n  warning: plugin swap@1.0.0 (sha256:") && told.contains(") is not signed\n"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_brings_no_plugin_under_a_name_that_is_anothers_here() {
+    let (here, there, room) = (TestApp::start().await, TestApp::start().await, tempfile::tempdir().unwrap());
+    let key = signed(&here).await;
+    let file = room.path().join("one.ndjson");
+    export(&here, &file, &["acme"]).await;
+    let import = ["import", file.to_str().unwrap(), "--tenant", "acme"];
+    let other = SigningKey::new(&[7; 32]).public().to_string();
+    there.admin_put("/plugin-owners/swap", json!({ "key": other })).await.expect(200);
+    let refused = on(&there, &import).await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains(&format!("is signed by {key}, and the name swap belongs to {other}")), "{refused:?}");
+    assert_eq!(there.admin_get("/plugins").await.expect(200), json!({ "plugins": [] }));
+
+    there.admin_put("/plugin-owners/swap", json!({ "key": key })).await.expect(200);
+    let imported = on(&there, &import).await;
+    assert_eq!(imported.code, 0, "{imported:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_brings_no_unsigned_plugin_under_an_owned_name_nor_one_that_calls_itself_otherwise() {
+    let (here, room) = (TestApp::start().await, tempfile::tempdir().unwrap());
+    let key = signed_since(&here).await;
+    let file = room.path().join("one.ndjson");
+    let exported = export(&here, &file, &["acme"]).await;
+    let import = ["import", file.to_str().unwrap(), "--tenant", "acme"];
+    let there = TestApp::start().await;
+    there.admin_put("/plugin-owners/swap", json!({ "key": key })).await.expect(200);
+    let refused = on(&there, &import).await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.err.contains(&format!(" is not signed, and the name swap belongs to {key}")), "{refused:?}");
+
+    // It is not loaded to serve: it is the one that could be gone back to.
+    let there = TestApp::start().await;
+    there.admin_put("/plugin-owners/swap", json!({ "key": key })).await.expect(200);
+    let renamed = |line: &String| match read_item(line.as_bytes()).unwrap() {
+        Item::Plugin { mut row } if row.signature.is_none() => {
+            row.name = "other".to_owned();
+            String::from_utf8(item_line(&Item::Plugin { row }).unwrap()).unwrap()
+        }
+        _ => line.clone(),
+    };
+    write_sealed(&file, &exported[0], &items(&exported).iter().map(renamed).collect::<Vec<_>>());
+    let refused = on(&there, &import).await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    let digest = muster_model::PluginDigest::of(&wasm::guest("swap-a"));
+    assert!(refused.err.contains(&format!("plugin {digest} calls itself something else")), "{refused:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_that_was_changed_in_a_file_is_not_imported() {
     let (here, there, room) = (TestApp::start().await, TestApp::start().await, tempfile::tempdir().unwrap());

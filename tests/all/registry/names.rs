@@ -1,7 +1,9 @@
-use muster_test_harness::TestApp;
+use muster_test_harness::{Answer, TestApp};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Desk, detail, listed, push_signed, swap_a, swap_b, trust};
+use super::{Desk, detail, listed, push_signed, swap_a, swap_b, text, trust};
+use crate::command::{muster, on};
 
 #[tokio::test]
 async fn a_name_is_whose_who_first_signs_a_plugin_of_it_until_it_is_handed_over() {
@@ -74,4 +76,59 @@ async fn no_more_names_have_owners_than_there_may_be() {
     assert_eq!(detail(push_signed(&app, &swap_a(), &by_one).await, 409), full);
     assert_eq!(listed(&app).await, Vec::<Value>::new(), "nothing is kept");
     app.push(swap_a()).await.expect(201);
+}
+
+#[tokio::test]
+async fn who_is_not_trusted_takes_no_name_under_which_there_are_plugins() {
+    let (app, desk) = (TestApp::start().await, Desk::new());
+    let (one, two) = (desk.key("one").await, desk.key("two").await);
+    app.push(swap_a()).await.expect(201);
+    let by_one = desk.sign(&swap_a(), "one").await;
+    let signed = push_signed(&app, &swap_a(), &by_one).await.expect(201);
+    assert_eq!((&signed["signed_by"], &signed["new_owner"]), (&json!(one), &Value::Null));
+    assert_eq!(app.admin_get("/plugin-owners").await.expect(200), json!({ "owners": [] }));
+
+    trust(&app, "two", &two).await;
+    let file = desk.path("swap.wasm");
+    std::fs::write(&file, swap_b()).unwrap();
+    muster(&["plugin", "sign", text(&file), "--key", text(&desk.path("two"))], &[]).await.text();
+    let told = on(&app, &["plugin", "push", text(&file)]).await.text();
+    assert!(told.ends_with(&format!("\n  the name swap belongs to {two} from now on\n")), "{told}");
+    let owners = app.admin_get("/plugin-owners").await.expect(200);
+    assert_eq!(owners["owners"][0]["key"], json!(two));
+}
+
+#[tokio::test]
+async fn a_name_is_given_up() {
+    let (app, desk) = (TestApp::start().await, Desk::new());
+    let one = desk.key("one").await;
+    app.admin_put("/plugin-owners/swap", json!({ "key": one })).await.expect(200);
+    detail(app.push(swap_a()).await, 403);
+    let told = on(&app, &["plugin", "owner", "swap", "--none"]).await.text();
+    assert_eq!(told, "the name swap belongs to nobody any more\n");
+    assert_eq!(app.admin_get("/plugin-owners").await.expect(200), json!({ "owners": [] }));
+    assert_eq!(detail(app.admin_delete("/plugin-owners/swap").await, 404), "there is no owner of the name swap");
+    for name in ["Swap", "a_b"] {
+        let told = format!("{name:?} is no name of a plugin");
+        let path = format!("/plugin-owners/{name}");
+        assert_eq!(detail(app.admin_delete(&path).await, 400), told);
+        assert_eq!(detail(app.admin_put(&path, json!({ "key": one })).await, 400), told);
+    }
+    detail(app.admin_delete(&format!("/plugin-owners/{}", "a".repeat(65))).await, 400);
+    app.push(swap_a()).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_plugin_that_was_not_taken_is_not_kept_in_memory() {
+    let (app, desk) = (TestApp::start().await, Desk::new());
+    let one = desk.key("one").await;
+    app.admin_put("/plugin-owners/swap", json!({ "key": one })).await.expect(200);
+    detail(app.push(swap_a()).await, 403);
+    let of_swap = "muster_plugin_memory_high_water_bytes{plugin=\"swap\"}";
+    let metrics = Answer::of(app.admin_request(Method::GET, "/metrics")).await.text;
+    assert!(!metrics.contains(of_swap), "{metrics}");
+    let by_one = desk.sign(&swap_a(), "one").await;
+    push_signed(&app, &swap_a(), &by_one).await.expect(201);
+    let metrics = Answer::of(app.admin_request(Method::GET, "/metrics")).await.text;
+    assert!(metrics.contains(of_swap), "{metrics}");
 }

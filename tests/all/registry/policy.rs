@@ -3,6 +3,7 @@ use muster_test_harness::{TestApp, wasm};
 use serde_json::{Value, json};
 
 use super::{Desk, detail, listed, push_signed, swap_a, swap_b, trust};
+use crate::command::on;
 
 async fn with(policy: SignaturePolicy) -> TestApp {
     let mut app = TestApp::builder();
@@ -32,7 +33,13 @@ async fn where_signatures_are_required_only_what_a_trusted_key_has_signed_is_tak
     let pushed = push_signed(&app, &swap_a(), &signature).await.expect(201);
     assert_eq!(pushed["warning"], Value::Null);
     app.admin_post("/tenants", json!({ "name": "acme", "plugin": "swap" })).await.expect(201);
-    assert_eq!(app.push(swap_a()).await.expect(201), pushed, "these bytes are signed here already");
+    assert_eq!(pushed["new_owner"], json!(own), "the name was nobody's");
+    let again = app.push(swap_a()).await.expect(201);
+    assert_eq!(
+        (&again["signed_by"], &again["new_owner"]),
+        (&json!(own), &Value::Null),
+        "these bytes are signed here already"
+    );
 }
 
 #[tokio::test]
@@ -94,14 +101,23 @@ async fn where_it_is_only_warned_of_it_is_taken_and_told() {
     let pushed = app.push(swap_a()).await.expect(201);
     let warning = pushed["warning"].as_str().unwrap();
     assert!(warning.starts_with("plugin swap@1.0.0 (sha256:") && warning.ends_with(" is not signed"), "{warning}");
-    app.admin_post("/tenants", json!({ "name": "acme", "plugin": "swap" })).await.expect(201);
+    let made = app.admin_post("/tenants", json!({ "name": "acme", "plugin": "swap" })).await.expect(201);
+    assert_eq!(made["warning"], warning);
+    app.push(swap_b()).await.expect(201);
+    let bound = app.bind("acme", "swap@2.0.0", json!({})).await.expect(200);
+    assert!(bound["warning"].as_str().unwrap().starts_with("plugin swap@2.0.0 (sha256:"), "{bound}");
+    let told = on(&app, &["tenant", "bind", "acme", "--plugin", "swap@1.0.0"]).await.text();
+    assert!(told.ends_with(&format!("\n  warning: {warning}\n")), "{told}");
+    assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["warning"], Value::Null, "it is told once");
 
     let signature = desk.sign(&swap_a(), "own").await;
     let signed = push_signed(&app, &swap_a(), &signature).await.expect(201);
     let warning = signed["warning"].as_str().unwrap();
     assert!(warning.ends_with(&format!(" is signed by {own}, which is no trusted key")), "{warning}");
     trust(&app, "vendor", &own).await;
-    assert_eq!(listed(&app).await[0]["warning"], Value::Null);
+    let kept = listed(&app).await;
+    let own = kept.iter().find(|plugin| plugin["version"] == "1.0.0").unwrap();
+    assert_eq!(own["warning"], Value::Null);
     assert_eq!(push_signed(&app, &swap_a(), &signature).await.expect(201)["warning"], Value::Null);
 }
 
@@ -141,7 +157,9 @@ async fn going_back_is_possible_also_to_what_would_not_be_bound_today() {
     app.push(swap_b()).await.expect(201);
     app.bind("acme", "swap@2.0.0", json!({})).await.expect(200);
     let app = app.restart_with(|config| config.plugins.signatures = SignaturePolicy::Required).await;
-    app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
+    let answer = app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
+    let warning = answer["warning"].as_str().unwrap();
+    assert!(warning.starts_with("plugin swap@1.0.0 (sha256:") && warning.ends_with(") is not signed"), "{warning}");
     assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["plugin"]["version"], "1.0.0");
 }
 
@@ -152,4 +170,20 @@ async fn a_server_starts_without_the_preloaded_plugins_that_it_does_not_take() {
     app.config.plugins.signatures = SignaturePolicy::Required;
     let app = app.start().await;
     assert_eq!(listed(&app).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_server_starts_without_the_preloaded_files_that_are_no_plugins() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("broken.wasm"), "no plugin").unwrap();
+    std::fs::create_dir(file("folder.wasm")).unwrap();
+    std::fs::write(file("signed.wasm"), swap_b()).unwrap();
+    std::fs::write(file("signed.wasm.sig"), "{}").unwrap();
+    std::fs::write(file("swap.wasm"), swap_a()).unwrap();
+    let mut app = TestApp::builder();
+    app.config.plugins.preload = folder.path().to_owned();
+    let app = app.start().await;
+    let versions: Vec<Value> = listed(&app).await.iter().map(|plugin| plugin["version"].clone()).collect();
+    assert_eq!(versions, ["1.0.0"]);
 }

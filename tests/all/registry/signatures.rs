@@ -53,8 +53,11 @@ async fn a_signature_is_added_to_a_plugin_that_has_none() {
     let signature = desk.sign(&swap_a(), "own").await;
     let signed = push_signed(&app, &swap_a(), &signature).await.expect(201);
     assert_eq!((&signed["signed_by"], &signed["pushed"]), (&json!(own), &first["pushed"]));
+    assert_eq!(signed["new_owner"], json!(own), "a trusted key takes the name of what is there");
     let by_other = desk.sign(&swap_a(), "other").await;
     let kept = push_signed(&app, &swap_a(), &by_other).await.expect(201);
+    let mut signed = signed;
+    signed.as_object_mut().unwrap().remove("new_owner");
     assert_eq!(kept, signed, "one that counts stays");
     assert_eq!(app.push(swap_a()).await.expect(201), signed);
 

@@ -209,6 +209,47 @@ async fn a_canary_over_its_budget_gives_way_by_itself_and_says_whom_it_has_writt
     assert_eq!(remap["changed"], chosen.len(), "{remap} {health:?}");
 }
 
+/// A canary of a candidate that is to be activated by itself, over when so many of its few calls have failed; how it has ended.
+async fn ended_with_failures(app: &TestApp, failures: usize) -> Value {
+    let acme = obeying(app, "acme").await;
+    let config = json!({ "state": "a", "traps": "bad" });
+    let new = json!({ "config": config, "canary": { "percent": 50, "for_s": 600 }, "until": "activate" });
+    let begun = app.admin_post("/tenants/acme/rollouts", new).await.expect(202);
+    tried(app, "acme", &begun, "canary").await;
+    let (mut number, mut failed) = (0, 0);
+    while failed < failures {
+        number += 1;
+        let bad = json!({ "schemas": [USER], "userName": format!("bad{number}"), "displayName": "bad" });
+        failed += usize::from(acme.post("/Users", bad).await.status == 503);
+    }
+    app.advance(TIME);
+    settled(app, "acme", &begun).await
+}
+
+#[tokio::test]
+async fn a_canary_whose_few_calls_all_failed_has_not_passed() {
+    let app = TestApp::start().await;
+
+    let ended = ended_with_failures(&app, 3).await;
+
+    let says = "the candidate decides for nobody any more: 3 of 3 calls failed (100 %), and 5 % may; ";
+    assert!(ended["state"] == "failed" && ended["says"].as_str().unwrap().starts_with(says), "{ended}");
+    assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["revision"], 1);
+}
+
+#[tokio::test]
+async fn a_canary_that_was_not_judged_does_not_go_on_by_itself() {
+    let app = TestApp::start().await;
+
+    let waits = ended_with_failures(&app, 1).await;
+
+    let judged = "not judged by one call, which failed";
+    assert_eq!((&waits["state"], &step(&waits, "canary")["says"]), (&json!("waiting"), &json!(judged)));
+    assert_eq!(waits["says"], format!("it waits to be activated, because the canary was {judged}"));
+    assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["revision"], 1);
+    app.admin_post(&format!("{}/activate", path("acme", &waits)), json!({})).await.expect(200);
+}
+
 #[tokio::test]
 async fn a_canary_goes_on_after_a_restart_with_the_same_users_from_the_first_request_on() {
     let app = TestApp::start().await;
@@ -296,7 +337,7 @@ async fn a_canary_does_not_begin_over_what_speaks_against_it_until_somebody_says
     let tried = settled(&app, "acme", &waits).await;
     assert_eq!(
         (&tried["state"], &step(&tried, "canary")["says"]),
-        (&json!("waiting"), &json!("nobody called the candidate"))
+        (&json!("waiting"), &json!("not judged: nobody called it"))
     );
 
     let id = waits["id"].as_str().unwrap();

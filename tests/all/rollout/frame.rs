@@ -163,11 +163,16 @@ async fn a_tenant_has_one_rollout_under_way_and_a_bounded_number_in_all() {
         start(&app, "acme", json!({})).await;
     }
     people(&acme, 100).await;
+    let full = app.admin_post("/tenants/acme/rollouts", json!({})).await.expect(409);
+    app.admin_post(&format!("{}/cancel", path("acme", &first)), json!({})).await.expect(200);
     let begun = app.admin_post("/tenants/acme/rollouts", json!({ "config": { "works": SLOWLY } })).await.expect(202);
     come_to(&app, "acme", &begun, "preview", 1).await;
 
     let refused = app.admin_post("/tenants/acme/rollouts", json!({})).await.expect(409);
 
+    let says =
+        "tenant acme has 20 rollouts, and none of them is over; end one that waits: muster rollout cancel acme ID";
+    assert_eq!(full["detail"], says);
     let id = begun["id"].as_str().unwrap();
     let says = format!("rollout {id} of this tenant is running; cancel it, or wait for its end");
     assert_eq!(refused["detail"], says);

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use muster_model::{Rollout, RolloutId, RolloutState, StepName, StepState, TenantId, Timestamp};
 use muster_service::{MAX_RUNNING_JOBS, MAX_WATCH_S};
+use muster_store::Store;
+use muster_store_sled::{Options, SledStore};
 use muster_test_harness::{Answer, TenantClient, TestApp, USER};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -48,6 +51,52 @@ async fn failing(tenant: &TenantClient, count: usize) {
     }
 }
 
+/// The server starts again, and its rollout is as it was at another moment: what a server that is killed leaves behind.
+async fn killed(mut app: TestApp, rollout: &Value, leaves: impl FnOnce(&mut Rollout)) -> TestApp {
+    app.stop().await;
+    let tenant = TenantId::parse("acme").unwrap();
+    let store = SledStore::open(&app.data().join("store"), Options::default()).unwrap();
+    let id = RolloutId::parse(rollout["id"].as_str().unwrap()).unwrap();
+    let mut row = store.rollout(&tenant, id).await.unwrap().unwrap();
+    let expected = row.version;
+    leaves(&mut row);
+    row.version += 1;
+    store.put_rollout(&row, Some(expected)).await.unwrap();
+    store.close().await;
+    drop(store);
+    app.restart().await
+}
+
+fn still_watching(rollout: &mut Rollout) {
+    rollout.state = RolloutState::Watching;
+    if let Some(step) = rollout.step_mut(StepName::Watch) {
+        (step.state, step.ended) = (StepState::Running, None);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_when_something_else_was_bound_says_so_at_its_start() {
+    let app = TestApp::start().await;
+    obeying(&app, "acme").await;
+    let left = on_probation(&app, json!({ "config": { "state": "a" } })).await;
+    app.bind("acme", "obeys", json!({ "state": "b" })).await.expect(200);
+    let active = start(&app, "acme", json!({ "config": { "state": "c" }, "until": "activate" })).await;
+    app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
+
+    let app = killed(app, &left, still_watching).await;
+    let app = killed(app, &active, |row| row.state = RolloutState::Active).await;
+
+    let states = async |rollout: &Value| {
+        let now = judged(&app, rollout).await;
+        [now["state"].clone(), step(&now, "watch")["state"].clone()]
+    };
+    assert_eq!(states(&left).await, ["replaced", "cancelled"]);
+    while app.admin_get(&path("acme", &active)).await.expect(200)["state"] != "replaced" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    start(&app, "acme", json!({})).await;
+}
+
 #[tokio::test]
 async fn a_candidate_that_fails_gives_way_to_the_binding_before() {
     let app = TestApp::start().await;
@@ -77,6 +126,13 @@ async fn a_candidate_that_fails_gives_way_to_the_binding_before() {
     assert_eq!((&tenant["config"], &tenant["revision"]), (&json!({}), &json!(3)));
     let bob = create(&acme, "bob", "bad").await.expect(201);
     assert_eq!(app.account("acme", bob["id"].as_str().unwrap()).await["state"], "active");
+    let refused = app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(409);
+    let (id, ended) = (watching["id"].as_str().unwrap(), watch["ended"].as_str().unwrap());
+    let says = format!(
+        "the binding before is the candidate of rollout {id}, which was rolled back by itself at {ended}; \
+         to bind it again all the same: muster tenant rollback acme --again"
+    );
+    assert_eq!(refused["detail"], says);
     let metrics = Answer::of(app.admin_request(Method::GET, "/metrics")).await.text;
     let counted = "muster_rollouts_over_budget_total{reason=\"failed\",went_back=\"true\"} 1";
     assert!(metrics.lines().any(|line| line == counted), "{metrics}");
@@ -85,6 +141,22 @@ async fn a_candidate_that_fails_gives_way_to_the_binding_before() {
     assert_eq!((&again["state"], &step(&again, "watch")["state"]), (&json!("done"), &json!("skipped")));
     assert_eq!(step(&again, "watch")["says"], "it decided before the rollout began");
     assert_eq!(counts(&step(&again, "remap")["findings"]), [20, 18, 2, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_candidate_that_fails_so_often_that_it_is_left_alone_is_over_any_budget() {
+    let app = TestApp::start().await;
+    let acme = obeying(&app, "acme").await;
+    let budget = json!({ "seconds": 300, "failures": 100, "least_calls": 1_000 });
+    let watching = on_probation(&app, json!({ "config": { "traps": "bad" }, "watch": budget })).await;
+
+    failing(&acme, 20).await;
+    let left = judged(&app, &watching).await;
+
+    let says = "20 of 20 calls failed, so many in a short time that it was left alone";
+    assert_eq!((&left["state"], &step(&left, "watch")["says"]), (&json!("rolled-back"), &json!(says)));
+    assert_eq!(step(&left, "watch")["findings"]["over"], "left-alone");
+    create(&acme, "ada", "bad").await.expect(201);
 }
 
 #[tokio::test]
@@ -246,7 +318,73 @@ async fn a_watch_goes_on_after_a_restart_for_the_time_that_is_left() {
     assert_eq!((&step(&meanwhile, "watch")["done"], &meanwhile["state"]), (&json!(240), &json!("watching")));
     let watch = step(&kept, "watch");
     assert_eq!((&kept["state"], &watch["state"]), (&json!("active"), &json!("done")));
-    assert_eq!((&watch["findings"]["calls"], &watch["findings"]["failed"]), (&json!(30), &json!(0)), "counted anew");
+    assert_eq!((&watch["findings"]["calls"], &watch["findings"]["failed"]), (&json!(31), &json!(1)), "and goes on");
+}
+
+#[tokio::test]
+async fn a_restart_makes_no_failure_unseen_and_no_time_without_a_server_is_watched() {
+    let app = TestApp::start().await;
+    let acme = obeying(&app, "acme").await;
+    let watching = on_probation(&app, json!({ "config": { "traps": "bad" }, "until": "remap" })).await;
+    failing(&acme, 2).await;
+    // As if the server had been killed long ago: nothing tells it how long it was away.
+    let app = killed(app, &watching, |row| {
+        if let Some(step) = row.step_mut(StepName::Watch) {
+            step.began = Some(Timestamp::from_millis(0));
+        }
+    })
+    .await;
+    let acme = app.client("/t/acme/scim/v2", &acme.token);
+    let met = loop {
+        let now = app.admin_get(&path("acme", &watching)).await.expect(200);
+        if step(&now, "watch")["findings"]["failed"] == 2 {
+            break now;
+        }
+    };
+    assert_eq!((&met["state"], &step(&met, "watch")["done"]), (&json!("watching"), &json!(0)));
+
+    create(&acme, "bad3", "bad").await.expect(503);
+    app.advance(WATCH);
+    let left = judged(&app, &watching).await;
+
+    let says = "3 of 3 calls failed (100 %), and 5 % may";
+    assert_eq!((&left["state"], &step(&left, "watch")["says"]), (&json!("rolled-back"), &json!(says)));
+}
+
+#[tokio::test]
+async fn a_watch_that_was_interrupted_and_not_judged_maps_nothing_by_itself() {
+    let app = TestApp::start().await;
+    obeying(&app, "acme").await;
+    let watching = on_probation(&app, json!({ "config": { "state": "a" }, "until": "remap" })).await;
+
+    while step(&app.admin_get(&path("acme", &watching)).await.expect(200), "watch")["total"] != 300 {}
+    let app = app.restart().await;
+    while step(&app.admin_get(&path("acme", &watching)).await.expect(200), "watch")["total"] != 300 {}
+    app.advance(WATCH);
+    let active = judged(&app, &watching).await;
+
+    let says = "nothing was mapped again, because it was not judged: nobody called it";
+    assert_eq!((&active["state"], &active["says"]), (&json!("active"), &json!(says)));
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_on_the_way_back_goes_back_after_its_start() {
+    let app = TestApp::start().await;
+    obeying(&app, "acme").await;
+    let watching = on_probation(&app, json!({ "config": { "state": "a" } })).await;
+
+    let app = killed(app, &watching, |row| {
+        if let Some(step) = row.step_mut(StepName::Watch) {
+            (step.state, step.says) = (StepState::Failed, Some("it was too slow".to_owned()));
+            step.findings["over"] = json!("slow");
+        }
+    })
+    .await;
+    let left = judged(&app, &watching).await;
+
+    let says = "it was too slow; obeys 1.0.0 decides again";
+    assert_eq!((&left["state"], &left["says"]), (&json!("rolled-back"), &json!(says)));
+    assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["config"], json!({}));
 }
 
 #[tokio::test]
@@ -395,6 +533,11 @@ async fn an_operator_sees_the_watch_and_what_became_of_it_on_the_command_line() 
     assert_eq!(
         (waited.code, waited.err.as_str()),
         (1, "muster: watch failed: 3 of 4 calls failed, and 3 are enough\n")
+    );
+    let again = on(&app, &["tenant", "rollback", "acme", "--again"]).await.text();
+    assert!(
+        again.starts_with("acme is decided by obeys 1.0.0 (") && again.contains(") again, revision 4\n"),
+        "{again}"
     );
     let end = "\nrolled-back: 3 of 4 calls failed, and 3 are enough; obeys 1.0.0 decides again\n\
         what was left has made 1 change, to 1 user or group; to map them again: muster rollout start acme --until remap\n";

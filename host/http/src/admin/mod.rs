@@ -56,7 +56,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Wire> for Path<T> {
     async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Problem> {
         let path = axum::extract::Path::from_request_parts(parts, wire).await;
         path.map(|axum::extract::Path(names)| Self(names))
-            .map_err(|error| Problem::new(error.status(), error.body_text()))
+            .map_err(|error| Problem::quoting(error.status(), error.body_text()))
     }
 }
 
@@ -71,7 +71,7 @@ impl<T: DeserializeOwned> FromRequestParts<Wire> for Query<T> {
         let query = axum::extract::Query::from_request_parts(parts, wire).await;
         query
             .map(|axum::extract::Query(query)| Self(query))
-            .map_err(|error| Problem::new(error.status(), error.body_text()))
+            .map_err(|error| Problem::quoting(error.status(), error.body_text()))
     }
 }
 
@@ -88,8 +88,12 @@ impl<T: DeserializeOwned> FromRequest<Wire> for Body<T> {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"))
         })?;
         let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        let refuse = |error: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, error.to_string());
+        let refuse = |error: &dyn std::fmt::Display| Problem::quoting(StatusCode::BAD_REQUEST, error.to_string());
         let value = muster_protocol::json::parse(bytes).map_err(|error| refuse(&error))?;
+        // Serde would take a list for an object, member by member in their order.
+        if !value.is_object() {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "the body must be a JSON object"));
+        }
         serde_path_to_error::deserialize(value).map(Self).map_err(|error| refuse(&error))
     }
 }
@@ -99,5 +103,5 @@ pub(crate) async fn no_such_endpoint(_: Operator) -> Problem {
 }
 
 pub(crate) async fn not_allowed(_: Operator, request: Request) -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} is not possible here", request.method()))
+    Problem::quoting(StatusCode::METHOD_NOT_ALLOWED, format!("{} is not possible here", request.method()))
 }

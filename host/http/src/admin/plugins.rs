@@ -33,7 +33,7 @@ pub(crate) async fn push(
         status => Problem::new(status, error.body_text()),
     })?;
     let about = about(&headers).map_err(|why| {
-        Problem::new(
+        Problem::quoting(
             StatusCode::BAD_REQUEST,
             format!("the header Muster-Plugin is not base64 of JSON as it should be: {why}"),
         )
@@ -115,4 +115,13 @@ pub(crate) async fn own(
     Body(new): Body<NewOwner>,
 ) -> Result<Json<OwnerView>, Problem> {
     Ok(Json(wire.service.own_name(&name, new).await?))
+}
+
+/// Takes a name from its owner, and answers who that was.
+pub(crate) async fn disown(
+    State(wire): State<Wire>,
+    _: Operator,
+    Path(name): Path<String>,
+) -> Result<Json<OwnerView>, Problem> {
+    Ok(Json(wire.service.disown_name(&name).await?))
 }

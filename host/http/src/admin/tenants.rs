@@ -15,7 +15,7 @@ pub(crate) async fn create(
     Body(new): Body<NewTenant>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let (tenant, token) = wire.service.create_tenant(new).await?;
-    let answer = json!({
+    let mut answer = json!({
         "tenant": tenant.tenant,
         "scim_base": format!("{}{}", wire.scim_origin, tenant.base_path),
         "token": token.token.reveal(),
@@ -23,6 +23,9 @@ pub(crate) async fn create(
         "plugin": tenant.plugin,
         "revision": tenant.revision,
     });
+    if let Some(warning) = tenant.warning {
+        answer["warning"] = json!(warning);
+    }
     Ok((StatusCode::CREATED, Json(answer)))
 }
 

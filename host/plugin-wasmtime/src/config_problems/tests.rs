@@ -150,6 +150,50 @@ fn what_is_only_written_is_not_told() {
     assert_eq!(masked(own.clone(), None, &config), own);
 }
 
+#[test]
+fn what_is_only_written_is_found_wherever_a_schema_says_it() {
+    let secret = json!({ "writeOnly": true });
+    let below = json!({ "properties": { "key": secret } });
+    let object = json!({ "key": "hunter2" });
+    let cases = [
+        (json!({ "$ref": "#/$defs/any", "properties": { "key": secret } }), object.clone()),
+        (json!({ "properties": { "key": { "$ref": "#/$defs/any", "writeOnly": true } } }), object.clone()),
+        (json!({ "$ref": "#/$defs/o" }), object.clone()),
+        (json!({ "allOf": [below] }), object.clone()),
+        (json!({ "anyOf": [true, below] }), object.clone()),
+        (json!({ "oneOf": [true, below] }), object.clone()),
+        (json!({ "not": below }), object.clone()),
+        (json!({ "if": below, "then": true }), object.clone()),
+        (json!({ "if": true, "then": below }), object.clone()),
+        (json!({ "if": true, "else": below }), object.clone()),
+        (json!({ "dependentSchemas": { "key": below } }), object.clone()),
+        (json!({ "additionalProperties": secret }), object.clone()),
+        (json!({ "unevaluatedProperties": secret }), object.clone()),
+        (json!({ "patternProperties": { "^k": secret } }), object),
+        (json!({ "propertyNames": secret }), json!({ "hunter2": 1 })),
+        (json!({ "items": secret }), json!(["hunter2"])),
+        (json!({ "contains": secret }), json!(["hunter2"])),
+        (json!({ "prefixItems": [secret] }), json!(["hunter2"])),
+        (json!({ "unevaluatedItems": secret }), json!(["hunter2"])),
+    ];
+    for (part, config) in cases {
+        let schema = json!({ "allOf": [part], "$defs": { "any": {}, "o": below } });
+        let problem = Problem { pointer: "/a".to_owned(), message: "hunter2 is weak".to_owned() };
+        assert_eq!(masked(problem, Some(&schema), &config).message, "(hidden) is weak", "{schema}");
+    }
+
+    let beside = json!({
+        "properties": { "api": { "$ref": "#/$defs/o", "writeOnly": true } },
+        "$defs": { "o": { "properties": { "key": { "type": "string" } }, "additionalProperties": false } }
+    });
+    let told = said_by(&beside, &json!({ "api": { "hunter2": 1 } }));
+    assert_eq!(told, "has a member that is not known here; known are key");
+
+    let deep = (0..=MAX_DEPTH).fold(json!({}), |inner, _| json!({ "allOf": [inner] }));
+    let problem = Problem { pointer: String::new(), message: "hunter2".to_owned() };
+    assert_eq!(masked(problem, Some(&deep), &json!("hunter2")).message, "(hidden)", "what is not looked at is hidden");
+}
+
 /// What is said of one value by a schema alone.
 fn said_by(schema: &Value, value: &Value) -> String {
     let validator = jsonschema::draft202012::new(schema).unwrap();
@@ -176,4 +220,15 @@ fn of_what_can_be_there_as_much_is_told_as_can_be_read() {
 
     let told = said_by(&json!({ "pattern": format!("^{}$", "a".repeat(200)) }), &json!("b"));
     assert_eq!(told, format!("must be a text that matches ^{}...", "a".repeat(127)));
+}
+
+#[test]
+fn of_forms_beside_a_type_it_is_told_what_tells_them_apart() {
+    let asked = json!({ "type": "object", "anyOf": [{ "required": ["a"] }, { "required": ["b", "c"] }] });
+    assert_eq!(said_by(&asked, &json!({})), "must have a, or must have b and c");
+    let others = json!({
+        "type": "object",
+        "oneOf": [{ "required": ["a"] }, { "properties": { "b": { "const": 1 } }, "required": ["b"] }]
+    });
+    assert_eq!(said_by(&others, &json!({})), "fits none of the 2 forms that the schema allows");
 }

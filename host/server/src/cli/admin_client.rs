@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::Remote;
+use super::{Remote, printable};
 
 /// What is encoded in a path: what a route is called may have a `-`.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-');
@@ -119,11 +119,12 @@ impl AdminClient {
 /// One sentence; where it says several things in one, a line for each of them.
 fn told(detail: &str, errors: &Value, status: reqwest::StatusCode) -> String {
     let one = |error: &Value| match (error["pointer"].as_str(), error["detail"].as_str().unwrap_or_default()) {
-        (None, says) => says.to_owned(),
-        (Some(""), says) => format!("the configuration: {says}"),
-        (Some(place), says) => format!("{place}: {says}"),
+        (None, says) => printable(says),
+        (Some(""), says) => format!("the configuration: {}", printable(says)),
+        (Some(place), says) => format!("{}: {}", printable(place), printable(says)),
     };
     let errors: Vec<String> = errors.as_array().into_iter().flatten().map(one).collect();
+    let detail = printable(detail);
     match detail.strip_suffix(&errors.join("; ")).and_then(|what| what.strip_suffix(": ")) {
         Some(what) if errors.len() > 1 => format!("{what} ({status})\n  {}", errors.join("\n  ")),
         Some(_) | None => format!("{detail} ({status})"),
@@ -147,6 +148,13 @@ mod tests {
         let expected =
             "it does not fit (400 Bad Request)\n  /seats: must be a number\n  the configuration: must be smaller";
         assert_eq!(told(both, &json!([seats, whole]), bad), expected);
+        let name = json!({ "pointer": "/a\u{1b}[2J\nb", "detail": "is not known here" });
+        let escaped = told("it does not fit: /a\u{1b}[2J\nb: is not known here", &json!([name]), bad);
+        assert_eq!(escaped, r"it does not fit: /a\u{1b}[2J\nb: is not known here (400 Bad Request)");
+        let twice = "it does not fit: /a\u{1b}[2J\nb: is not known here; /a\u{1b}[2J\nb: is not known here";
+        let line = r"  /a\u{1b}[2J\nb: is not known here";
+        let expected = format!("it does not fit (400 Bad Request)\n{line}\n{line}");
+        assert_eq!(told(twice, &json!([name, name]), bad), expected);
         assert_eq!(told("it is not there", &Value::Null, bad), "it is not there (400 Bad Request)");
     }
 }

@@ -127,5 +127,33 @@ fn config(text: &str) -> anyhow::Result<serde_json::Value> {
         Some(file) => std::fs::read_to_string(file).with_context(|| format!("--config {file}"))?,
         None => text.to_owned(),
     };
-    serde_json::from_str(&text).context("--config is not JSON")
+    // As the server reads it: a member that is there twice is refused, and not taken the second time.
+    muster_protocol::json::parse(text.as_bytes()).context("--config is not JSON")
+}
+
+/// Text that others wrote, on one line, and without what a terminal would obey.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_configuration_on_the_command_line_has_each_member_once() {
+        assert_eq!(config(r#"{"a":{"b":1}}"#).unwrap(), json!({ "a": { "b": 1 } }));
+        let refused = format!("{:#}", config(r#"{"a":{"b":1,"b":2}}"#).unwrap_err());
+        assert!(refused.starts_with("--config is not JSON: "), "{refused}");
+    }
 }

@@ -21,7 +21,7 @@ use watching::Watching;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Rollout {
-    /// Looks at what another plugin or configuration would make of a tenant's directory; writes nothing, unless --until says so
+    /// Looks at what another plugin or configuration would make of a tenant's directory; writes nothing, unless --until or --canary says so
     Start(Start),
     /// Shows a rollout and what its steps found
     Show(Which),

@@ -62,6 +62,9 @@ pub(super) enum Tenant {
         /// Only if the binding is at this revision
         #[arg(long)]
         expected_revision: Option<u64>,
+        /// Also if the binding before is a candidate that was rolled back by itself
+        #[arg(long, conflicts_with = "expected_revision")]
+        again: bool,
         #[command(flatten)]
         remote: Remote,
     },
@@ -132,16 +135,7 @@ impl Tenant {
                 let client = AdminClient::new(&remote)?;
                 let made = client.post(&["tenants"], &body).await?;
                 let granted = grants.told(&client, &name).await?;
-                if remote.json {
-                    let mut answer =
-                        json!({ "tenant": made["tenant"], "scim_base": made["scim_base"], "token": made["token"] });
-                    grant::beside(&mut answer, granted);
-                    return say(answer);
-                }
-                say(format!("tenant     {}", plain(&made["tenant"])))?;
-                say(format!("SCIM base  {}", plain(&made["scim_base"])))?;
-                say(format!("token      {}   (shown this once)", plain(&made["token"])))?;
-                granted.map_or(Ok(()), |wants| grant::shown(&remote, &wants))
+                created(&remote, &made, granted)
             }
             Self::Wants(wants) => wants.run().await,
             Self::Grant(grant) => grant.run().await,
@@ -175,11 +169,19 @@ impl Tenant {
                     say("nothing has changed: this is bound already")?;
                 }
                 shown(&remote, &answer)?;
+                warned(&answer)?;
                 granted.map_or(Ok(()), |wants| grant::shown(&remote, &wants))
             }
-            Self::Rollback { name, expected_revision, remote } => {
-                let body = json!({ "expected_revision": expected_revision });
-                let answer = AdminClient::new(&remote)?.post(&["tenants", &name, "binding", "rollback"], &body).await?;
+            Self::Rollback { name, expected_revision, again, remote } => {
+                let client = AdminClient::new(&remote)?;
+                // Whoever names the revision is asked no more.
+                let expected = if again {
+                    client.get(&["tenants", &name]).await?["revision"].clone()
+                } else {
+                    json!(expected_revision)
+                };
+                let body = json!({ "expected_revision": expected });
+                let answer = client.post(&["tenants", &name, "binding", "rollback"], &body).await?;
                 if remote.json { say(answer) } else { went_back(&answer) }
             }
             Self::Scim { name, profile, file, on_plugin_failure, expected_revision, remote } => {
@@ -221,6 +223,23 @@ impl Tenant {
     }
 }
 
+/// What a new tenant's administrator needs.
+fn created(remote: &Remote, made: &Value, granted: Option<Value>) -> anyhow::Result<()> {
+    if remote.json {
+        let mut answer = json!({ "tenant": made["tenant"], "scim_base": made["scim_base"], "token": made["token"] });
+        if let Some(warning) = made.get("warning") {
+            answer["warning"] = warning.clone();
+        }
+        grant::beside(&mut answer, granted);
+        return say(answer);
+    }
+    say(format!("tenant     {}", plain(&made["tenant"])))?;
+    say(format!("SCIM base  {}", plain(&made["scim_base"])))?;
+    say(format!("token      {}   (shown this once)", plain(&made["token"])))?;
+    warned(made)?;
+    granted.map_or(Ok(()), |wants| grant::shown(remote, &wants))
+}
+
 /// A body for the admin API: what the file declares, with what stands on the command line.
 fn settings(profile: Option<&str>, file: Option<&Path>, expected_revision: Option<u64>) -> anyhow::Result<Value> {
     let mut body = file.map_or_else(|| Ok(Map::new()), declarations)?;
@@ -258,10 +277,16 @@ fn shown(remote: &Remote, tenant: &Value) -> anyhow::Result<()> {
     if remote.json { say(tenant) } else { say(line(tenant)) }
 }
 
+/// What speaks against the plugin that was bound.
+fn warned(answer: &Value) -> anyhow::Result<()> {
+    answer["warning"].as_str().map_or(Ok(()), |warning| say(format_args!("  warning: {warning}")))
+}
+
 /// What decides again, and what was left.
 fn went_back(answer: &Value) -> anyhow::Result<()> {
     let (tenant, left) = (plain(&answer["tenant"]), &answer["left"]);
     say(format!("{tenant} is decided by {} again, revision {}", plugin(&answer["plugin"]), answer["revision"]))?;
+    warned(answer)?;
     if left.is_null() {
         return say("what was left may have written something; the server's log says why that was not counted");
     }

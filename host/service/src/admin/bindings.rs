@@ -73,6 +73,10 @@ impl Service {
         let Some(previous) = row.previous.clone() else {
             return Err(AdminError::NotFound(format!("binding before the present one of tenant {tenant}")));
         };
+        // Whoever names the revision knows what is bound.
+        if expected.is_none() {
+            self.check_way_back(&row, &previous).await?;
+        }
         let (id, left) = (row.id.clone(), row.binding.clone());
         let tenant = self.rebind(row, previous.plugin, previous.config, expected, Hidden::Accepted).await?;
         drop(one_at_a_time);
@@ -126,18 +130,23 @@ impl Service {
         let previous = if is_same { row.previous } else { Some(row.binding) };
         let row = TenantRow { binding, previous, ..row };
         let bound = self.bound(&row).await?;
-        match hidden {
+        let is_other = left.plugin != row.binding.plugin;
+        let warning = match hidden {
             Hidden::Refused => {
                 self.check_kept(&row.id, &bound).await?;
                 // Whoever decides already goes on doing so: it gets nothing more by that.
-                if left.plugin != row.binding.plugin {
-                    self.may_bind(&row.binding.plugin).await?;
+                if is_other {
+                    let warning = self.may_bind(&row.binding.plugin).await?;
                     grants::check(bound.plugin.manifest(), &row)?;
+                    warning
+                } else {
+                    None
                 }
             }
             // Mapping needs nothing that could be granted, and what was not granted is not to be had either.
-            Hidden::Accepted => {}
-        }
+            Hidden::Accepted if is_other => self.told_of(&row.binding.plugin).await,
+            Hidden::Accepted => None,
+        };
         self.put_bound(&row, bound, actual).await?;
         tracing::info!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, binding.revision = row.binding.revision, "binding replaced");
         let state = match hidden {
@@ -145,14 +154,18 @@ impl Service {
             Hidden::Accepted => RolloutState::RolledBack,
         };
         self.leave_rollouts(&row.id, &left, &row.binding, state).await;
-        self.view_of(&row).await
+        Ok(TenantView { warning, ..self.view_of(&row).await? })
     }
 
     /// Makes a row and what was bound from it the tenant's, at once and durably. The caller holds the administration lock.
     pub(super) async fn put_bound(&self, row: &TenantRow, bound: Bound, actual: u64) -> Result<(), AdminError> {
         self.replace_row(row, actual).await?;
         if let Some(tenant) = self.tenants.view().tenant(&row.id) {
+            let left = tenant.bound.load_full();
             tenant.bind(bound);
+            if let Some(left) = left {
+                self.rollouts.replaced(&row.id, &left);
+            }
         }
         self.tenants.change(|view| view.put_row(row.clone()));
         Ok(())

@@ -1,4 +1,4 @@
-use muster_model::{Binding, Retention, ScimSettings, TenantId, TenantRow};
+use muster_model::{Binding, PluginDigest, Retention, ScimSettings, TenantId, TenantRow};
 use muster_store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -43,6 +43,9 @@ pub struct TenantView {
     /// It was to be bound, and was already: nothing has changed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
+    /// What speaks against the plugin that it was bound to just now: one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 fn empty_object() -> Value {
@@ -58,7 +61,7 @@ impl Service {
             return Err(AdminError::Exists(format!("tenant {id}")));
         }
         let plugin = self.resolve(&new.plugin).await?;
-        self.may_bind(&plugin.digest).await?;
+        let warning = self.may_bind(&plugin.digest).await?;
         let now = self.parts.clock.now();
         let binding = Binding { plugin: plugin.digest, config: new.config, revision: 1, at: now };
         let (scim, retention) = (ScimSettings::default(), Retention::default());
@@ -80,7 +83,7 @@ impl Service {
         self.tenants.change(|view| view.put_tenant(row.clone(), tenant));
         let token = self.issue(&id, NewToken { label: "first".to_owned(), ..NewToken::default() }).await?;
         tracing::info!(tenant.id = %id, plugin.name = %plugin.name, plugin.digest = %plugin.digest, "tenant created");
-        Ok((self.view_of(&row).await?, token))
+        Ok((TenantView { warning, ..self.view_of(&row).await? }, token))
     }
 
     /// All tenants, by name.
@@ -106,6 +109,12 @@ impl Service {
         self.tenants.view().row(&id).cloned().ok_or_else(missing)
     }
 
+    /// A configuration without the values that its plugin says are only written; without any, where the plugin is not loaded to ask.
+    pub(crate) fn shown_config(&self, plugin: &PluginDigest, config: &Value) -> Value {
+        let loaded = self.loaded().get(plugin).cloned();
+        loaded.map_or_else(|| muster_plugin::all_hidden(config), |plugin| plugin.shown_config(config))
+    }
+
     pub(super) async fn view_of(&self, row: &TenantRow) -> Result<TenantView, AdminError> {
         let plugins = self.parts.store.plugins().await?;
         let plugin = plugins.iter().find(|plugin| plugin.digest == row.binding.plugin);
@@ -115,11 +124,12 @@ impl Service {
             tenant: row.id.clone(),
             created: row.created.to_string(),
             plugin: PluginView::of(plugin),
-            config: row.binding.config.clone(),
+            config: self.shown_config(&row.binding.plugin, &row.binding.config),
             revision: row.binding.revision,
             base_path: bound.as_ref().map(|bound| bound.plugin.manifest().base_path.clone()).unwrap_or_default(),
             loaded: bound.is_some(),
             unchanged: false,
+            warning: None,
         })
     }
 }

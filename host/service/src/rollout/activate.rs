@@ -85,9 +85,6 @@ impl Service {
         compared.await?;
         let row = self.with_grants(row, &rollout.plugin, &NewGrants::These(rollout.grants.clone())).await?;
         self.rebind(row, rollout.plugin, rollout.config.clone(), Some(revision), Hidden::Refused).await?;
-        if let Some(before) = before {
-            self.rollouts.before().insert(tenant, Arc::downgrade(&before));
-        }
         self.set_active(rollout, revision + 1, by).await
     }
 
@@ -243,17 +240,57 @@ impl Service {
             is_left && is_active && !is_on_its_way_back(rollout) && rollout.activated.is_some() && is_of(left, rollout)
         };
         for rollout in rollouts.iter().filter(decided) {
-            if let Some(worker) = self.rollouts.of(rollout.id) {
-                worker.cancelled.store(true, Ordering::Relaxed);
-            }
-            let marked = self.change_rollout(tenant, rollout.id, |rollout| {
-                self.end_step(rollout, StepState::Cancelled, None);
-                rollout.state = state;
-                Ok(())
-            });
-            marked.await?;
+            self.mark_as(rollout, state).await?;
         }
         Ok(())
+    }
+
+    async fn mark_as(&self, rollout: &Rollout, state: RolloutState) -> Result<(), AdminError> {
+        if let Some(worker) = self.rollouts.of(rollout.id) {
+            worker.cancelled.store(true, Ordering::Relaxed);
+        }
+        let marked = self.change_rollout(&rollout.tenant, rollout.id, |rollout| {
+            // Why the tenant went back by itself stays told.
+            if !is_on_its_way_back(rollout) {
+                self.end_step(rollout, StepState::Cancelled, None);
+            }
+            rollout.state = state;
+            Ok(())
+        });
+        marked.await.map(drop)
+    }
+
+    /// The server may have ended when another binding was made already and the rollouts were not yet told.
+    pub(super) async fn compare_with_bound(&self, tenant: &TenantId) -> Result<(), AdminError> {
+        let _one_at_a_time = self.administration.lock().await;
+        let binding = self.row(tenant.as_str())?.binding;
+        for rollout in self.parts.store.rollouts(tenant).await? {
+            if rollout.state == RolloutState::Waiting && rollout.revision != binding.revision {
+                let outdated = self.change_rollout(tenant, rollout.id, |rollout| {
+                    outdate(rollout, &binding);
+                    Ok(())
+                });
+                outdated.await?;
+            }
+            self.mark_if_left(&rollout, &binding).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a candidate that its rollout takes for the one that decides has been left. The caller holds the administration lock.
+    pub(super) async fn mark_if_left(&self, rollout: &Rollout, binding: &Binding) -> Result<bool, AdminError> {
+        let is_active = is_under_way(rollout) || matches!(rollout.state, RolloutState::Active | RolloutState::Done);
+        let Some(activated) = rollout.activated.filter(|_| is_active) else { return Ok(false) };
+        // Other settings of the tenant are a later revision, and not another binding.
+        if is_of(binding, rollout) && binding.revision >= activated {
+            return Ok(false);
+        }
+        let went_back = rollout.from != rollout.plugin && rollout.from == binding.plugin;
+        let state =
+            if went_back || is_on_its_way_back(rollout) { RolloutState::RolledBack } else { RolloutState::Replaced };
+        self.mark_as(rollout, state).await?;
+        tracing::warn!(tenant.id = %rollout.tenant, rollout.id = %rollout.id, rollout.state = state.as_str(), "a candidate does not decide any more");
+        Ok(true)
     }
 }
 

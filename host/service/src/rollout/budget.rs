@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::AdminError;
+use crate::breaker::Breaker;
 use crate::figures::Counts;
 
 /// How long a candidate can be watched, in seconds: a day.
@@ -19,8 +20,8 @@ pub const SLOW_FROM_US: u64 = 1_000;
 /// How long half of the calls may take where nothing is known of the binding before, in microseconds.
 pub const SLOW_UNKNOWN_US: u64 = 5_000;
 
-/// At the end the share of failures is judged however few calls there were, if at least so many of them failed.
-const LEAST_FAILED_AT_THE_END: u64 = 3;
+/// At the end the shares of failures and rejections are judged however few calls there were, if there were at least so many of them.
+const LEAST_AT_THE_END: u64 = 3;
 
 /// The budget that is asked for, if it can be had.
 pub(super) fn asked(budget: Option<WatchBudget>) -> Result<WatchBudget, AdminError> {
@@ -50,25 +51,27 @@ pub(super) struct Before {
     pub rejected: u64,
     /// How long half of them took at most.
     pub median_us: Option<u64>,
-    /// How many resources in a hundred the candidate has rejected when it was tried: whoever activated it has seen that.
-    pub expected_rejected_percent: u64,
+    /// How many resources in a hundred the candidate has rejected when it was tried: whoever activated it has seen that. `None`: there were
+    /// none to try it on.
+    pub expected_rejected_percent: Option<u64>,
 }
 
 pub(super) fn before(left: Option<Counts>, refused_in_preview: Option<(u64, u64)>) -> Before {
     let left = left.unwrap_or_default();
-    let (rejected, of) = refused_in_preview.unwrap_or_default();
     Before {
         calls: left.calls,
         rejected: left.rejected(),
         median_us: left.median_us().map(|(_, at_most)| at_most),
-        expected_rejected_percent: percent(rejected, of),
+        expected_rejected_percent: refused_in_preview
+            .filter(|(_, of)| *of > 0)
+            .map(|(rejected, of)| percent(rejected, of)),
     }
 }
 
 /// What was too much.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Over {
-    /// In a word: `failed`, `rejected`, `slow`.
+    /// In a word: `failed`, `rejected`, `slow`, `left-alone`.
     pub what: &'static str,
     /// In a sentence, with its numbers.
     pub says: String,
@@ -106,10 +109,15 @@ pub(super) fn judge(budget: &WatchBudget, before: &Before, counts: &Counts) -> O
 }
 
 /// Whether it was too much, now that no more calls count.
-pub(super) fn at_the_end(budget: &WatchBudget, counts: &Counts) -> Verdict {
+pub(super) fn at_the_end(budget: &WatchBudget, before: &Before, counts: &Counts) -> Verdict {
     let (calls, failed) = (counts.calls, counts.failed());
-    if failed >= LEAST_FAILED_AT_THE_END
+    if failed >= LEAST_AT_THE_END
         && let Some(over) = too_many_failed(budget, counts)
+    {
+        return Verdict::Over(over);
+    }
+    if counts.rejected() >= LEAST_AT_THE_END
+        && let Some(over) = too_many_rejected(budget, before, counts)
     {
         return Verdict::Over(over);
     }
@@ -131,6 +139,13 @@ pub(super) fn not_loaded() -> Over {
     Over { what: "failed", says: "the candidate could not be loaded".to_owned() }
 }
 
+/// A candidate that nobody is let call any more has failed more than it may, whatever its budget.
+pub(super) fn left_alone(breaker: &Breaker, counts: &Counts) -> Option<Over> {
+    let (calls, failed) = (counts.calls, counts.failed());
+    let says = || format!("{failed} of {calls} calls failed, so many in a short time that it was left alone");
+    breaker.is_open().then(|| Over { what: "left-alone", says: says() })
+}
+
 fn too_many_failed(budget: &WatchBudget, counts: &Counts) -> Option<Over> {
     let (calls, failed) = (counts.calls, counts.failed());
     let may = u64::from(budget.failed_percent);
@@ -140,7 +155,7 @@ fn too_many_failed(budget: &WatchBudget, counts: &Counts) -> Option<Over> {
 
 fn too_many_rejected(budget: &WatchBudget, before: &Before, counts: &Counts) -> Option<Over> {
     let (calls, rejected) = (counts.calls, counts.rejected());
-    let was = percent(before.rejected, before.calls).max(before.expected_rejected_percent);
+    let was = expected_percent(budget, before)?;
     let may = was + u64::from(budget.rejected_percent);
     let says = || {
         let share = percent(rejected, calls);
@@ -149,6 +164,13 @@ fn too_many_rejected(budget: &WatchBudget, before: &Before, counts: &Counts) -> 
         )
     };
     (rejected * 100 > calls * may).then(|| Over { what: "rejected", says: says() })
+}
+
+/// How many calls in a hundred are to be expected to be rejected; `None`: nothing is known that could tell.
+fn expected_percent(budget: &WatchBudget, before: &Before) -> Option<u64> {
+    let is_known = before.calls >= u64::from(budget.least_calls);
+    let was = is_known.then(|| percent(before.rejected, before.calls));
+    was.max(before.expected_rejected_percent)
 }
 
 fn too_slow(budget: &WatchBudget, before: &Before, counts: &Counts) -> Option<Over> {
@@ -171,16 +193,20 @@ fn percent(some: u64, all: u64) -> u64 {
 }
 
 /// What a watch has found, or finds so far.
-pub(super) fn findings(before: &Before, counts: &Counts) -> Value {
+pub(super) fn findings(budget: &WatchBudget, before: &Before, counts: &Counts) -> Value {
     let median_us = counts.median_us();
-    json!({
+    let mut found = json!({
         "before": before,
         "calls": counts.calls,
         "failed": counts.failed(),
         "rejected": counts.rejected(),
         "without_an_account": counts.by_class(),
         "half_took_more_than_us": median_us.map(|(lower, _)| lower),
-    })
+    });
+    if expected_percent(budget, before).is_none() {
+        found["rejections"] = json!("not judged: nothing tells how many are to be expected");
+    }
+    found
 }
 
 #[cfg(test)]
@@ -234,13 +260,24 @@ mod tests {
     fn what_the_one_before_rejected_and_what_the_preview_has_shown_is_to_be_expected() {
         let some = fast(60, 0, 40);
         let over = "40 of 100 calls were rejected (40 %), where 0 % were to be expected and 20 % may be";
-        assert_eq!(says(&Before::default(), &some).as_deref(), Some(over));
+        assert_eq!(says(&before(None, Some((0, 1))), &some).as_deref(), Some(over));
+        assert_eq!(says(&before(Some(fast(20, 0, 0)), None), &some).as_deref(), Some(over));
         let alike = Before { calls: 100, rejected: 20, ..Before::default() };
         assert_eq!(says(&alike, &some), None);
-        let seen = Before { expected_rejected_percent: 20, ..Before::default() };
+        let seen = Before { expected_rejected_percent: Some(20), ..Before::default() };
         assert_eq!(says(&seen, &some), None);
         let more = "41 of 100 calls were rejected (41 %), where 20 % were to be expected and 40 % may be";
         assert_eq!(says(&seen, &fast(59, 0, 41)).as_deref(), Some(more));
+    }
+
+    #[test]
+    fn where_nothing_tells_how_many_are_to_be_expected_rejections_are_not_judged_and_that_is_said() {
+        let few = before(Some(fast(19, 0, 0)), Some((0, 0)));
+        assert_eq!((says(&few, &fast(0, 0, 100)), few.expected_rejected_percent), (None, None));
+        let found = |before: &Before| findings(&WatchBudget::default(), before, &fast(0, 0, 3));
+        assert_eq!(found(&few)["rejections"], "not judged: nothing tells how many are to be expected");
+        let known = Before { expected_rejected_percent: Some(100), ..few };
+        assert_eq!((says(&known, &fast(0, 0, 100)), found(&known).get("rejections")), (None, None));
     }
 
     #[test]
@@ -274,7 +311,7 @@ mod tests {
 
     #[test]
     fn at_the_end_few_calls_are_no_judgement_unless_several_of_them_failed() {
-        let end = |counts: &Counts| at_the_end(&WatchBudget::default(), counts);
+        let end = |counts: &Counts| at_the_end(&WatchBudget::default(), &before(None, Some((0, 1))), counts);
         let not = |says: &str, is_clean: bool| Verdict::NotJudged { says: says.to_owned(), is_clean };
         assert_eq!(end(&fast(0, 0, 0)), not("not judged: nobody called it", true));
         assert_eq!(end(&fast(7, 0, 0)), not("not judged by 7 calls, of which none failed", true));
@@ -282,6 +319,9 @@ mod tests {
         assert_eq!(end(&fast(20, 0, 0)), Verdict::Clean);
         let says = "3 of 8 calls failed (37 %), and 5 % may".to_owned();
         assert_eq!(end(&fast(5, 3, 0)), Verdict::Over(Over { what: "failed", says }));
+        assert_eq!(end(&fast(0, 0, 2)), not("not judged by 2 calls, of which none failed", true));
+        let says = "3 of 8 calls were rejected (37 %), where 0 % were to be expected and 20 % may be".to_owned();
+        assert_eq!(end(&fast(5, 0, 3)), Verdict::Over(Over { what: "rejected", says }));
     }
 
     #[test]

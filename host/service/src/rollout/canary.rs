@@ -6,7 +6,7 @@ use muster_model::{CanaryTrial, LogEntry, ResourceType, Rollout, StepName};
 use serde_json::{Value, json};
 
 use super::Work;
-use super::budget::{Before, before, judge};
+use super::budget::{Before, Over, Verdict, at_the_end, before, judge, left_alone};
 use super::frame::{Ended, Found};
 use super::live::{KEPT_EVERY, LOOKED_EVERY, Live, passed_ms};
 use super::walk::is_in_sample;
@@ -37,10 +37,13 @@ impl Service {
             return Err(Ended::Stopped);
         }
         let written = self.written_by_canary(rollout, asked).await?;
-        let mut found = findings(asked, &before, &live.candidate.own.counts());
+        let mut found = findings(rollout, asked, &before, &live.candidate.own.counts());
         found["written"] = json!(written);
         match came {
-            Ok(says) => Ok(Found { says, ..Found::done(found) }),
+            Ok(came) => {
+                found["against"] = json!(came.against);
+                Ok(Found { says: came.says, ..Found::done(found) })
+            }
             Err(ended) => {
                 self.keep_findings(work, StepName::Canary, |_| {}, found).await?;
                 Err(match ended {
@@ -58,23 +61,24 @@ impl Service {
         live: &Live,
         before: &Before,
         asked: CanaryTrial,
-    ) -> Result<Option<String>, Ended> {
+    ) -> Result<Came, Ended> {
         let (mut kept, mut kept_at) = (Counts::default(), Instant::now());
         loop {
             let counts = live.candidate.own.counts();
-            if let Some(over) = judge(&rollout.watch, before, &counts) {
-                return Err(Ended::Failed(format!("the candidate decides for nobody any more: {}", over.says)));
+            let over = judge(&rollout.watch, before, &counts);
+            if let Some(over) = over.or_else(|| left_alone(&live.candidate.breaker, &counts)) {
+                return Err(gives_way(&over));
             }
             if !self.trial_goes_on(work, live).await? {
-                return Ok(Some("it was ended by the activation".to_owned()));
+                return Ok(Came { says: Some("it was ended by the activation".to_owned()), against: Vec::new() });
             }
             let passed = Duration::from_millis(passed_ms(rollout, StepName::Canary, self.parts.clock.now()));
             work.progress.set_done(passed.as_secs().min(asked.for_s));
             if passed >= Duration::from_secs(asked.for_s) {
-                return Ok((counts.calls == 0).then(|| "nobody called the candidate".to_owned()));
+                return came(at_the_end(&rollout.watch, before, &counts), &counts);
             }
             if counts != kept && kept_at.elapsed() >= KEPT_EVERY {
-                self.keep_findings(work, StepName::Canary, |_| {}, findings(asked, before, &counts)).await?;
+                self.keep_findings(work, StepName::Canary, |_| {}, findings(rollout, asked, before, &counts)).await?;
                 (kept, kept_at) = (counts, Instant::now());
             }
             tokio::select! {
@@ -99,8 +103,35 @@ impl Service {
     }
 }
 
-fn findings(asked: CanaryTrial, before: &Before, counts: &Counts) -> Value {
-    let mut found = super::budget::findings(before, counts);
+/// What a canary came to whose time is over.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Came {
+    says: Option<String>,
+    /// What speaks against going on by itself.
+    against: Vec<String>,
+}
+
+/// One that was not judged, or not without a failure, is no reason to let the candidate decide for all.
+fn came(verdict: Verdict, counts: &Counts) -> Result<Came, Ended> {
+    let (calls, failed) = (counts.calls, counts.failed());
+    match verdict {
+        Verdict::Over(over) => Err(gives_way(&over)),
+        Verdict::NotJudged { says, .. } => {
+            Ok(Came { against: vec![format!("the canary was {says}")], says: Some(says) })
+        }
+        Verdict::Clean if failed == 0 => Ok(Came::default()),
+        Verdict::Clean => {
+            Ok(Came { says: None, against: vec![format!("{failed} of {calls} calls of the canary failed")] })
+        }
+    }
+}
+
+fn gives_way(over: &Over) -> Ended {
+    Ended::Failed(format!("the candidate decides for nobody any more: {}", over.says))
+}
+
+fn findings(rollout: &Rollout, asked: CanaryTrial, before: &Before, counts: &Counts) -> Value {
+    let mut found = super::budget::findings(&rollout.watch, before, counts);
     found["percent"] = json!(asked.percent);
     found
 }

@@ -300,8 +300,8 @@ pub(super) fn outdate(rollout: &mut Rollout, binding: &Binding) {
 
 /// Why a candidate does not come to decide before somebody has looked at what was found.
 fn speaks_against(rollout: &Rollout, next: StepName) -> Option<String> {
-    let looked =
-        [StepName::Preview, StepName::Replay, StepName::Shadow].into_iter().filter_map(|name| rollout.step(name));
+    let looked = [StepName::Preview, StepName::Replay, StepName::Shadow, StepName::Canary];
+    let looked = looked.into_iter().filter_map(|name| rollout.step(name));
     let said = looked.filter_map(|step| step.findings.get("against")?.as_array());
     let against: Vec<&str> = said.flatten().filter_map(Value::as_str).collect();
     let waits = if next == StepName::Canary { "before the canary" } else { "to be activated" };

@@ -70,11 +70,10 @@ impl Service {
         done.map(|()| Found::done(json!(remapping.tally)))
     }
 
-    /// Requests that came before the activation may still write what the binding before made of them.
+    /// Requests that came before the binding was replaced may still write what the one before made of them.
     async fn wait_for_requests(&self, work: &Work) -> Result<(), Ended> {
-        let before = self.rollouts.before().remove(&work.tenant);
         let began = Instant::now();
-        while before.as_ref().is_some_and(|before| before.upgrade().is_some()) && began.elapsed() < IN_FLIGHT_WAIT {
+        while self.rollouts.is_any_held(&work.tenant) && began.elapsed() < IN_FLIGHT_WAIT {
             self.go_on(work)?;
             tokio::time::sleep(IN_FLIGHT_PAUSE).await;
         }

@@ -13,7 +13,7 @@ type Names = HashMap<PluginDigest, (String, String)>;
 impl Service {
     pub(super) async fn rollout_view(&self, rollout: &Rollout) -> Result<Value, AdminError> {
         let names = self.plugin_names().await?;
-        let mut shown = summary(rollout, &names);
+        let mut shown = self.summary(rollout, &names);
         let steps = rollout.steps.iter().map(|step| self.step(rollout, step)).collect();
         shown["steps"] = Value::Array(steps);
         Ok(shown)
@@ -21,7 +21,7 @@ impl Service {
 
     pub(super) async fn rollouts_view(&self, rollouts: Vec<Rollout>) -> Result<Value, AdminError> {
         let names = self.plugin_names().await?;
-        let shown: Vec<Value> = rollouts.iter().rev().map(|rollout| summary(rollout, &names)).collect();
+        let shown: Vec<Value> = rollouts.iter().rev().map(|rollout| self.summary(rollout, &names)).collect();
         Ok(json!({ "rollouts": shown }))
     }
 
@@ -56,41 +56,41 @@ impl Service {
         }
         shown
     }
-}
 
-fn summary(rollout: &Rollout, names: &Names) -> Value {
-    let plugin = |digest: PluginDigest| {
-        let called = names.get(&digest);
-        json!({
-            "digest": digest,
-            "name": called.map(|(name, _)| name),
-            "version": called.map(|(_, version)| version),
-        })
-    };
-    let under_way = rollout.steps.iter().find(|step| step.state == StepState::Running).map(|step| step.name);
-    let mut shown = json!({
-        "id": rollout.id,
-        "tenant": rollout.tenant,
-        "plugin": plugin(rollout.plugin),
-        "config": rollout.config,
-        "grants": rollout.grants,
-        "from": { "revision": rollout.revision, "plugin": plugin(rollout.from) },
-        "state": rollout.state,
-        "until": rollout.until,
-        "sample": rollout.sample,
-        "watch": rollout.watch,
-        "not_kept": rollout.not_kept,
-        "started_by": rollout.started_by,
-        "at": rollout.at.to_string(),
-    });
-    if let Some(step) = under_way {
-        shown["step"] = json!(step);
+    fn summary(&self, rollout: &Rollout, names: &Names) -> Value {
+        let plugin = |digest: PluginDigest| {
+            let called = names.get(&digest);
+            json!({
+                "digest": digest,
+                "name": called.map(|(name, _)| name),
+                "version": called.map(|(_, version)| version),
+            })
+        };
+        let under_way = rollout.steps.iter().find(|step| step.state == StepState::Running).map(|step| step.name);
+        let mut shown = json!({
+            "id": rollout.id,
+            "tenant": rollout.tenant,
+            "plugin": plugin(rollout.plugin),
+            "config": self.shown_config(&rollout.plugin, &rollout.config),
+            "grants": rollout.grants,
+            "from": { "revision": rollout.revision, "plugin": plugin(rollout.from) },
+            "state": rollout.state,
+            "until": rollout.until,
+            "sample": rollout.sample,
+            "watch": rollout.watch,
+            "not_kept": rollout.not_kept,
+            "started_by": rollout.started_by,
+            "at": rollout.at.to_string(),
+        });
+        if let Some(step) = under_way {
+            shown["step"] = json!(step);
+        }
+        if let Some(says) = &rollout.says {
+            shown["says"] = json!(says);
+        }
+        if let Some(revision) = rollout.activated {
+            shown["activated_revision"] = json!(revision);
+        }
+        shown
     }
-    if let Some(says) = &rollout.says {
-        shown["says"] = json!(says);
-    }
-    if let Some(revision) = rollout.activated {
-        shown["activated_revision"] = json!(revision);
-    }
-    shown
 }

@@ -1,18 +1,20 @@
 //! Probation: the candidate decides and is watched, and over its budget the tenant goes back to the binding before.
 //!
 //! Watching is no job: it waits, and takes none of their places. It ends with the process and goes on with the next one, for the time that
-//! is left; what is counted begins anew then. `rollout/budget.rs` says what is too much.
+//! is left and from what was counted, as far as that was kept; while no server ran, nothing was watched. `rollout/budget.rs` says what is too
+//! much.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use muster_model::{Rollout, RolloutId, RolloutState, StepName, StepState, TenantId, Timestamp};
+use muster_model::{Binding, Rollout, RolloutId, RolloutState, StepName, StepState, TenantId, TenantRow, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch as channel;
 
 use super::activate::is_of;
-use super::budget::{Before, Over, Verdict, at_the_end, before, findings, judge, not_loaded};
+use super::budget::{Before, Over, Verdict, at_the_end, before, findings, judge, left_alone, not_loaded};
 use super::frame::{Ended, Found};
 use super::{Registered, TURN_WAIT, Work, Worker};
 use crate::admin::Hidden;
@@ -24,13 +26,42 @@ use crate::{AdminError, Service};
 /// How often a candidate is looked at; also at each call that got no account.
 const LOOKED_EVERY: Duration = Duration::from_millis(250);
 
+/// How often at most it is kept what was counted, if a call has failed since.
+const KEPT_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// How often, if there was any call.
+const KEPT_AFTER_CALLS: Duration = Duration::from_secs(5);
+
+/// How often, whatever there was: for how long the candidate was watched.
+const KEPT_EVERY: Duration = Duration::from_mins(1);
+
 /// A candidate on probation.
 #[derive(Debug)]
 struct Watching {
     rollout: Rollout,
     before: Before,
+    /// What an earlier process has seen of it.
+    earlier: Option<Seen>,
     /// When it is over, as the clock counts what has really passed.
     until: Duration,
+}
+
+/// What is kept of a watch that goes on.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    counts: Counts,
+    /// For how long it was watched.
+    watched_ms: u64,
+}
+
+impl Seen {
+    /// Whether there is enough news since then to be kept.
+    fn is_to_be_kept(&self, since: Duration, now: &Counts) -> bool {
+        let is_worse = now.failed() > self.counts.failed();
+        since >= KEPT_EVERY
+            || (since >= KEPT_AFTER_CALLS && *now != self.counts)
+            || (since >= KEPT_AFTER_FAILURE && is_worse)
+    }
 }
 
 /// Why there is nothing to watch.
@@ -73,8 +104,9 @@ impl Service {
         }
         let service = self.clone();
         tokio::spawn(async move {
+            let mut watching = None;
             // What the store could not do it may be able to do in a moment.
-            while let Err(error) = service.watch(&work).await {
+            while let Err(error) = service.watch(&work, &mut watching).await {
                 tracing::error!(tenant.id = %work.tenant, rollout.id = %work.id, %error, "a candidate cannot be watched");
                 tokio::select! {
                     () = tokio::time::sleep(TURN_WAIT) => {}
@@ -112,28 +144,49 @@ impl Service {
         }
     }
 
-    async fn watch(&self, work: &Work) -> Result<(), AdminError> {
-        let watching = self.watching(work).await?;
-        if is_on_its_way_back(&watching.rollout) && self.is_back(work, &watching.rollout).await? {
+    /// `watching`: who, as soon as that is known; what was counted by an earlier process is added once.
+    async fn watch(&self, work: &Work, watching: &mut Option<Watching>) -> Result<(), AdminError> {
+        if self.is_left(work).await? {
             return Ok(());
         }
-        work.progress.set_total(u64::from(watching.rollout.watch.seconds));
+        let watching = match watching {
+            Some(watching) => &*watching,
+            None => &*watching.insert(self.watching(work).await?),
+        };
+        let whole = Duration::from_secs(u64::from(watching.rollout.watch.seconds));
+        work.progress.set_total(whole.as_secs());
+        let (mut kept, mut kept_at) = (None::<Seen>, Duration::ZERO);
         loop {
             let passed = self.parts.clock.now_and_passed().1;
             let left = watching.until.saturating_sub(passed);
-            work.progress.set_done(u64::from(watching.rollout.watch.seconds).saturating_sub(left.as_secs()));
-            if work.cancelled.load(Ordering::Relaxed) || *self.stopping.borrow() {
+            work.progress.set_done(whole.as_secs().saturating_sub(left.as_secs()));
+            if work.cancelled.load(Ordering::Relaxed) {
                 return Ok(());
             }
             let Some(bound) = self.present_of(&work.tenant) else {
-                return self.fall_back(work, &watching, &Counts::default(), not_loaded()).await;
+                return self.fall_back(work, watching, &Counts::default(), not_loaded()).await;
             };
             let counts = bound.own.counts();
-            if let Some(over) = judge(&watching.rollout.watch, &watching.before, &counts) {
-                return self.fall_back(work, &watching, &counts, over).await;
+            if let Some(over) = already_over(&watching.rollout) {
+                return self.fall_back(work, watching, &counts, over).await;
+            }
+            let watched_ms = u64::try_from(whole.saturating_sub(left).as_millis()).unwrap_or(u64::MAX);
+            let is_stopping = *self.stopping.borrow();
+            let since = passed.saturating_sub(kept_at);
+            if is_stopping || kept.is_none_or(|kept| kept.is_to_be_kept(since, &counts)) {
+                let seen = Seen { counts, watched_ms };
+                self.keep_seen(work, seen).await?;
+                (kept, kept_at) = (Some(seen), passed);
+            }
+            if is_stopping {
+                return Ok(());
+            }
+            let over = judge(&watching.rollout.watch, &watching.before, &counts);
+            if let Some(over) = over.or_else(|| left_alone(&bound.breaker, &counts)) {
+                return self.fall_back(work, watching, &counts, over).await;
             }
             if left.is_zero() {
-                return self.end_watch(work, &watching, &counts).await;
+                return self.end_watch(work, watching, &counts).await;
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOKED_EVERY) => {}
@@ -147,25 +200,50 @@ impl Service {
     async fn watching(&self, work: &Work) -> Result<Watching, AdminError> {
         let rollout = self.rollout_of(work).await?;
         let (now, passed) = self.parts.clock.now_and_passed();
-        let step = rollout.step(StepName::Watch);
-        let began = step.and_then(|step| step.began).unwrap_or(now);
-        let gone = u64::try_from(now.as_millis().saturating_sub(began.as_millis())).unwrap_or_default();
+        let kept =
+            |name: &str| rollout.step(StepName::Watch).map(|step| step.findings[name].clone()).unwrap_or_default();
+        // What an earlier version has kept and this one does not understand is not known.
+        let before = serde_json::from_value(kept("before")).unwrap_or_default();
+        let earlier: Option<Seen> = serde_json::from_value(kept("seen")).unwrap_or_default();
+        if let Some(earlier) = &earlier
+            && let Some(bound) = self.present_of(&work.tenant)
+        {
+            bound.own.add(&earlier.counts);
+        }
+        let began = rollout.step(StepName::Watch).and_then(|step| step.began).unwrap_or(now);
+        let since_began = u64::try_from(now.as_millis().saturating_sub(began.as_millis())).unwrap_or_default();
+        let gone = earlier.map_or(since_began, |earlier| earlier.watched_ms);
         let whole = Duration::from_secs(u64::from(rollout.watch.seconds));
         let until = passed + whole.saturating_sub(Duration::from_millis(gone));
-        let kept = step.map(|step| step.findings["before"].clone()).unwrap_or_default();
-        // What an earlier version has kept and this one does not understand is not known.
-        let before = serde_json::from_value(kept).unwrap_or_default();
-        Ok(Watching { rollout, before, until })
+        Ok(Watching { rollout, before, earlier, until })
+    }
+
+    /// Should the server end, the next one goes on from there.
+    async fn keep_seen(&self, work: &Work, seen: Seen) -> Result<(), AdminError> {
+        let kept = self.change_rollout(&work.tenant, work.id, |rollout| {
+            if rollout.state == RolloutState::Watching
+                && let Some(step) = rollout.step_mut(StepName::Watch)
+            {
+                step.findings = json!({ "before": step.findings["before"], "seen": seen });
+            }
+            Ok(())
+        });
+        kept.await.map(drop)
     }
 
     /// The time is over. What is to follow by itself follows if nothing was found.
     async fn end_watch(&self, work: &Work, watching: &Watching, counts: &Counts) -> Result<(), AdminError> {
-        let (says, is_clean) = match at_the_end(&watching.rollout.watch, counts) {
+        let (says, is_clean) = match at_the_end(&watching.rollout.watch, &watching.before, counts) {
             Verdict::Over(over) => return self.fall_back(work, watching, counts, over).await,
             Verdict::Clean => (None, true),
-            Verdict::NotJudged { says, is_clean } => (Some(says), is_clean),
+            // Nobody knows what was not kept when the server ended.
+            Verdict::NotJudged { says, is_clean } => (Some(says), is_clean && watching.earlier.is_none()),
         };
-        let (now, found) = (self.parts.clock.now(), findings(&watching.before, counts));
+        let _one_at_a_time = self.administration.lock().await;
+        if self.mark_if_left(&self.rollout_of(work).await?, &self.row(work.tenant.as_str())?.binding).await? {
+            return Ok(());
+        }
+        let (now, found) = (self.parts.clock.now(), findings(&watching.rollout.watch, &watching.before, counts));
         let ended = self.change_rollout(&work.tenant, work.id, |rollout| {
             // Whoever has bound something else has ended it already.
             if rollout.state != RolloutState::Watching {
@@ -194,15 +272,19 @@ impl Service {
     async fn fall_back(&self, work: &Work, watching: &Watching, counts: &Counts, over: Over) -> Result<(), AdminError> {
         let one_at_a_time = self.administration.lock().await;
         let row = self.row(work.tenant.as_str())?;
-        if !is_of(&row.binding, &watching.rollout) || work.cancelled.load(Ordering::Relaxed) {
+        let present = self.rollout_of(work).await?;
+        let is_watched = present.state == RolloutState::Watching && !work.cancelled.load(Ordering::Relaxed);
+        if !is_watched || self.mark_if_left(&present, &row.binding).await? {
             // Whoever has bound something else, or does not want it to be watched, was quicker.
             return Ok(());
         }
         let (revision, left) = (row.binding.revision, row.binding.clone());
-        let mut found = findings(&watching.before, counts);
+        let mut found = findings(&watching.rollout.watch, &watching.before, counts);
         found["over"] = json!(over.what);
-        // Should the server end in the middle, the row tells why there is another binding.
-        self.keep_watched(work, &over.says, &found).await?;
+        // Should the server end in the middle, the row tells why there is another binding, and what was counted.
+        let mut kept = found.clone();
+        kept["seen"] = json!(Seen { counts: *counts, watched_ms: 0 });
+        self.keep_watched(work, &over.says, &kept).await?;
         let previous = row.previous.clone().filter(|previous| !is_of(previous, &watching.rollout));
         let went_back = match previous {
             Some(previous) => {
@@ -263,18 +345,27 @@ impl Service {
         kept.await.map(drop)
     }
 
-    /// The server has ended in the middle of the way back: either it was made, or the candidate is watched on.
-    async fn is_back(&self, work: &Work, rollout: &Rollout) -> Result<bool, AdminError> {
-        let is_back = !is_of(&self.row(work.tenant.as_str())?.binding, rollout);
-        let marked = self.change_rollout(&work.tenant, work.id, |rollout| {
-            if is_back {
-                rollout.state = RolloutState::RolledBack;
-            } else if let Some(step) = rollout.step_mut(StepName::Watch) {
-                (step.state, step.says) = (StepState::Running, None);
-            }
-            Ok(())
+    /// Whether something else is bound than what is to be watched; the rollout says so from then on.
+    async fn is_left(&self, work: &Work) -> Result<bool, AdminError> {
+        let _one_at_a_time = self.administration.lock().await;
+        self.mark_if_left(&self.rollout_of(work).await?, &self.row(work.tenant.as_str())?.binding).await
+    }
+
+    /// Whoever goes back just after the tenant has gone back by itself would bring back what was too much.
+    pub(crate) async fn check_way_back(&self, row: &TenantRow, previous: &Binding) -> Result<(), AdminError> {
+        let rollouts = self.parts.store.rollouts(&row.id).await?;
+        let latest = rollouts.iter().rev().find(|rollout| is_of(previous, rollout));
+        let left = latest.filter(|rollout| rollout.state == RolloutState::RolledBack).and_then(|rollout| {
+            let step = rollout.step(StepName::Watch).filter(|step| step.state == StepState::Failed)?;
+            Some((rollout.id, step.ended))
         });
-        marked.await.map(|_| is_back)
+        let Some((id, ended)) = left else { return Ok(()) };
+        let at = ended.map_or_else(String::new, |ended| format!(" at {ended}"));
+        Err(AdminError::InUse(format!(
+            "the binding before is the candidate of rollout {id}, which was rolled back by itself{at}; \
+             to bind it again all the same: muster tenant rollback {} --again",
+            row.id
+        )))
     }
 
     pub(super) fn present_of(&self, tenant: &TenantId) -> Option<Arc<Bound>> {
@@ -286,7 +377,7 @@ impl Service {
         let kept = rollout.step(StepName::Watch)?.findings["before"].clone();
         let before: Before = serde_json::from_value(kept).unwrap_or_default();
         let bound = self.present_of(&rollout.tenant)?;
-        Some(findings(&before, &bound.own.counts()))
+        Some(findings(&rollout.watch, &before, &bound.own.counts()))
     }
 }
 
@@ -294,6 +385,18 @@ impl Service {
 pub(super) fn is_on_its_way_back(rollout: &Rollout) -> bool {
     let has_failed = rollout.step(StepName::Watch).is_some_and(|step| step.state == StepState::Failed);
     rollout.state == RolloutState::Watching && has_failed
+}
+
+/// The server has ended in the middle of the way back, before it was made: what was too much is too much still.
+fn already_over(rollout: &Rollout) -> Option<Over> {
+    let step = rollout.step(StepName::Watch).filter(|_| is_on_its_way_back(rollout))?;
+    let what = match step.findings["over"].as_str() {
+        Some("rejected") => "rejected",
+        Some("slow") => "slow",
+        Some("left-alone") => "left-alone",
+        Some(_) | None => "failed",
+    };
+    Some(Over { what, says: step.says.clone().unwrap_or_default() })
 }
 
 /// From now on it is on probation.

@@ -29,20 +29,34 @@ impl Service {
 
     async fn resume_rollouts(self: &Arc<Self>) -> Result<(), AdminError> {
         let tenants: Vec<TenantId> = self.tenants.view().rows().map(|row| row.id.clone()).collect();
+        let mut interrupted = Vec::new();
+        // A candidate that decides is watched before anything waits for its turn among the jobs.
         for tenant in tenants {
-            let interrupted = self.parts.store.rollouts(&tenant).await?;
-            for rollout in interrupted.iter().filter(|rollout| rollout.state == RolloutState::Watching) {
-                self.set_to_watch(&tenant, rollout.id);
+            if let Err(error) = self.compare_with_bound(&tenant).await {
+                tracing::error!(tenant.id = %tenant, %error, "rollouts were not compared with what is bound");
             }
-            for rollout in interrupted.iter().filter(|rollout| rollout.state == RolloutState::Running) {
-                while self.rollouts.of(rollout.id).is_none() && self.set_to_work(rollout).is_err() {
-                    tokio::select! {
-                        () = tokio::time::sleep(TURN_WAIT) => {}
-                        () = self.told_to_stop() => return Ok(()),
-                    }
+            for rollout in self.parts.store.rollouts(&tenant).await? {
+                match rollout.state {
+                    RolloutState::Watching => self.set_to_watch(&tenant, rollout.id),
+                    RolloutState::Running => interrupted.push(rollout),
+                    RolloutState::Waiting
+                    | RolloutState::Active
+                    | RolloutState::Done
+                    | RolloutState::Failed
+                    | RolloutState::Cancelled
+                    | RolloutState::RolledBack
+                    | RolloutState::Replaced => {}
                 }
-                tracing::info!(tenant.id = %tenant, rollout.id = %rollout.id, "rollout goes on");
             }
+        }
+        for rollout in interrupted {
+            while self.rollouts.of(rollout.id).is_none() && self.set_to_work(&rollout).is_err() {
+                tokio::select! {
+                    () = tokio::time::sleep(TURN_WAIT) => {}
+                    () = self.told_to_stop() => return Ok(()),
+                }
+            }
+            tracing::info!(tenant.id = %rollout.tenant, rollout.id = %rollout.id, "rollout goes on");
         }
         Ok(())
     }

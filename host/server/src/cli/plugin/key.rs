@@ -44,8 +44,10 @@ impl Key {
                 if remote.json {
                     return say(answer);
                 }
-                let keys = answer["keys"].as_array().into_iter().flatten();
-                keys.map(line).try_for_each(say)
+                match answer["keys"].as_array().map(Vec::as_slice).unwrap_or_default() {
+                    [] => say("no key is trusted"),
+                    keys => keys.iter().map(line).try_for_each(say),
+                }
             }
             Self::Remove { name, remote } => {
                 let answer = AdminClient::new(&remote)?.delete(&["plugin-keys", &name]).await?;

@@ -13,6 +13,9 @@ pub(in crate::cli) struct Owner {
     name: Option<String>,
     /// To whom it is handed over: a trusted key's name, a public key, or its file
     key: Option<String>,
+    /// It is to be nobody's
+    #[arg(long, requires = "name", conflicts_with = "key")]
+    none: bool,
     #[command(flatten)]
     remote: Remote,
 }
@@ -21,6 +24,13 @@ impl Owner {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let client = AdminClient::new(&self.remote)?;
         let answer = match (&self.name, &self.key) {
+            (Some(name), None) if self.none => {
+                let answer = client.delete(&["plugin-owners", name]).await?;
+                if self.remote.json {
+                    return say(answer);
+                }
+                return say(format_args!("the name {name} belongs to nobody any more"));
+            }
             (Some(name), Some(key)) => {
                 // What is no key may be what a trusted one is called: the server knows.
                 let key = public_key(key).unwrap_or_else(|_| key.clone());

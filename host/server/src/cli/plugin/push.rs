@@ -9,6 +9,7 @@ use super::registry::{Login, fetch};
 use super::{component, line};
 use crate::app::{read_signature, signature_beside};
 use crate::cli::admin_client::AdminClient;
+use crate::cli::tenant::plain;
 use crate::cli::{Remote, say};
 
 /// What is pushed, and where to.
@@ -52,6 +53,9 @@ impl Push {
             return say(answer);
         }
         say(line(&answer))?;
+        if let Some(key) = answer["new_owner"].as_str() {
+            say(format_args!("  the name {} belongs to {key} from now on", plain(&answer["name"])))?;
+        }
         match answer["warning"].as_str() {
             Some(warning) => say(format_args!("  warning: {warning}")),
             None => Ok(()),

@@ -45,11 +45,14 @@ pub(super) fn private_key(path: &Path) -> anyhow::Result<SigningKey> {
     let file = fs::File::open(path).with_context(told)?;
     // Of the file that was opened: its name may mean another one by now.
     let mode = file.metadata().with_context(told)?.permissions().mode() & 0o777;
+    let mut text = String::new();
+    file.take(MAX_KEY_BYTES).read_to_string(&mut text).with_context(told)?;
+    if PublicKey::parse(text.trim()).is_some() {
+        bail!("{}: this is the public key; a private one signs, the file beside it without `.pub`", path.display());
+    }
     if mode & 0o077 != 0 {
         bail!("{}: others can read this private key (mode {mode:o}); take it from them: chmod 600", path.display());
     }
-    let mut text = String::new();
-    file.take(MAX_KEY_BYTES).read_to_string(&mut text).with_context(told)?;
     SigningKey::parse(&text)
         .with_context(|| format!("{}: it holds no private key of `muster plugin keygen`", path.display()))
 }
@@ -97,6 +100,8 @@ mod tests {
             let told = private_key(&file).unwrap_err().to_string();
             assert!(told.contains(&format!("others can read this private key (mode {mode:o})")), "{told}");
         }
+        let told = private_key(&public_file(&file)).unwrap_err().to_string();
+        assert!(told.contains("this is the public key"), "nobody is told to hide it: {told}");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{counted, trials};
-use crate::cli::say;
 use crate::cli::tenant::plain;
+use crate::cli::{printable, say};
 
 pub(super) fn line(rollout: &Value) -> String {
     let step = rollout["step"].as_str().map_or_else(String::new, |step| format!(" ({step})"));
@@ -120,7 +120,7 @@ fn found(step: &Value) -> anyhow::Result<()> {
             let side = |name: &str| one.get(name).map_or_else(|| "nothing".to_owned(), counted::short);
             lines.push(format!(
                 "    {}: expected {}, got {}",
-                plain(&one["pointer"]),
+                printable(plain(&one["pointer"])),
                 side("expected"),
                 side("actual")
             ));

@@ -17,7 +17,7 @@ pub(super) struct Trials {
     /// Ends the shadow when so many writes were compared
     #[arg(long, value_name = "WRITES", requires = "shadow")]
     shadow_writes: Option<u64>,
-    /// Lets the candidate decide for so many users in a hundred for so long: 5%:10m. It gives way by itself over the budget of the watch
+    /// Lets the candidate decide for so many users in a hundred for so long, whatever --until says: 5%:10m. What it makes of them is stored; it gives way by itself over the budget of the watch
     #[arg(long, value_name = "PERCENT:TIME", value_parser = canary)]
     canary: Option<(u8, u64)>,
 }

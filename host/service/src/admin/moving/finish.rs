@@ -57,7 +57,7 @@ impl Service {
             bound.push((row.clone(), self.bound_of(import, row).await?));
         }
         self.is_called_so(&brought)?;
-        let trust = self.trust_with(&brought).await?;
+        let trust = self.trust_with(import, &brought).await?;
         let tokens = self.tokens_here(import, &brought);
         let tokens_known = tokens.iter().filter(|token| token.key.is_none()).count();
         let finished = Finished {

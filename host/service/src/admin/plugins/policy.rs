@@ -71,32 +71,43 @@ pub(in crate::admin) fn judge_bound(
 }
 
 impl Service {
-    /// Whether a tenant may be given this plugin now. What it is bound to already, it keeps: an outage would be worse.
-    pub(crate) async fn may_bind(&self, digest: &PluginDigest) -> Result<(), AdminError> {
+    /// Whether a tenant may be given this plugin now, and what speaks against it where that is only told. What it is bound to already, it
+    /// keeps: an outage would be worse.
+    pub(crate) async fn may_bind(&self, digest: &PluginDigest) -> Result<Option<String>, AdminError> {
+        self.judge_plugin(self.parts.signatures, digest).await
+    }
+
+    /// What speaks against a plugin that a tenant goes back to. It does so all the same: who goes back is in trouble already.
+    pub(in crate::admin) async fn told_of(&self, digest: &PluginDigest) -> Option<String> {
+        let policy = match self.parts.signatures {
+            SignaturePolicy::Off => SignaturePolicy::Off,
+            SignaturePolicy::Warn | SignaturePolicy::Required => SignaturePolicy::Warn,
+        };
+        self.judge_plugin(policy, digest).await.unwrap_or_else(|error| Some(error.to_string()))
+    }
+
+    async fn judge_plugin(&self, policy: SignaturePolicy, digest: &PluginDigest) -> Result<Option<String>, AdminError> {
         let rows = self.parts.store.plugins().await?;
         let row = rows.iter().find(|row| row.digest == *digest);
         let row = row.ok_or_else(|| AdminError::NotFound(format!("plugin {digest}; push it first")))?;
         let trust = self.parts.store.trust().await?;
-        let judged = match judge_bound(self.parts.signatures, row, &trust) {
-            Ok(None) if self.parts.signatures != SignaturePolicy::Off => {
+        let judged = match judge_bound(policy, row, &trust) {
+            Ok(None) if policy != SignaturePolicy::Off => {
                 let plugin = self.plugin(digest).await?;
                 let other = says_what_was_signed(row, plugin.as_ref()).err();
                 let objection = other.map(|other| format!("is not what was signed: {other}"));
-                self.parts.signatures.judge(&called(row), objection)
+                policy.judge(&called(row), objection)
             }
             judged => judged,
         };
-        match judged {
-            Ok(None) => Ok(()),
+        match &judged {
+            Ok(None) => {}
             Ok(Some(warning)) => {
                 tracing::warn!(plugin.name = %row.name, plugin.digest = %row.digest, "{warning}; it is bound all the same");
-                Ok(())
             }
-            Err(refused) => {
-                tracing::warn!(plugin.name = %row.name, plugin.digest = %row.digest, "{refused}");
-                Err(refused)
-            }
+            Err(refused) => tracing::warn!(plugin.name = %row.name, plugin.digest = %row.digest, "{refused}"),
         }
+        judged
     }
 
     /// Says once, when the server starts, which bound plugins would not be bound today.

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use muster_model::{MAX_OWNED_NAMES, OwnedName, PluginDigest, PluginOrigin, PluginRow, PluginSignature, Trust};
+use muster_model::{
+    MAX_OWNED_NAMES, OwnedName, PluginDigest, PluginOrigin, PluginRow, PluginSignature, PublicKey, Trust,
+};
 use serde::{Deserialize, Serialize};
 
 use super::policy::{called, judge_bound, objection, standing};
@@ -51,7 +53,13 @@ impl Service {
     /// Keeps a plugin, after it was checked, compiled and asked to describe itself. A version is pushed once: the same bytes again change
     /// nothing, but that a signature is added where there was none that counts; other bytes are refused.
     pub async fn push_plugin(&self, bytes: Vec<u8>, new: NewPlugin) -> Result<PushedView, AdminError> {
+        let digest = PluginDigest::of(&bytes);
+        let was_loaded = self.loaded().contains_key(&digest);
         let pushed = self.take_plugin(bytes, new).await;
+        if pushed.is_err() && !was_loaded {
+            // Whoever needs it after all loads it again.
+            self.loaded().remove(&digest);
+        }
         if let Err(refused @ (AdminError::Untrusted(_) | AdminError::InUse(_) | AdminError::Signature(_))) = &pushed {
             tracing::warn!(reason = %refused, "a plugin that was pushed is not taken");
         }
@@ -88,10 +96,11 @@ impl Service {
         let row = PluginRow { by: new.by, origin: new.origin, signature, ..row };
         may_be_called(&row, &trust)?;
         let warning = self.judge(&row, &trust)?;
-        self.take_name(&row, trust).await?;
+        let is_new = rows.iter().all(|kept| kept.name != row.name);
+        let new_owner = self.take_name(&row, trust, is_new).await?;
         self.parts.store.put_plugin(&row, &bytes).await?;
         tracing::info!(plugin.name = %row.name, plugin.version = %row.version, plugin.digest = %row.digest, "plugin pushed");
-        Ok(PushedView { plugin: PluginView::of(&row), warning })
+        Ok(PushedView { plugin: PluginView::of(&row), warning, new_owner })
     }
 
     /// What is not signed as the deployment demands is not even compiled; and no signature is taken that is none of these bytes.
@@ -129,14 +138,15 @@ impl Service {
         let signed = PluginRow { signature: signature.or(kept.signature), ..kept.clone() };
         let is_better = kept.signature.is_none() || (!counts(kept) && counts(&signed));
         if signed == *kept || !is_better {
-            return Ok(PushedView { plugin: PluginView::of(kept), warning: self.judge(kept, &trust)? });
+            let warning = self.judge(kept, &trust)?;
+            return Ok(PushedView { plugin: PluginView::of(kept), warning, new_owner: None });
         }
         may_be_called(&signed, &trust)?;
         let warning = self.judge(&signed, &trust)?;
-        self.take_name(&signed, trust).await?;
+        let new_owner = self.take_name(&signed, trust, false).await?;
         self.parts.store.replace_plugin(&signed).await?;
         tracing::info!(plugin.name = %signed.name, plugin.digest = %signed.digest, "plugin signed");
-        Ok(PushedView { plugin: PluginView::of(&signed), warning })
+        Ok(PushedView { plugin: PluginView::of(&signed), warning, new_owner })
     }
 
     fn judge(&self, row: &PluginRow, trust: &Trust) -> Result<Option<String>, AdminError> {
@@ -147,11 +157,17 @@ impl Service {
         Ok(warning)
     }
 
-    /// The first who signs a plugin of a name has the name. It is written before the plugin: a name without a plugin harms nobody.
-    async fn take_name(&self, row: &PluginRow, mut trust: Trust) -> Result<(), AdminError> {
-        let Some(signature) = &row.signature else { return Ok(()) };
-        if trust.owner(&row.name).is_some() {
-            return Ok(());
+    /// The first who signs a plugin of a name has the name; one under which there are plugins, only whoever is trusted: they are somebody's
+    /// already. It is written before the plugin: a name without a plugin harms nobody.
+    async fn take_name(
+        &self,
+        row: &PluginRow,
+        mut trust: Trust,
+        is_new: bool,
+    ) -> Result<Option<PublicKey>, AdminError> {
+        let Some(signature) = &row.signature else { return Ok(None) };
+        if trust.owner(&row.name).is_some() || !(is_new || trust.trusted(&signature.key).is_some()) {
+            return Ok(None);
         }
         if trust.names.len() >= MAX_OWNED_NAMES {
             return Err(AdminError::InUse(format!(
@@ -161,12 +177,12 @@ impl Service {
         trust.names.push(OwnedName { name: row.name.clone(), key: signature.key, since: self.parts.clock.now() });
         self.put_trust(trust).await?;
         tracing::info!(plugin.name = %row.name, key = %signature.key, "a name of plugins has an owner now");
-        Ok(())
+        Ok(Some(signature.key))
     }
 }
 
 /// Whether whoever signed it, or did not, may call it so.
-fn may_be_called(row: &PluginRow, trust: &Trust) -> Result<(), AdminError> {
+pub(in crate::admin) fn may_be_called(row: &PluginRow, trust: &Trust) -> Result<(), AdminError> {
     let Some(owned) = trust.owner(&row.name) else { return Ok(()) };
     let (name, key) = (&row.name, &owned.key);
     let why = match &row.signature {

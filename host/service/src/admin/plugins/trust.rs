@@ -10,6 +10,9 @@ use crate::{AdminError, Service};
 /// How long the name of a key can be, in bytes.
 pub const MAX_KEY_NAME_BYTES: usize = 64;
 
+/// How long the name of a plugin can be, in bytes.
+const MAX_PLUGIN_NAME_BYTES: usize = 64;
+
 /// A key to be trusted.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,6 +138,20 @@ impl Service {
         Ok(owner_view(&owned, &trust))
     }
 
+    /// Takes a name from whoever has it: who next signs a plugin of it with a trusted key has it, and until then anybody may call a plugin so.
+    pub async fn disown_name(&self, name: &str) -> Result<OwnerView, AdminError> {
+        let _one_at_a_time = self.administration.lock().await;
+        let mut trust = self.parts.store.trust().await?;
+        let Some(position) = trust.names.iter().position(|owned| owned.name == name) else {
+            check_name(name)?;
+            return Err(AdminError::NotFound(format!("owner of the name {name}")));
+        };
+        let removed = trust.names.remove(position);
+        let trust = self.put_trust(trust).await?;
+        tracing::info!(plugin.name = %name, key = %removed.key, "a name of plugins has no owner any more");
+        Ok(owner_view(&removed, &trust))
+    }
+
     /// Keeps it as the next version, in order. The caller holds the administration lock.
     pub(in crate::admin) async fn put_trust(&self, mut trust: Trust) -> Result<Trust, AdminError> {
         let expected = trust.version;
@@ -206,8 +223,10 @@ fn check_key_name(name: &str) -> Result<(), AdminError> {
     )))
 }
 
+/// What no manifest can say is nobody's.
 fn check_name(name: &str) -> Result<(), AdminError> {
-    if (1..=MAX_KEY_NAME_BYTES).contains(&name.len()) && !name.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=MAX_PLUGIN_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_plain) {
         return Ok(());
     }
     Err(AdminError::Invalid(format!("{:?} is no name of a plugin", short(name))))

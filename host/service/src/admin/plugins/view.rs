@@ -36,6 +36,9 @@ pub struct PushedView {
     /// What speaks against it, where the deployment would only be warned: one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
+    /// The key that the plugin's name belongs to since this push; absent: that has not changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_owner: Option<PublicKey>,
 }
 
 /// A plugin in the list of all.
