@@ -4,7 +4,7 @@
 //! manifest ([`manifest_digest`]): whoever signs has seen the one as well as the other, and a host that understands the same bytes to say
 //! something else refuses them.
 
-mod manifest;
+pub(crate) mod manifest;
 
 use std::fmt;
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::grants::means;
+use crate::signing::manifest::EVENTS;
 use crate::{AdminError, Service};
 
 /// What a plugin says of itself, for whoever judges whether to run it.
@@ -84,17 +85,6 @@ const ROLES: [(Role, &str); 6] = [
 pub(crate) fn role_names(roles: Roles) -> Vec<&'static str> {
     ROLES.iter().filter(|(role, _)| roles.has(*role)).map(|(_, name)| *name).collect()
 }
-
-const EVENTS: [Event; 8] = [
-    Event::Created,
-    Event::Updated,
-    Event::Deactivated,
-    Event::Reactivated,
-    Event::Deleted,
-    Event::MemberAdded,
-    Event::MemberRemoved,
-    Event::Signalled,
-];
 
 impl ManifestView {
     /// Of a loaded plugin.

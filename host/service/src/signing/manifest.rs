@@ -62,7 +62,8 @@ fn resource(plan: &ResourcePlan) -> Value {
     })
 }
 
-const EVENTS: [Event; 8] = [
+/// All of them, in the order of the contract.
+pub(crate) const EVENTS: [Event; 8] = [
     Event::Created,
     Event::Updated,
     Event::Deactivated,
