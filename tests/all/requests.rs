@@ -34,8 +34,12 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         if path.is_dir() {
             found.extend(files(&path));
         } else {
-            let bytes = std::fs::read(&path).unwrap();
-            found.push((path, bytes));
+            match std::fs::read(&path) {
+                Ok(bytes) => found.push((path, bytes)),
+                // The log's writer takes files away while this one looks.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => panic!("{}: {error}", path.display()),
+            }
         }
     }
     found.sort();
