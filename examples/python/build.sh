@@ -7,5 +7,5 @@ if [ ! -x .venv/bin/componentize-py ]; then
     .venv/bin/pip install --quiet --requirement requirements.txt
 fi
 mkdir -p dist
-.venv/bin/componentize-py --quiet --wit-path ../../wit/v1 --world planner \
+.venv/bin/componentize-py --quiet --wit-path ../../wit/v2 --world planner \
     componentize --stub-wasi --output dist/loft.wasm plugin

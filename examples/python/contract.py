@@ -26,8 +26,7 @@ def manifest(plain: dict) -> about.Manifest:
         states=plain["states"],
         adoption=about.AdoptionPolicy[plain["adoption"].upper()],
         config_schema=plain["config_schema"],
-        origins=[],
-        secrets=[],
+        wants=[],
         calls_per_instance=plain["calls_per_instance"],
     )
 

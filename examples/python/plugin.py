@@ -6,12 +6,13 @@
   workspace's owner): each customer decides. An invitation that nobody has taken up is withdrawn.
 - Groups are teams, one to one.
 
-This file is all that the host calls, under the names that the contract (wit/v1/plugin.wit) gives; `wit_world` is generated from
+This file is all that the host calls, under the names that the contract (wit/v2/plugin.wit) gives; `wit_world` is generated from
 it. What a user becomes is in loft/mapping.py, what follows from a change in loft/lifecycle.py: both know nothing of the host,
 and are tested by any Python.
 """
 
 import json
+from functools import cache
 
 import contract
 from componentize_py_types import Err
@@ -23,8 +24,10 @@ from wit_world.exports import about
 from wit_world.imports import config
 
 
+@cache
 def settings() -> Settings:
-    """Read anew in each call: an instance is kept for many, and what one leaves behind would be the next one's."""
+    """Read once: an instance that is kept serves one customer with one configuration. Nothing else may outlive a call: what one leaves
+    behind would be the next one's."""
     return Settings(config.get)
 
 

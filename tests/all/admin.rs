@@ -6,6 +6,7 @@ mod bindings;
 mod cli;
 mod configurations;
 mod health;
+mod hidden;
 mod plugins;
 mod records;
 mod tenants;

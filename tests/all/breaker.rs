@@ -53,6 +53,9 @@ async fn a_plugin_that_keeps_failing_is_left_alone_and_nobody_waits_for_it() {
     let name = json!([{ "op": "replace", "path": "displayName", "value": "Wheels" }]);
     is_paused(acme.operations(&format!("/Groups/{group}"), name).await, BREAKER_PAUSE.as_secs());
     assert_eq!(acme.get("/Users").await.expect(200)["totalResults"], 0, "reads do not ask it anyway");
+    let figures = app.admin_get("/tenants/acme/plugin").await.expect(200);
+    assert_eq!((&figures["refused"], &figures["passed_through"]), (&json!(51), &json!(0)));
+    assert_eq!((&figures["binding"]["refused"], &figures["from"]), (&json!(51), &json!("binding")));
     globex.group("Engines", &[]).await;
 }
 
@@ -131,6 +134,12 @@ async fn a_tenant_that_passes_through_gets_what_the_plugin_standard_would_have_m
     let made_by: Vec<Value> = app.log("acme").await.iter().map(|entry| entry["plugin"].clone()).collect();
     assert_eq!(made_by, [standard_mapping(), standard_mapping(), standard_mapping()]);
     assert_eq!(app.tasks("acme").await, Vec::<Value>::new());
+    let figures = app.admin_get("/tenants/acme/plugin").await.expect(200);
+    assert_eq!((&figures["passed_through"], &figures["refused"]), (&json!(3), &json!(0)));
+
+    let app = app.restart().await;
+    let figures = app.admin_get("/tenants/acme/plugin").await.expect(200);
+    assert_eq!((&figures["passed_through"], &figures["from"]), (&json!(0), &json!("start")), "it counts anew");
 }
 
 #[tokio::test]

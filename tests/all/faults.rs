@@ -6,6 +6,8 @@
 //! | variable | what is counted | each run | `FAULTS=full` |
 //! |---|---|---|---|
 //! | `CRASH_KILLS` | SIGKILLs of the server under load | 60 | 2,000 |
+//! | `DELIVERY_TASKS` | tasks that are planned while the server is killed and what it does is lost or refused | 600 | 100,000 |
+//! | `DELIVERY_KILLS` | SIGKILLs of that server | 6 | 200 |
 //! | `POWER_CUTS` | power cuts, of five images each | 10 | 50 |
 //! | `DAMAGE_TRIALS` | store files that are damaged | 300 | 20,000 |
 //! | `FULL_DISK_ROUNDS` | times that the disk fills up under load and has room again | 1 | 10 |
@@ -15,8 +17,10 @@
 //! | `PROPTEST_CASES` | cases of the memory model (`cargo test -p muster-store-sled model`) | 40 | 5,000 |
 
 /// Of the tests of this program: the variable, the size of each run, the size on demand.
-const SIZES: [(&str, u64, u64); 6] = [
+const SIZES: [(&str, u64, u64); 8] = [
     ("CRASH_KILLS", 60, 2_000),
+    ("DELIVERY_TASKS", 600, 100_000),
+    ("DELIVERY_KILLS", 6, 200),
     ("POWER_CUTS", 10, 50),
     ("DAMAGE_TRIALS", 300, 20_000),
     ("FULL_DISK_ROUNDS", 1, 10),

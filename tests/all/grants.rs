@@ -141,7 +141,7 @@ async fn what_the_plugin_that_decides_wants_is_withdrawn_by_force_only_and_it_go
 
     assert_eq!(
         refused["detail"],
-        "plugin wants 1.0.0 decides for tenant acme and wants secret api-key; if it is forced, the plugin goes on mapping, and can do this \
+        "plugin wants 1.0.0 decides for tenant acme and wants secret api-key; if it is forced (--force), the plugin goes on mapping, and can do this \
          no longer: send the secret api-key with them"
     );
     assert_eq!(missing["detail"], "there is no grant of secret other to plugin wants for tenant acme");

@@ -47,7 +47,8 @@ impl Server {
 
     fn restart(&mut self) {
         let text = format!(
-            "data = {:?}\n[scim]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:{}\"\n{}",
+            // No tasks are carried out, so that what came is compared as it came.
+            "data = {:?}\n[scim]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:{}\"\n[delivery]\nconcurrency = 0\n{}",
             self.data(),
             self.port,
             self.more

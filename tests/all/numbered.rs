@@ -218,6 +218,7 @@ pub(crate) async fn found_deployment(store: &Arc<dyn Store>, workers: u64) {
             scim,
             retention,
             grants: Vec::new(),
+            secrets: Vec::new(),
         };
         store.add_tenant(&row).await.unwrap();
         let hash = TokenKey::new([7; 32]).hash(&Token::presented("secret"));
@@ -329,7 +330,7 @@ pub(crate) async fn ask(store: &Arc<dyn Store>, tenant: &TenantId, ids: u64) -> 
     let mut after = 0;
     while after <= 3 * ids {
         asking.told(format!("log after {after}"), directory.log(after, 10).await);
-        asking.told(format!("tasks after {after}"), store.outbox(tenant).tasks(after, 10).await);
+        asking.told(format!("tasks after {after}"), store.outbox(tenant).tasks(None, after, 10).await);
         after += 10;
     }
     asking.0

@@ -104,7 +104,7 @@ async fn a_case_that_fails_shows_where_and_what_and_the_command_fails() {
     ];
     assert_eq!(&lines[1..7], expected);
     assert!(
-        lines[7].contains(r#"/error: expected nothing, got {"status":400,"scimType":"invalidValue","#),
+        lines[7].starts_with("           the request is refused, and should not be: 400 invalidValue: "),
         "{lines:?}"
     );
     assert_eq!(lines[8], "  ok     a user is active", "any configuration will do for a plugin without a schema");
@@ -129,6 +129,31 @@ async fn a_plugin_that_fails_a_call_is_told_with_its_cause() {
 }
 
 #[tokio::test]
+async fn what_a_plugin_says_when_it_panics_is_told_to_its_author() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = cases(folder.path(), &[("a.json", "/name", json!("a")), ("b.json", "/name", json!("b"))]);
+    let traps = built("guests", "traps");
+
+    let test = ["test", text(&traps), "--cases", text(&cases)];
+    let told = plugin(&test).await;
+    let json = plugin(&[&test[..], &["--json"]].concat()).await;
+    let checked = plugin(&["check", text(&traps)]).await;
+
+    assert_eq!((told.code, told.err.as_str()), (1, "muster: 2 of 2 cases failed\n"));
+    let says = |line: &str| line.contains("it logged (error): ") && line.contains("this guest panics");
+    assert_eq!(told.out.lines().filter(|line| says(line)).count(), 2, "one under each case: {}", told.out);
+    let answer: Value = serde_json::from_str(&json.out).unwrap();
+    for case in answer["cases"].as_array().unwrap() {
+        let logged = case["logged"].as_array().unwrap();
+        assert!(logged.iter().any(|line| line["message"].as_str().unwrap().contains("this guest panics")), "{case}");
+    }
+    assert_eq!(checked.code, 1);
+    assert!(checked.err.contains("traps.wasm: ") && checked.err.lines().count() == 1, "{}", checked.err);
+    assert!(checked.out.contains("\n  contract             muster:plugin 0."), "{}", checked.out);
+    assert!(checked.out.lines().any(says), "{}", checked.out);
+}
+
+#[tokio::test]
 async fn cases_have_their_time() {
     let folder = tempfile::tempdir().unwrap();
     let cases = cases(folder.path(), &[("a.json", "/name", json!("it answers"))]);
@@ -146,7 +171,7 @@ async fn a_configuration_that_the_plugin_refuses_fails_its_case() {
     let told = plugin(&["test", text(&built("plugins", "secoda")), "--cases", text(&cases)]).await;
     assert_eq!(told.code, 1);
     assert!(
-        told.out.contains("/config: expected nothing, got \"the configuration does not fit the plugin"),
+        told.out.contains("its configuration is refused: the configuration does not fit the plugin: "),
         "{}",
         told.out
     );
@@ -184,6 +209,8 @@ async fn check_measures_what_a_plugin_is_and_takes() {
         "  contract             muster:plugin 0.2.0",
         "  cases                12 cases passed",
         "  lifecycle.plan ",
+        " µs, in 50 calls of one request that the cases make, on this machine\n",
+        "  slowest request ",
         "  answer at most ",
     ] {
         assert!(told.contains(line), "{line}: {told}");
@@ -216,6 +243,9 @@ async fn inspect_tells_the_same_of_a_file_and_of_what_was_pushed() {
     }
     let told = on(&app, &["plugin", "inspect", "nobody@1.0.0"]).await.failed();
     assert!(told.starts_with("there is no plugin nobody@1.0.0"), "{told}");
+    // Tests are run in a folder that has one of this name.
+    let told = on(&app, &["plugin", "inspect", "plugin_cli"]).await.failed();
+    assert!(told.ends_with("; the folder of that name: muster plugin inspect ./plugin_cli"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,6 +254,8 @@ async fn a_new_plugin_builds_keeps_its_cases_and_is_pushed() {
     let made = plugin(&["new", "acme-cloud", "--lang", "rust", "--dir", text(room.path())]).await.text();
     let folder = room.path().join("acme-cloud");
     assert!(made.starts_with(text(&folder)), "{made}");
+    assert!(made.contains(&format!("\n  muster plugin push {} ", text(&folder))), "{made}");
+    assert!(made.ends_with("\n  muster tenant create acme-cloud-demo --plugin acme-cloud\n"), "{made}");
 
     let built = plugin(&["build", text(&folder), "--json"]).await.json();
     assert_eq!((&built["cases"], &built["language"]), (&json!(3), &json!("rust")));
@@ -239,6 +271,10 @@ async fn a_new_plugin_builds_keeps_its_cases_and_is_pushed() {
     let app = TestApp::start().await;
     let pushed = on(&app, &["plugin", "push", text(&folder), "--json"]).await.json();
     assert_eq!((&pushed["name"], &pushed["digest"]), (&json!("acme-cloud"), &built["digest"]));
+    let again = on(&app, &["plugin", "push", text(&folder)]).await.text();
+    let not_run = "  cases      3 cases, which were not run: `muster plugin test` and rollouts do\n";
+    assert!(again.ends_with(not_run), "{again}");
+    on(&app, &["tenant", "create", "acme-cloud-demo", "--plugin", "acme-cloud"]).await.text();
     let create = ["tenant", "create", "acme", "--plugin", "acme-cloud", "--config", r#"{"plan":"team"}"#];
     assert_eq!(on(&app, &create).await.code, 0);
 

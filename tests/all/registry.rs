@@ -5,6 +5,7 @@ mod names;
 mod oci;
 mod policy;
 mod push;
+mod refusals;
 mod signatures;
 
 use std::path::{Path, PathBuf};

@@ -1,16 +1,45 @@
 //! Rollouts: what a candidate would do is told before it decides, and what is stored is mapped again while it is written.
 
+mod against;
 mod canary;
+mod cancel;
 mod command;
 mod frame;
 mod preview;
 mod remap;
 mod replay;
+mod restarts;
+mod room;
 mod shadow;
 mod watch;
 
+use muster_service::MAX_RUNNING_JOBS;
 use muster_test_harness::{TenantClient, TestApp, USER, wasm};
 use serde_json::{Value, json};
+
+/// Holds all places for jobs until it goes.
+struct Busy(#[expect(dead_code, reason = "its end is what they wait for")] tokio::sync::watch::Sender<()>);
+
+impl Busy {
+    async fn all(app: &TestApp) -> Self {
+        let (until_dropped, held) = tokio::sync::watch::channel(());
+        for _ in 0..MAX_RUNNING_JOBS {
+            // A job that has done its work may still have its place for a moment.
+            loop {
+                let mut held = held.clone();
+                let wait = |_| async move {
+                    let _ = held.changed().await;
+                    Ok(Value::Null)
+                };
+                if app.service.jobs().start("hold", "places", wait).is_ok() {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        }
+        Self(until_dropped)
+    }
+}
 
 /// How much `obeys` works for a call that takes about a millisecond.
 const SLOWLY: u64 = 400_000;

@@ -76,6 +76,8 @@ async fn the_log_is_structured_and_carries_no_user_data() {
     let log = server.terminate();
 
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let says = "the admin key is the one of the environment (MUSTER_ADMIN_KEY); no file of keys is read for it";
+    assert!(lines.iter().any(|line| line["message"] == says), "where it is, and never what it is");
     let answered: Vec<&Value> = lines.iter().filter(|line| line["message"] == "answered").collect();
     assert_eq!(answered.len(), 5);
     for line in answered {

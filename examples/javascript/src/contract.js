@@ -1,28 +1,47 @@
 // Between the contract's types and plain objects: nothing here is about one product.
 
+// The places of attributes by their names, made once for each kind: as a call hands them over.
+const places = {};
+
+function placesOf(manifest, kind) {
+  if (places[kind] === undefined) {
+    const { attributes } = manifest.resources.find((resource) => resource.kind === kind);
+    places[kind] = Object.fromEntries(attributes.map((name, slot) => [name, slot]));
+  }
+  return places[kind];
+}
+
 /** What the identity provider sent, by the names in the manifest. */
 export class Input {
-  #values = {};
-
   constructor(manifest, kind, attributes, current) {
     this.kind = kind;
     /** the account as it was stored; null when the user or group is new */
     this.current = fromAccount(current);
-    const { attributes: names } = manifest.resources.find((resource) => resource.kind === kind);
-    for (const name of names) this.#values[name] = [];
-    for (const { slot, value } of attributes) this.#values[names[slot]].push(value.val);
+    this.slots = placesOf(manifest, kind);
+    this.attributes = attributes;
   }
 
   /** The value of an attribute, the first if there are several; null if there is none. */
   get(name) {
-    return this.all(name)[0] ?? null;
+    const slot = this.#slot(name);
+    const { attributes } = this;
+    // By index: this runs interpreted, and an iterator costs more than what it finds.
+    for (let at = 0; at < attributes.length; at++) {
+      if (attributes[at].slot === slot) return attributes[at].value.val;
+    }
+    return null;
   }
 
   /** All values of a multi-valued attribute such as `emails.value`, in order. */
   all(name) {
-    const values = this.#values[name];
-    if (values === undefined) throw new Error("the manifest does not read this attribute");
-    return values;
+    const slot = this.#slot(name);
+    return this.attributes.filter((attribute) => attribute.slot === slot).map(({ value }) => value.val);
+  }
+
+  #slot(name) {
+    const slot = this.slots[name];
+    if (slot === undefined) throw new Error("the manifest does not read this attribute");
+    return slot;
   }
 }
 

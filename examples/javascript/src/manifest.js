@@ -31,8 +31,7 @@ export const manifest = {
   states: ["invited", "active", "suspended", "archived"],
   adoption: "link",
   configSchema: JSON.stringify(configSchema),
-  origins: [],
-  secrets: [],
+  wants: [],
   // To start JavaScript costs more than to call it.
   callsPerInstance: 1000,
 };

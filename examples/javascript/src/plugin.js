@@ -6,11 +6,11 @@
 //   workspace's owner): each customer decides. An invitation that nobody has taken up is withdrawn.
 // - Groups are teams, one to one.
 //
-// This file is all that the host calls, under the names that the contract (wit/v1/plugin.wit) gives. What a user becomes is in
+// This file is all that the host calls, under the names that the contract (wit/v2/plugin.wit) gives. What a user becomes is in
 // map.js, what follows from a change in lifecycle.js: both know nothing of the host, and are tested by Node.
 
-import * as config from "muster:plugin/config@0.1.0";
-import * as log from "muster:plugin/log@0.1.0";
+import * as config from "muster:plugin/config@0.2.0";
+import * as log from "muster:plugin/log@0.2.0";
 
 import { Input, fromAccount, toAccount, toTask, told } from "./contract.js";
 import { signalled, tasks } from "./lifecycle.js";
@@ -18,8 +18,10 @@ import { manifest } from "./manifest.js";
 import { account } from "./map.js";
 import { Settings, problems } from "./settings.js";
 
-// Read anew in each call: an instance is kept for many calls, and what a call leaves behind would be the next one's.
-const settings = () => new Settings(config.get);
+// Read once: an instance that is kept serves one customer with one configuration. Nothing else may outlive a call: what one leaves behind
+// would be the next one's.
+let read = null;
+const settings = () => (read ??= new Settings(config.get));
 
 const called = (call) => told(call, log.write);
 

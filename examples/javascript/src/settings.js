@@ -28,28 +28,13 @@ export const configSchema = {
   },
 };
 
-/** A customer's settings; `get` answers a JSON pointer with a string's text, or else with JSON. */
+/** A customer's settings, read at once; `get` answers a JSON pointer with a string's text, or else with JSON. */
 export class Settings {
-  #get;
-
   constructor(get) {
-    this.#get = get;
-  }
-
-  get emailDomains() {
-    return JSON.parse(this.#get("/email_domains") ?? "[]");
-  }
-
-  get defaultRole() {
-    return this.#get("/default_role") ?? "viewer";
-  }
-
-  get archives() {
-    return this.#get("/deactivated_users") === "archive";
-  }
-
-  get owner() {
-    return this.#get("/owner") ?? null;
+    this.emailDomains = JSON.parse(get("/email_domains") ?? "[]");
+    this.defaultRole = get("/default_role") ?? "viewer";
+    this.archives = get("/deactivated_users") === "archive";
+    this.owner = get("/owner") ?? null;
   }
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::body::{Answered, endless, whole};
+use crate::uploads::{Refused, Uploads};
 use crate::{Access, Fault, Shared};
 
 /// How large one blob can be, in bytes.
@@ -23,6 +24,12 @@ const MAX_ASKED: usize = 1_000;
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
+/// Where uploads are, below `blobs/`.
+const UPLOADS: &str = "uploads/";
+
+/// In which what was stored or found is named by its digest (OCI distribution specification).
+const DIGEST: header::HeaderName = header::HeaderName::from_static("docker-content-digest");
+
 /// The one token that there is.
 const TOKEN: &str = "a-token-of-the-example-registry";
 
@@ -31,6 +38,7 @@ const TOKEN: &str = "a-token-of-the-example-registry";
 pub(crate) struct Held {
     blobs: BTreeMap<String, Bytes>,
     manifests: BTreeMap<(String, String), Bytes>,
+    uploads: Uploads,
     pub(crate) asked: Vec<String>,
 }
 
@@ -79,30 +87,30 @@ impl Shared {
             Some(("manifests", name)) if asked.method == Method::PUT => {
                 self.take_manifest(repository, name, body).await
             }
-            Some(("manifests", name)) => self.manifest(repository, name),
-            Some(("blobs", "uploads/")) if asked.method == Method::POST => {
-                let mut began = answer(StatusCode::ACCEPTED, whole(""));
-                // Nothing is kept of an upload before it is whole, so one name will do.
-                put(&mut began, header::LOCATION, &format!("/v2/{repository}/blobs/uploads/one"));
-                began
-            }
-            Some(("blobs", "uploads/one")) if asked.method == Method::PUT => {
-                self.take_blob(asked.uri.query().unwrap_or_default(), body).await
+            Some(("manifests", name)) => self.manifest(repository, name, &asked.method),
+            Some(("blobs", upload)) if upload.starts_with(UPLOADS) => {
+                let taken = self.take_piece(repository, &upload[UPLOADS.len()..], &asked, body).await;
+                taken.unwrap_or_else(|(status, code)| refused(status, code))
             }
             Some(("blobs", name)) => self.blob(name, &asked.method),
             Some(_) | None => unknown("UNSUPPORTED"),
         }
     }
 
-    fn manifest(&self, repository: &str, name: &str) -> Response<Answered> {
+    fn manifest(&self, repository: &str, name: &str, method: &Method) -> Response<Answered> {
         let fault = self.fault();
         if fault == Fault::EndlessManifests {
             return answer(StatusCode::OK, endless());
         }
+        if let Fault::Words(letters) = fault {
+            return refused_with(StatusCode::IM_A_TEAPOT, "DENIED", &"x".repeat(letters));
+        }
         let Some(bytes) = self.held().manifest(repository, name) else { return unknown("MANIFEST_UNKNOWN") };
         let bytes = if fault == Fault::ChangedManifests { [&bytes[..], b" "].concat().into() } else { bytes };
-        let mut found = answer(StatusCode::OK, whole(bytes));
+        let digest = digest(&bytes);
+        let mut found = answer(StatusCode::OK, whole(if *method == Method::HEAD { Bytes::new() } else { bytes }));
         put(&mut found, header::CONTENT_TYPE, MANIFEST);
+        put(&mut found, DIGEST, &digest);
         found
     }
 
@@ -112,8 +120,9 @@ impl Shared {
         if held.is_full() {
             return refused(StatusCode::INSUFFICIENT_STORAGE, "DENIED");
         }
+        let digest = digest(&bytes);
         held.put_manifest(repository, name, bytes);
-        answer(StatusCode::CREATED, whole(""))
+        created(&format!("/v2/{repository}/manifests/{digest}"), &digest)
     }
 
     fn blob(&self, name: &str, method: &Method) -> Response<Answered> {
@@ -136,23 +145,59 @@ impl Shared {
             }
             Fault::LongerBlobs => sent.extend_from_slice(b"more"),
             Fault::ShorterBlobs => drop(sent.pop()),
-            Fault::None | Fault::EndlessManifests | Fault::ChangedManifests | Fault::Silence => {}
+            Fault::None
+            | Fault::EndlessManifests
+            | Fault::ChangedManifests
+            | Fault::Silence
+            | Fault::LongTokens(_)
+            | Fault::Words(_) => {}
         }
         answer(StatusCode::OK, whole(sent))
     }
 
-    async fn take_blob(&self, query: &str, body: Incoming) -> Response<Answered> {
-        let Some(bytes) = read(body).await else { return refused(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID") };
-        let expected = query.strip_prefix("digest=").unwrap_or_default().replace("%3A", ":");
+    /// An upload as clients make them: all at once (`POST` or `PUT` with the digest), or in pieces (`PATCH`).
+    async fn take_piece(
+        &self,
+        repository: &str,
+        upload: &str,
+        asked: &http::request::Parts,
+        body: Incoming,
+    ) -> Result<Response<Answered>, Refused> {
+        let piece = read(body).await.ok_or((StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID"))?;
+        let expected = asked.uri.query().and_then(|query| query.strip_prefix("digest="));
+        let expected = expected.map(|digest| digest.replace("%3A", ":"));
+        let at = |number: u64| format!("/v2/{repository}/blobs/{UPLOADS}{number}");
+        if upload.is_empty() && asked.method == Method::POST {
+            return match expected {
+                Some(expected) => self.take_blob(repository, expected, piece),
+                None => Ok(accepted(&at(self.held().uploads.begin()?), 0)),
+            };
+        }
+        let number = upload.parse().map_err(|_| (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"))?;
+        match (&asked.method, expected) {
+            (&Method::PATCH, None) => {
+                let range = asked.headers.get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
+                Ok(accepted(&at(number), self.held().uploads.append(number, range, &piece)?))
+            }
+            (&Method::PUT, Some(expected)) => {
+                let whole = self.held().uploads.end(number, &piece)?;
+                self.take_blob(repository, expected, whole)
+            }
+            _ => Err((StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED")),
+        }
+    }
+
+    fn take_blob(&self, repository: &str, expected: String, bytes: Bytes) -> Result<Response<Answered>, Refused> {
         if digest(&bytes) != expected {
-            return refused(StatusCode::BAD_REQUEST, "DIGEST_INVALID");
+            return Err((StatusCode::BAD_REQUEST, "DIGEST_INVALID"));
         }
         let mut held = self.held();
         if held.is_full() {
-            return refused(StatusCode::INSUFFICIENT_STORAGE, "DENIED");
+            return Err((StatusCode::INSUFFICIENT_STORAGE, "DENIED"));
         }
+        let taken = created(&format!("/v2/{repository}/blobs/{expected}"), &expected);
         held.blobs.insert(expected, bytes);
-        answer(StatusCode::CREATED, whole(""))
+        Ok(taken)
     }
 
     fn may(&self, headers: &HeaderMap) -> bool {
@@ -165,10 +210,10 @@ impl Shared {
 
     fn who_is_it(&self) -> Response<Answered> {
         let mut asked = refused(StatusCode::UNAUTHORIZED, "UNAUTHORIZED");
-        let host = &self.host;
+        let (host, scheme) = (&self.host, self.scheme);
         let challenge = match &self.access {
             Access::Open | Access::Basic(_) => "Basic realm=\"example\"".to_owned(),
-            Access::Token(_) => format!("Bearer realm=\"http://{host}/token\",service=\"{host}\""),
+            Access::Token(_) => format!("Bearer realm=\"{scheme}://{host}/token\",service=\"{host}\""),
         };
         put(&mut asked, header::WWW_AUTHENTICATE, &challenge);
         asked
@@ -177,7 +222,10 @@ impl Shared {
     fn token(&self, headers: &HeaderMap) -> Response<Answered> {
         match &self.access {
             Access::Token(secret) if has(headers, &format!("Basic {}", STANDARD.encode(secret))) => {
-                answer(StatusCode::OK, whole(json!({ "token": TOKEN }).to_string()))
+                let token = json!({ "token": TOKEN }).to_string();
+                let bytes = if let Fault::LongTokens(bytes) = self.fault() { bytes } else { token.len() };
+                let behind = " ".repeat(bytes.saturating_sub(token.len()));
+                answer(StatusCode::OK, whole(token + &behind))
             }
             Access::Token(_) | Access::Open | Access::Basic(_) => refused(StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
         }
@@ -214,8 +262,26 @@ fn put(response: &mut Response<Answered>, name: header::HeaderName, value: &str)
     }
 }
 
+fn created(location: &str, digest: &str) -> Response<Answered> {
+    let mut created = answer(StatusCode::CREATED, whole(""));
+    put(&mut created, header::LOCATION, location);
+    put(&mut created, DIGEST, digest);
+    created
+}
+
+/// An upload goes on there; so many bytes of it have come.
+fn accepted(location: &str, have: usize) -> Response<Answered> {
+    let mut accepted = answer(StatusCode::ACCEPTED, whole(""));
+    put(&mut accepted, header::LOCATION, location);
+    put(&mut accepted, header::RANGE, &format!("0-{}", have.saturating_sub(1)));
+    accepted
+}
+
 fn refused(status: StatusCode, code: &str) -> Response<Answered> {
-    let message = format!("the example registry says {code}");
+    refused_with(status, code, &format!("the example registry says {code}"))
+}
+
+fn refused_with(status: StatusCode, code: &str, message: &str) -> Response<Answered> {
     answer(status, whole(json!({ "errors": [{ "code": code, "message": message }] }).to_string()))
 }
 

@@ -29,6 +29,10 @@ pub enum Fault {
     RedirectedBlobs(String),
     /// Nothing is answered.
     Silence,
+    /// Tokens are answered with spaces behind them, so many bytes in all.
+    LongTokens(usize),
+    /// Manifests are refused, with a message of so many letters.
+    Words(usize),
 }
 
 pub(crate) type Answered = BoxBody<Bytes, Infallible>;

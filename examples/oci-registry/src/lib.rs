@@ -1,16 +1,22 @@
 //! A registry for components, on loopback and in memory: to try things out, and for tests, which have it misbehave ([`Fault`]).
 //!
-//! `serve.rs` is the wire, `answer.rs` what is answered to which request, after the OCI distribution specification.
+//! `serve.rs` is the wire, `answer.rs` what is answered to which request, after the OCI distribution specification, `uploads.rs` what comes in
+//! pieces.
 
 mod answer;
 mod body;
 mod serve;
+mod uploads;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use answer::MAX_BLOB_BYTES;
 pub use body::Fault;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
 
 /// A registry that serves until it is dropped.
 #[derive(Debug)]
@@ -36,6 +42,8 @@ pub enum Access {
 struct Shared {
     access: Access,
     host: String,
+    /// `http` or `https`.
+    scheme: &'static str,
     held: Mutex<answer::Held>,
     fault: Mutex<Fault>,
 }
@@ -53,12 +61,29 @@ impl Shared {
 
 impl Registry {
     /// Serves on this port of 127.0.0.1; 0: any.
-    pub async fn start(port: u16, access: Access) -> std::io::Result<Self> {
+    pub async fn start(port: u16, access: Access) -> io::Result<Self> {
+        Self::serving(port, access, None).await
+    }
+
+    /// As [`Registry::start`], by https: with a chain of certificates and the key of the first of them, both in PEM.
+    pub async fn start_tls(port: u16, access: Access, chain: &[u8], key: &[u8]) -> io::Result<Self> {
+        let chain: Vec<_> =
+            CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(io::Error::other)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(io::Error::other)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.and_then(|config| config.with_no_client_auth().with_single_cert(chain, key));
+        let acceptor = TlsAcceptor::from(Arc::new(config.map_err(io::Error::other)?));
+        Self::serving(port, access, Some(acceptor)).await
+    }
+
+    async fn serving(port: u16, access: Access, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
         let addr = listener.local_addr()?;
         let (held, fault) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { access, host: addr.to_string(), held, fault });
-        let serving = tokio::spawn(serve::serve(listener, shared.clone()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let shared = Arc::new(Shared { access, host: addr.to_string(), scheme, held, fault });
+        let serving = tokio::spawn(serve::serve(listener, tls, shared.clone()));
         Ok(Self { addr, shared, serving })
     }
 

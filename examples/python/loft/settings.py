@@ -38,26 +38,13 @@ EMAIL = re.compile(r"[^\s@]+@[^\s@.]+(\.[^\s@.]+)+")
 
 
 class Settings:
-    """A customer's settings; `get` answers a JSON pointer with a string's text, or else with JSON."""
+    """A customer's settings, read at once; `get` answers a JSON pointer with a string's text, or else with JSON."""
 
     def __init__(self, get):
-        self._get = get
-
-    @property
-    def email_domains(self) -> list[str]:
-        return json.loads(self._get("/email_domains") or "[]")
-
-    @property
-    def default_role(self) -> str:
-        return self._get("/default_role") or "viewer"
-
-    @property
-    def archives(self) -> bool:
-        return self._get("/deactivated_users") == "archive"
-
-    @property
-    def owner(self) -> str | None:
-        return self._get("/owner")
+        self.email_domains: list[str] = json.loads(get("/email_domains") or "[]")
+        self.default_role: str = get("/default_role") or "viewer"
+        self.archives: bool = get("/deactivated_users") == "archive"
+        self.owner: str | None = get("/owner")
 
 
 def problems(settings: Settings) -> list[tuple[str, str]]:

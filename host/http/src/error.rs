@@ -67,32 +67,7 @@ impl Problem {
 
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
-        let logged = for_log(&error);
-        Self { status: error.status(), detail: error.to_string(), logged, errors: error.errors() }
-    }
-}
-
-/// As much of a refusal as holds nothing of what the request says or the store keeps.
-fn for_log(error: &AdminError) -> Option<String> {
-    match error {
-        AdminError::Config(problems) => {
-            let places: Vec<String> = problems.iter().map(|problem| format!("{:?}", problem.pointer)).collect();
-            Some(format!("the configuration does not fit the plugin at {}", places.join(", ")))
-        }
-        AdminError::Untrusted(_)
-        | AdminError::Signature(_)
-        | AdminError::Exists(_)
-        | AdminError::InUse(_)
-        | AdminError::Revision { .. }
-        | AdminError::Load(_)
-        | AdminError::NotGranted { .. } => Some(error.to_string()),
-        AdminError::Invalid(_)
-        | AdminError::NotFound(_)
-        | AdminError::Gone(_)
-        | AdminError::Plugin(_)
-        | AdminError::Full
-        | AdminError::Unavailable(_)
-        | AdminError::Entropy(_) => None,
+        Self { status: error.status(), detail: error.to_string(), logged: error.for_log(), errors: error.errors() }
     }
 }
 

@@ -68,6 +68,7 @@ mod tests {
         let planted = || "hunter2".to_owned();
         match kind.as_str() {
             "invalid-hunter2" => AdminError::Invalid(planted()).into(),
+            "wrong" => AdminError::Wrong("limit is at least 1".to_owned()).into(),
             "missing" => AdminError::NotFound(planted()).into(),
             "body" => Problem::quoting(StatusCode::BAD_REQUEST, planted()),
             "revision" => AdminError::Revision { expected: 1, actual: 2 }.into(),
@@ -88,7 +89,7 @@ mod tests {
             .layer(from_fn(move |request, next| told(ids.clone(), request, next)));
 
         let mut answered = Vec::new();
-        for path in ["invalid-hunter2", "missing", "body", "revision", "key"] {
+        for path in ["invalid-hunter2", "wrong", "missing", "body", "revision", "key"] {
             let request = Request::get(format!("/tenants/{path}?hunter2=1")).body(Body::empty()).unwrap();
             let response = routes.clone().oneshot(request).await.unwrap();
             answered.push(response.headers()[REQUEST_ID].to_str().unwrap().to_owned());
@@ -101,6 +102,7 @@ mod tests {
         let logged: Vec<Value> = logged.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let expected = [
             (400, None),
+            (400, Some("limit is at least 1")),
             (404, None),
             (400, None),
             (409, Some("the binding is at revision 2, not at 1")),

@@ -2,7 +2,7 @@ use muster_protocol::Document;
 use muster_protocol::dialect::Rewrite;
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Field, PluginDigest, RequestId, ResourceId, ResourceType, Timestamp, TokenId, Version};
+use crate::{Account, PluginDigest, RequestId, ResourceId, ResourceType, Timestamp, TokenId, Version};
 
 /// What happened to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,37 +101,4 @@ pub struct LogEntry {
     /// What happened.
     #[serde(flatten)]
     pub change: Change,
-}
-
-/// A lifecycle action that a plugin planned for a change; committed with it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NewTask {
-    /// The resource it is about: tasks of one resource keep their order.
-    pub resource_type: ResourceType,
-    /// Which one.
-    pub id: ResourceId,
-    /// The same key is never carried out twice for the same change.
-    pub idempotency_key: String,
-    /// The plugin's own name for what is to be done.
-    pub action: String,
-    /// With what.
-    pub arguments: Vec<Field>,
-    /// Whether the brake may hold it.
-    pub destructive: bool,
-    /// The plugin that planned it and will perform it.
-    pub plugin: PluginDigest,
-}
-
-/// A [`NewTask`] in its place in the tenant's outbox.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Task {
-    /// 1, 2, 3, ... per tenant.
-    pub seq: u64,
-    /// The log entry that it follows from.
-    pub change: u64,
-    /// When it was planned.
-    pub at: Timestamp,
-    /// What is to be done.
-    #[serde(flatten)]
-    pub task: NewTask,
 }

@@ -15,11 +15,13 @@ mod plugin;
 mod record;
 mod rollout;
 mod seal;
+mod secret;
+mod task;
 mod tenant;
 mod token;
 
 pub use account::{Account, AccountKey, Field, FieldValue};
-pub use change::{Actor, Change, Event, LogEntry, NewTask, Snapshot, Task};
+pub use change::{Actor, Change, Event, LogEntry, Snapshot};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use digest::HexDigest;
 pub use grants::{Grant, InvalidOrigin, InvalidSecretName, MAX_GRANTS_A_TENANT, Origin, SecretName, Want};
@@ -34,6 +36,8 @@ pub use rollout::{
     CanaryTrial, Cursor, Rollout, RolloutId, RolloutState, ShadowTrial, Step, StepName, StepState, Trials, WatchBudget,
 };
 pub use seal::{LogHash, Seal};
+pub use secret::{MAX_SEALED_BYTES, MAX_SECRETS_A_TENANT, SecretRow};
+pub use task::{Attempt, Decision, InvalidQueue, MAX_ATTEMPTS_TOLD, NewTask, Progress, Queue, Standing, Task};
 pub use tenant::{
     Binding, InvalidTenantId, OnPluginFailure, RequestValues, Retention, ScimSettings, TenantId, TenantRow,
 };

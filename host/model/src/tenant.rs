@@ -5,7 +5,7 @@ use muster_protocol::schema::Declarations;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Grant, PluginDigest, Timestamp};
+use crate::{Grant, PluginDigest, SecretRow, Timestamp};
 
 /// The name of a tenant: 1 to 63 lower-case letters, digits and `-`, beginning and ending with a letter or digit, because it
 /// stands in URLs and host names.
@@ -116,11 +116,19 @@ pub struct Retention {
     pub requests_mib: u32,
     /// What is kept of the values that came with a request.
     pub requests_values: RequestValues,
+    /// Days that a task is kept which nothing will become of any more.
+    pub tasks_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { log_days: None, requests_days: 7, requests_mib: 16, requests_values: RequestValues::Shown }
+        Self {
+            log_days: None,
+            requests_days: 7,
+            requests_mib: 16,
+            requests_values: RequestValues::Shown,
+            tasks_days: 30,
+        }
     }
 }
 
@@ -155,6 +163,9 @@ pub struct TenantRow {
     /// What was granted to its plugins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<Grant>,
+    /// What its plugins may use without seeing it, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretRow>,
 }
 
 #[cfg(test)]

@@ -14,13 +14,13 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::auth::{Challenge, Token};
-use crate::{Credentials, MAX_ANSWER_BYTES, MAX_REDIRECTS, OciError, Reference, Times};
+use crate::{Credentials, MAX_ANSWER_BYTES, MAX_REDIRECTS, OciError, Options, Reference, Times, trust};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much of a registry's own words is repeated, in characters.
-const MAX_WORDS: usize = 200;
+pub(crate) const MAX_WORDS: usize = 200;
 
 /// One repository of a registry, and who asks it.
 #[derive(Debug)]
@@ -60,17 +60,14 @@ pub(crate) struct Answer {
 
 impl Registry {
     /// For what this names. Nothing is asked yet.
-    pub fn new(reference: Reference, credentials: Option<Credentials>, times: Times) -> Result<Self, OciError> {
-        let base = reference.base()?;
+    pub fn new(reference: Reference, options: Options) -> Result<Self, OciError> {
+        let Options { credentials, authorities, times } = options;
+        let base = reference.base(authorities.is_some())?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let roots =
-            HttpsConnectorBuilder::new().with_provider_and_native_roots(rustls::crypto::ring::default_provider());
-        let roots = roots.map_err(|error| {
-            OciError::Credentials(format!("the certificates that this machine trusts cannot be read: {error}"))
-        })?;
-        let https = roots.https_or_http().enable_http1().wrap_connector(tcp);
+        let https = HttpsConnectorBuilder::new().with_tls_config(trust::config(authorities.as_ref())?);
+        let https = https.https_or_http().enable_http1().wrap_connector(tcp);
         let http = Client::builder(TokioExecutor::new()).build(https);
         Ok(Self { reference, times, base, http, credentials, authorization: None, actions: "pull" })
     }
@@ -195,7 +192,12 @@ impl Registry {
         }
         let sent = timeout(self.times.answer, self.http.request(request)).await;
         let answer = sent.map_err(|_| late(&host, self.times.answer))?;
-        let (head, body) = answer.map_err(|error| unreachable(in_full(&error)))?.into_parts();
+        let (head, body) = answer
+            .map_err(|error| match trust::refused(&error) {
+                Some(why) => OciError::Certificate { host: host.clone(), why },
+                None => unreachable(in_full(&error)),
+            })?
+            .into_parts();
         let (what, times) = (ask.what.clone(), self.times);
         Ok(Answer { status: head.status, headers: head.headers, host, what, times, body })
     }

@@ -87,6 +87,25 @@ pub enum OciError {
         /// Why nobody goes there.
         why: &'static str,
     },
+    /// The tag has been given to something else.
+    #[error("{reference} is there already, and names {names}")]
+    Taken {
+        /// Which.
+        reference: String,
+        /// What it names.
+        names: String,
+    },
+    /// Its certificate does not count.
+    #[error("{host}: its certificate is refused: {why}")]
+    Certificate {
+        /// Which registry.
+        host: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The certificates that are to count cannot be used.
+    #[error("{0}")]
+    Authorities(String),
     /// The artifact is something else than a component.
     #[error("{reference} is no component: {why}")]
     NotAComponent {

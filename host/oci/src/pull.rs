@@ -17,20 +17,8 @@ impl Registry {
 
     async fn pulled(&mut self, max_bytes: u64) -> Result<Pulled, OciError> {
         let host = self.host();
-        let name = match self.reference.named() {
-            Named::Tag(tag) => tag.clone(),
-            Named::Digest(digest) => format!("sha256:{}", hex::encode(digest)),
-        };
-        let what = format!("the manifest {}:{name}", self.reference.repository);
-        let answer = self.ask(&get(self.url(&format!("manifests/{name}"))?, what.clone(), MANIFEST)).await?;
-        if !answer.status.is_success() {
-            return Err(answer.refused().await);
-        }
-        let bytes = answer.read(MAX_MANIFEST_BYTES).await?;
+        let bytes = self.manifest().await?;
         let manifest = sha256(&bytes);
-        if let Named::Digest(expected) = self.reference.named() {
-            same(&host, &what, expected, &manifest)?;
-        }
         let (layer, signature) = Manifest::read(&bytes, &self.reference.to_string())?;
         let what = format!("the component {}", layer.digest);
         if layer.size > max_bytes {
@@ -48,6 +36,25 @@ impl Registry {
         }
         same(&host, &what, &layer.sha256().unwrap_or_default(), &sha256(&bytes))?;
         Ok(Pulled { bytes, signature, manifest })
+    }
+
+    /// The manifest that the reference names.
+    pub(crate) async fn manifest(&mut self) -> Result<Vec<u8>, OciError> {
+        let (name, what) = (self.reference.named(), self.what_manifest());
+        let answer = self.ask(&get(self.url(&format!("manifests/{name}"))?, what.clone(), MANIFEST)).await?;
+        if !answer.status.is_success() {
+            return Err(answer.refused().await);
+        }
+        let bytes = answer.read(MAX_MANIFEST_BYTES).await?;
+        if let Named::Digest(expected) = self.reference.named() {
+            same(&self.host(), &what, expected, &sha256(&bytes))?;
+        }
+        Ok(bytes)
+    }
+
+    /// In the words of an error.
+    pub(crate) fn what_manifest(&self) -> String {
+        format!("the manifest {}", self.reference.artifact())
     }
 }
 

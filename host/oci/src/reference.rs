@@ -31,6 +31,15 @@ pub enum Named {
     Digest([u8; 32]),
 }
 
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => f.write_str(tag),
+            Self::Digest(digest) => write!(f, "sha256:{}", hex::encode(digest)),
+        }
+    }
+}
+
 impl Reference {
     /// Whether somebody means an artifact rather than a file.
     pub fn is_one(text: &str) -> bool {
@@ -66,7 +75,7 @@ impl Reference {
             return Err(wrong("its repository is none"));
         }
         let reference = Self { host: host.to_owned(), repository: repository.to_owned(), named };
-        let base = Url::parse(&format!("{}://{host}/", reference.scheme())).map_err(|_| wrong("its host is none"))?;
+        let base = Url::parse(&format!("https://{host}/")).map_err(|_| wrong("its host is none"))?;
         // Nothing but a host and a port: no name and password, which would stand in every log.
         let plain = base.path() == "/" && base.username().is_empty() && base.password().is_none();
         if !plain || base.host().is_none() || host.contains(['?', '#', '@']) {
@@ -75,20 +84,29 @@ impl Reference {
         Ok(reference)
     }
 
-    /// `https`, but on this machine: a registry on loopback has no certificate.
-    pub(crate) fn scheme(&self) -> &'static str {
-        if is_loopback(&self.host) { "http" } else { "https" }
+    /// `https`, but on this machine: a registry on loopback has no certificate, unless somebody says whose (`has_authority`).
+    pub(crate) fn scheme(&self, has_authority: bool) -> &'static str {
+        if is_loopback(&self.host) && !has_authority { "http" } else { "https" }
     }
 
     /// `https://HOST/v2/REPOSITORY/`, to which everything is relative that is asked.
-    pub(crate) fn base(&self) -> Result<Url, OciError> {
-        let base = format!("{}://{}/v2/{}/", self.scheme(), self.host, self.repository);
+    pub(crate) fn base(&self, has_authority: bool) -> Result<Url, OciError> {
+        let base = format!("{}://{}/v2/{}/", self.scheme(has_authority), self.host, self.repository);
         Url::parse(&base).map_err(|_| OciError::Reference(format!("{self}: its host is none")))
     }
 
     /// Which artifact of the repository.
     pub const fn named(&self) -> &Named {
         &self.named
+    }
+
+    /// `REPOSITORY:TAG` or `REPOSITORY@sha256:DIGEST`.
+    pub(crate) fn artifact(&self) -> String {
+        let between = match &self.named {
+            Named::Tag(_) => ':',
+            Named::Digest(_) => '@',
+        };
+        format!("{}{between}{}", self.repository, self.named)
     }
 
     /// The registry.
@@ -99,11 +117,7 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{SCHEME}{}/{}", self.host, self.repository)?;
-        match &self.named {
-            Named::Tag(tag) => write!(f, ":{tag}"),
-            Named::Digest(digest) => write!(f, "@sha256:{}", hex::encode(digest)),
-        }
+        write!(f, "{SCHEME}{}/{}", self.host, self.artifact())
     }
 }
 
@@ -164,7 +178,7 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_asked_in_clear_text() {
-        let scheme = |host: &str| Reference::parse(&format!("oci://{host}/a:1")).unwrap().scheme();
+        let scheme = |host: &str| Reference::parse(&format!("oci://{host}/a:1")).unwrap().scheme(false);
         for host in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.9.9.9", "[::1]:5000"] {
             assert_eq!(scheme(host), "http", "{host}");
         }

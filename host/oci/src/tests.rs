@@ -1,3 +1,6 @@
+mod certificates;
+mod others;
+
 use std::time::{Duration, Instant};
 
 use oci_registry::{Access, Fault, Registry as Example};
@@ -14,12 +17,13 @@ fn component(bytes: &[u8]) -> Component<'_> {
 fn registry(example: &Example, name: &str, credentials: Option<&str>) -> Registry {
     let reference = Reference::parse(&format!("oci://{}/acme/poggio{name}", example.host())).unwrap();
     let times = Times { answer: Duration::from_millis(500), ..Times::default() };
-    Registry::new(reference, credentials.and_then(Credentials::parse), times).unwrap()
+    let credentials = credentials.and_then(Credentials::parse);
+    Registry::new(reference, Options { credentials, times, ..Options::default() }).unwrap()
 }
 
 async fn filled() -> Example {
     let example = Example::start(0, Access::Open).await.unwrap();
-    registry(&example, ":0.1.0", None).push(&component(BYTES)).await.unwrap();
+    registry(&example, ":0.1.0", None).push(&component(BYTES), Taken::Kept).await.unwrap();
     example
 }
 
@@ -30,7 +34,7 @@ async fn refused(example: &Example) -> String {
 #[tokio::test]
 async fn what_is_pushed_is_pulled_by_tag_and_by_digest() {
     let example = Example::start(0, Access::Open).await.unwrap();
-    let manifest = registry(&example, ":0.1.0", None).push(&component(BYTES)).await.unwrap();
+    let manifest = registry(&example, ":0.1.0", None).push(&component(BYTES), Taken::Kept).await.unwrap();
     let expected = Pulled { bytes: BYTES.to_vec(), signature: Some("{\"a\":1}".to_owned()), manifest };
     assert_eq!(registry(&example, ":0.1.0", None).pull(MAX).await.unwrap(), expected);
     let by_digest = format!("@sha256:{}", hex::encode(manifest));
@@ -40,7 +44,7 @@ async fn what_is_pushed_is_pulled_by_tag_and_by_digest() {
         example.asked().iter().filter(|asked| asked.starts_with("PUT /v2/acme/poggio/blobs/")).count()
     };
     assert_eq!(uploads(&example), 2, "the component and its config");
-    let again = registry(&example, ":0.1.0", None).push(&component(BYTES)).await.unwrap();
+    let again = registry(&example, ":0.1.0", None).push(&component(BYTES), Taken::Kept).await.unwrap();
     assert_eq!((again, uploads(&example)), (manifest, 2), "what is there is not sent again");
 }
 
@@ -61,7 +65,7 @@ async fn the_manifest_is_the_one_that_others_read() {
 async fn whoever_must_say_who_he_is_says_it_with_a_password_or_a_token() {
     for access in [Access::Basic("me:secret".to_owned()), Access::Token("me:secret".to_owned())] {
         let example = Example::start(0, access.clone()).await.unwrap();
-        registry(&example, ":1", Some("me:secret")).push(&component(BYTES)).await.unwrap();
+        registry(&example, ":1", Some("me:secret")).push(&component(BYTES), Taken::Kept).await.unwrap();
         let pulled = registry(&example, ":1", Some("me:secret")).pull(MAX).await.unwrap();
         assert_eq!(pulled.bytes, BYTES);
         for credentials in [None, Some("me:wrong")] {
@@ -90,7 +94,7 @@ async fn other_bytes_than_the_digest_says_are_not_taken() {
     let by_digest = format!("@sha256:{}", hex::encode(artifact::sha256(&manifest)));
     let told = registry(&example, &by_digest, None).pull(MAX).await.unwrap_err().to_string();
     assert!(
-        told.starts_with("the manifest acme/poggio:sha256:") && told.contains("is not what its digest says"),
+        told.starts_with("the manifest acme/poggio@sha256:") && told.contains("is not what its digest says"),
         "{told}"
     );
 }
@@ -180,6 +184,66 @@ async fn an_artifact_that_is_no_component_is_told_as_what_it_is() {
 async fn a_digest_is_no_name_to_push_under() {
     let example = filled().await;
     let name = format!("@sha256:{}", "ab".repeat(32));
-    let told = registry(&example, &name, None).push(&component(BYTES)).await.unwrap_err().to_string();
+    let told = registry(&example, &name, None).push(&component(BYTES), Taken::Kept).await.unwrap_err().to_string();
     assert!(told.ends_with("what is pushed is called by a tag, not by a digest"), "{told}");
+}
+
+#[tokio::test]
+async fn a_tag_that_names_other_bytes_is_moved_only_when_that_is_asked_for() {
+    let example = filled().await;
+    let there = example.manifest("acme/poggio", "0.1.0").unwrap();
+    let (other, unsigned) = (component(b"\0asm another"), Component { signature: None, ..component(BYTES) });
+    let told = registry(&example, ":0.1.0", None).push(&other, Taken::Kept).await.unwrap_err().to_string();
+    let digests = [BYTES, other.bytes].map(|bytes| format!("sha256:{}", hex::encode(artifact::sha256(bytes))));
+    let names = format!("names other bytes, {}: this is {}", digests[0], digests[1]);
+    assert_eq!(told, format!("oci://{}/acme/poggio:0.1.0 is there already, and {names}", example.host()));
+    let told = registry(&example, ":0.1.0", None).push(&unsigned, Taken::Kept).await.unwrap_err().to_string();
+    assert!(told.ends_with("names the same bytes with a signature, and this has none"), "{told}");
+    let signed_by_another = Component { signature: Some("{\"a\":2}"), ..component(BYTES) };
+    let told = registry(&example, ":0.1.0", None).push(&signed_by_another, Taken::Kept).await.unwrap_err().to_string();
+    assert!(told.ends_with("names the same bytes with a signature, and this has another"), "{told}");
+    assert_eq!(example.manifest("acme/poggio", "0.1.0").unwrap(), there, "it is what it was");
+
+    registry(&example, ":0.1.0", None).push(&unsigned, Taken::Moved).await.unwrap();
+    assert_eq!(registry(&example, ":0.1.0", None).pull(MAX).await.unwrap().signature, None);
+    registry(&example, ":0.1.0", None).push(&component(BYTES), Taken::Kept).await.unwrap();
+    assert_eq!(example.manifest("acme/poggio", "0.1.0").unwrap(), there, "a signature can be added");
+    registry(&example, ":0.1.0", None).push(&other, Taken::Moved).await.unwrap();
+    assert_eq!(registry(&example, ":0.1.0", None).pull(MAX).await.unwrap().bytes, other.bytes);
+
+    example.put_manifest("acme/poggio", "0.1.0", b"[]");
+    let told = registry(&example, ":0.1.0", None).push(&other, Taken::Kept).await.unwrap_err().to_string();
+    assert!(told.ends_with("names something that is no component"), "{told}");
+}
+
+#[tokio::test]
+async fn a_token_is_read_as_far_as_an_answer_may_be_long() {
+    let example = Example::start(0, Access::Token("me:secret".to_owned())).await.unwrap();
+    registry(&example, ":1", Some("me:secret")).push(&component(BYTES), Taken::Kept).await.unwrap();
+    let most = usize::try_from(MAX_ANSWER_BYTES).unwrap();
+    example.misbehave(Fault::LongTokens(most));
+    assert_eq!(registry(&example, ":1", Some("me:secret")).pull(MAX).await.unwrap().bytes, BYTES);
+    example.misbehave(Fault::LongTokens(most + 1));
+    let told = registry(&example, ":1", Some("me:secret")).pull(MAX).await.unwrap_err().to_string();
+    assert_eq!(
+        told,
+        format!("the request for a token from {} is larger than {MAX_ANSWER_BYTES} bytes", example.host())
+    );
+}
+
+#[tokio::test]
+async fn of_what_a_registry_says_itself_so_much_is_repeated() {
+    let example = filled().await;
+    let words = async |letters: usize| {
+        example.misbehave(Fault::Words(letters));
+        let told = refused(&example).await;
+        let (before, said) = told.split_once(" refuses the manifest acme/poggio:0.1.0: 418").unwrap();
+        assert_eq!(before, example.host());
+        said.trim_start_matches(": ").len()
+    };
+    assert_eq!(words(ask::MAX_WORDS).await, ask::MAX_WORDS);
+    assert_eq!(words(ask::MAX_WORDS + 1).await, ask::MAX_WORDS, "it is cut");
+    let most = usize::try_from(MAX_ANSWER_BYTES).unwrap();
+    assert_eq!(words(most / 2).await, ask::MAX_WORDS);
+    assert_eq!(words(most).await, 0, "an answer that is larger than it can be says nothing");
 }

@@ -12,8 +12,21 @@ use muster_protocol::schema::ResourceTypeDef;
 use crate::bindings::v1::muster::plugin::types;
 use crate::limits;
 
-/// What is wrong with an answer: the end of a sentence for the operator's log, without the values.
+/// What is wrong with an answer: the end of a sentence for the operator's log, without the values of the directory.
 pub(crate) type Problem = String;
+
+/// States of a manifest that are named in one sentence.
+const MAX_STATES_TOLD: usize = 8;
+
+/// A state is the plugin's own word, and no value of the directory: whoever wrote the plugin finds it by that.
+fn unknown_state(state: &str, states: &[String]) -> Problem {
+    let shown: String = state.chars().take(limits::MAX_WORD_BYTES).collect();
+    let mut told: Vec<String> = states.iter().take(MAX_STATES_TOLD).map(|state| format!("{state:?}")).collect();
+    if states.len() > MAX_STATES_TOLD {
+        told.push(format!("{} more", states.len() - MAX_STATES_TOLD));
+    }
+    format!("the account's state {shown:?} is not one of the manifest's states ({})", told.join(", "))
+}
 
 /// Counts the bytes of one answer as it is read.
 #[derive(Debug, Default)]
@@ -29,7 +42,7 @@ impl Reader {
         def: Option<&ResourceTypeDef>,
     ) -> Result<Account, Problem> {
         if !states.contains(&account.state) {
-            return Err("the account's state is not one of the manifest's states".to_owned());
+            return Err(unknown_state(&account.state, states));
         }
         let limit = limits::MAX_KEYS;
         if account.keys.len() > limit {
@@ -124,6 +137,18 @@ impl Reader {
         }
         let scim_type = rejection.scim_type.map(scim_type);
         Ok(Rejection { status: rejection.status, scim_type, detail: rejection.detail })
+    }
+
+    /// The reason of an outcome: shown to people, in one line.
+    pub(crate) fn reason(&mut self, reason: String) -> Result<String, Problem> {
+        self.text(&reason, limits::MAX_DETAIL_BYTES, "the reason")?;
+        if reason.trim().is_empty() {
+            return Err("the reason is empty".to_owned());
+        }
+        if reason.chars().any(char::is_control) || muster_protocol::text::check("reason", &reason).is_err() {
+            return Err("the reason has characters that do not show".to_owned());
+        }
+        Ok(reason)
     }
 
     fn word(&mut self, text: &str, what: impl Display) -> Result<(), Problem> {

@@ -17,7 +17,7 @@ pub(crate) enum Contract {
 }
 
 impl Contract {
-    const ALL: [Self; 2] = [Self::V1, Self::V2];
+    pub(crate) const ALL: [Self; 2] = [Self::V1, Self::V2];
 
     pub(crate) const fn version(self) -> &'static str {
         match self {
@@ -51,6 +51,8 @@ pub(crate) struct Interfaces {
     pub(crate) roles: Roles,
     /// Whether it can ask for its small memory.
     pub(crate) imports_state: bool,
+    /// Whether it can ask to go out.
+    pub(crate) imports_http: bool,
 }
 
 /// The interfaces of the contract that a plugin may import.
@@ -79,6 +81,9 @@ const WASI: [&str; 20] = [
     "wasi:random/insecure-seed",
     "wasi:random/random",
 ];
+
+/// What `delivery` calls origins by. The other roles are stopped when they touch it (`deny_http`).
+const HTTP: [&str; 2] = ["wasi:http/outgoing-handler", "wasi:http/types"];
 
 /// Refuses what is plainly no component, with a sentence that helps.
 pub(crate) fn check_bytes(bytes: &[u8]) -> Result<(), LoadError> {
@@ -128,7 +133,12 @@ pub(crate) fn check_interfaces(bytes: &[u8]) -> Result<Interfaces, LoadError> {
         return Err(LoadError::Contract(format!("it exports {about}, and {} in another version", shown(export))));
     }
     let imports_state = imports.iter().any(|name| interface_of(name) == Some("state"));
-    Ok(Interfaces { contract, roles, imports_state })
+    let imports_http = imports.iter().any(|name| name.split_once('@').is_some_and(|(name, _)| HTTP.contains(&name)));
+    if imports_http && !roles.has(Role::Delivery) {
+        let about = "it imports wasi:http, which is for delivery only, and does not export delivery";
+        return Err(LoadError::Contract(about.to_owned()));
+    }
+    Ok(Interfaces { contract, roles, imports_state, imports_http })
 }
 
 /// The interface of the contract that a name is of.
@@ -194,7 +204,7 @@ fn is_granted(import: &str) -> bool {
     let Some((interface, version)) = import.split_once('@') else { return false };
     match interface.strip_prefix(CONTRACT) {
         Some(interface) => OFFERED.contains(&interface) && Contract::of(version).is_some(),
-        None => WASI.contains(&interface) && version.starts_with("0.2."),
+        None => (WASI.contains(&interface) || HTTP.contains(&interface)) && version.starts_with("0.2."),
     }
 }
 
@@ -275,12 +285,15 @@ mod tests {
             "muster:plugin/config@0.1.7",
             "wasi:cli/exit@0.2.6",
             "wasi:io/poll@0.2.0",
+            "wasi:http/types@0.2.0",
+            "wasi:http/outgoing-handler@0.2.12",
         ] {
             assert!(is_granted(import), "{import}");
         }
         for import in [
             "wasi:sockets/tcp@0.2.6",
-            "wasi:http/outgoing-handler@0.2.6",
+            "wasi:http/incoming-handler@0.2.6",
+            "wasi:http/outgoing-handler@0.3.0",
             "wasi:cli/exit@0.3.0",
             "wasi:cli/exit",
             "muster:plugin/mapping@0.1.0",

@@ -8,6 +8,10 @@ use crate::limits::LimitReached;
 /// What the runtime says when more bytes cross to the host than may; it has no public type for it.
 const HOST_CALL_BYTES: &str = "fuel allocated for hostcalls has been exhausted";
 
+/// How that limit is told: with how much it is.
+const HOST_CALL_LIMIT: &str = "host call bytes (2 MiB)";
+const _: () = assert!(crate::limits::MAX_HOST_CALL_BYTES == 2 << 20, "it is told in a sentence");
+
 /// The same for handles of resources.
 const HANDLES: &str = "store handle limit exceeded";
 
@@ -27,7 +31,7 @@ pub(crate) fn classify(error: &wasmtime::Error, function: &'static str, deadline
     }
     let cause = format!("{error:#}");
     if cause.contains(HOST_CALL_BYTES) {
-        return PluginError::Limit { function, limit: "host call bytes" };
+        return PluginError::Limit { function, limit: HOST_CALL_LIMIT };
     }
     if cause.contains(HANDLES) {
         return PluginError::Limit { function, limit: "resource handles" };

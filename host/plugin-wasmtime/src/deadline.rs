@@ -31,7 +31,7 @@ pub(crate) fn set<T: 'static>(store: &mut Store<T>, deadline_ms: u64) {
     });
 }
 
-fn processor_time() -> Duration {
+pub(crate) fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()
 }

@@ -1,4 +1,6 @@
-//! The hot engine: it runs the roles of the request path, on a fresh instance for every call.
+//! The two engines. The hot one runs the roles of the request path, on a fresh instance for every call; the other one runs `delivery`, whose
+//! calls wait. What is compiled for one is compiled for both: they differ in where instances have their memory, and in nothing that the code
+//! depends on.
 
 use std::thread;
 use std::time::Duration;
@@ -20,8 +22,21 @@ pub(crate) fn hot(instances: u32) -> Result<Engine> {
 /// The same engine where nothing runs: it compiles.
 pub(crate) fn without_clock(instances: u32) -> Result<Engine> {
     let mut config = Config::new();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+    Engine::new(bounded(&mut config))
+}
+
+/// An engine for calls that wait, and its clock. There are few of them at a time, and each has its memory from the system.
+pub(crate) fn delivery() -> Result<Engine> {
+    let mut config = Config::new();
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    let engine = Engine::new(bounded(&mut config))?;
+    start_clock(engine.weak())?;
+    Ok(engine)
+}
+
+fn bounded(config: &mut Config) -> &mut Config {
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)))
         .epoch_interruption(true)
         .max_wasm_stack(limits::MAX_STACK_BYTES)
         // A mapping is a pure function: also where a processor may choose the bits of a NaN.
@@ -33,8 +48,7 @@ pub(crate) fn without_clock(instances: u32) -> Result<Engine> {
         .wasm_exceptions(false)
         .wasm_gc(false)
         .wasm_function_references(false)
-        .gc_support(false);
-    Engine::new(&config)
+        .gc_support(false)
 }
 
 fn pool(instances: u32) -> PoolingAllocationConfig {
@@ -71,4 +85,21 @@ fn start_clock(engine: EngineWeak) -> std::io::Result<()> {
     };
     thread::Builder::new().name("plugin-clock".to_owned()).spawn(tick)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+    use super::*;
+
+    #[test]
+    fn what_is_compiled_for_one_engine_is_compiled_for_both() {
+        let told = |engine: &Engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!(told(&without_clock(1).unwrap()), told(&delivery().unwrap()));
+    }
 }

@@ -2,7 +2,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use muster_model::PluginDigest;
-use muster_plugin::{Kept, LoadError, Plugin, PluginHost, PluginLog};
+use muster_outbound::Sender;
+use muster_plugin::{Kept, LoadError, Plugin, PluginHost, PluginLog, Role};
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
@@ -10,11 +11,13 @@ use crate::bare::Bare;
 use crate::bindings::v1::Full;
 use crate::bindings::v2;
 use crate::cache::Cache;
+use crate::check::Interfaces;
 use crate::compile::Compiler;
+use crate::delivery::{Deliveries, Delivery};
 use crate::instance::{CallState, Live, Ready};
 use crate::plugin::WasmtimePlugin;
 use crate::shelf::Shelf;
-use crate::{check, engine, limits, wasi};
+use crate::{check, deny_http, engine, limits, wasi};
 
 /// Where and how plugins are kept.
 pub struct HostOptions {
@@ -28,12 +31,14 @@ pub struct HostOptions {
     pub kept_bytes: usize,
     /// Who hears what plugins log, beside the host's own log.
     pub log: Option<Arc<dyn PluginLog>>,
+    /// Who lets the requests of plugins out; `None`: none of them leaves.
+    pub sender: Option<Sender>,
 }
 
 impl HostOptions {
     /// With a cache in this folder, and everything else as it is if nothing is said about it.
     pub fn new(cache_dir: PathBuf, cache_key: [u8; 32]) -> Self {
-        Self { cache_dir, cache_key, compiler: None, kept_bytes: limits::MAX_KEPT_BYTES, log: None }
+        Self { cache_dir, cache_key, compiler: None, kept_bytes: limits::MAX_KEPT_BYTES, log: None, sender: None }
     }
 }
 
@@ -44,6 +49,7 @@ pub struct WasmtimeHost {
     cache: Cache,
     compiler: Option<Compiler>,
     shelf: Arc<Shelf<Live>>,
+    deliveries: Deliveries,
     log: Option<Arc<dyn PluginLog>>,
 }
 
@@ -64,14 +70,27 @@ impl WasmtimeHost {
         Full::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state).map_err(host)?;
         v2::add_to_linker(&mut linker).map_err(host)?;
         wasi::add_to_linker(&mut linker).map_err(host)?;
+        deny_http::add_to_linker(&mut linker).map_err(host)?;
         let shelf = Arc::new(Shelf::new(options.kept_bytes));
-        Ok(Self { engine, linker, cache, compiler: options.compiler, shelf, log: options.log })
+        let deliveries = Deliveries::new(options.sender);
+        Ok(Self { engine, linker, cache, compiler: options.compiler, shelf, deliveries, log: options.log })
     }
 
     /// The component of these bytes as code, with the host's side of its imports.
     fn linked(&self, digest: PluginDigest, bytes: &[u8]) -> Result<InstancePre<CallState>, LoadError> {
         let component = self.cache.component(&self.engine, digest, bytes, self.compiler.as_ref())?;
         self.linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(format!("{error:#}")))
+    }
+
+    /// The role `delivery` of a component that has it: the same code once more, on the engine of calls that wait.
+    fn delivery(&self, digest: PluginDigest, bytes: &[u8], found: Interfaces) -> Result<Option<Delivery>, LoadError> {
+        if !found.roles.has(Role::Delivery) {
+            return Ok(None);
+        }
+        let engine = self.deliveries.engine().map_err(|error| LoadError::Host(error.into_boxed_dyn_error()))?;
+        let component = self.cache.component(engine, digest, bytes, self.compiler.as_ref())?;
+        let interface = found.contract.interface("delivery");
+        self.deliveries.of(&component, &interface, digest, self.log.clone()).map(Some)
     }
 
     /// What starts instances of a component and calls none: for the benchmarks.
@@ -88,7 +107,9 @@ impl PluginHost for WasmtimeHost {
         let interfaces = check::check_interfaces(bytes)?;
         let digest = PluginDigest::of(bytes);
         let pre = self.linked(digest, bytes)?;
-        Ok(Arc::new(WasmtimePlugin::load(pre, digest, interfaces, self.shelf.clone(), self.log.clone())?))
+        let delivery = self.delivery(digest, bytes, interfaces)?;
+        let kept = self.shelf.clone();
+        Ok(Arc::new(WasmtimePlugin::load(pre, delivery, digest, interfaces, kept, self.log.clone())?))
     }
 
     fn kept(&self) -> Kept {

@@ -12,7 +12,7 @@ impl Host for CallState {
 }
 
 /// What stands at an RFC 6901 pointer: a string's text, of anything else its JSON.
-fn at(config: &Value, pointer: &str) -> Option<String> {
+pub(crate) fn at(config: &Value, pointer: &str) -> Option<String> {
     match find(config, pointer)? {
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),

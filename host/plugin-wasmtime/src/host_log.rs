@@ -9,6 +9,7 @@ use tracing::Level as Severity;
 use crate::bindings::v1::muster::plugin::log::{Host, Level};
 use crate::instance::CallState;
 use crate::limits::{MAX_LOG_LINE_BYTES, MAX_LOG_LINES};
+use crate::logged_errors::{LoggedErrors, is_told};
 
 /// The log of one call.
 #[derive(Debug)]
@@ -19,6 +20,10 @@ pub(crate) struct CallLog {
     is_heard: bool,
     /// Who else hears it.
     also: Option<Arc<dyn PluginLog>>,
+    /// Where it is counted how many calls of a request have logged an error; `None`: each of them is told.
+    errors: Option<Arc<LoggedErrors>>,
+    /// Which of them this one is, once it has.
+    erred: Option<u64>,
     written: u32,
     dropped: u32,
 }
@@ -32,7 +37,20 @@ impl CallLog {
         also: Option<Arc<dyn PluginLog>>,
     ) -> Self {
         let origin = origin.map(|call| (call.tenant.clone(), call.request.clone()));
-        Self { plugin, digest, origin, is_heard, also, written: 0, dropped: 0 }
+        Self { plugin, digest, origin, is_heard, also, errors: None, erred: None, written: 0, dropped: 0 }
+    }
+
+    /// Of the calls of one request that log errors the host's log has those of the first, and then fewer and fewer; whoever else hears them
+    /// hears all.
+    pub(crate) fn counted_by(mut self, errors: Arc<LoggedErrors>) -> Self {
+        self.errors = Some(errors);
+        self
+    }
+
+    /// Which call of its request this one is that has logged an error; 0: nobody counts them.
+    fn erred(&mut self) -> u64 {
+        let (Some(errors), Some((tenant, request))) = (&self.errors, &self.origin) else { return 0 };
+        *self.erred.get_or_insert_with(|| errors.count(tenant, request))
     }
 
     fn tell(&self, level: LogLevel, message: &str) {
@@ -61,6 +79,18 @@ macro_rules! line {
 
 impl Host for CallState {
     fn enabled(&mut self, level: Level) -> wasmtime::Result<bool> {
+        Ok(self.log.enabled(level))
+    }
+
+    fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+        self.log.write(level, &message);
+        Ok(())
+    }
+}
+
+impl CallLog {
+    /// Whether a line would be kept.
+    pub(crate) fn enabled(&self, level: Level) -> bool {
         let wanted = match level {
             Level::Trace => tracing::enabled!(target: "muster::plugin", Severity::TRACE),
             Level::Debug => tracing::enabled!(target: "muster::plugin", Severity::DEBUG),
@@ -69,30 +99,34 @@ impl Host for CallState {
             Level::Error => tracing::enabled!(target: "muster::plugin", Severity::ERROR),
         };
         // Whoever else hears it does not hear what is said only where somebody looks for a fault.
-        let wanted = wanted || self.log.also.is_some() && said(level) >= LogLevel::Info;
-        Ok(wanted && self.log.is_heard && self.log.written < MAX_LOG_LINES)
+        let wanted = wanted || self.also.is_some() && said(level) >= LogLevel::Info;
+        wanted && self.is_heard && self.written < MAX_LOG_LINES
     }
 
-    fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
-        let log = &mut self.log;
-        if !log.is_heard {
-            return Ok(());
+    /// Keeps a line, if there is room for it.
+    pub(crate) fn write(&mut self, level: Level, message: &str) {
+        if !self.is_heard {
+            return;
         }
-        if log.written >= MAX_LOG_LINES {
-            log.dropped = log.dropped.saturating_add(1);
-            return Ok(());
+        if self.written >= MAX_LOG_LINES {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
         }
-        log.written += 1;
-        let text = tidy(&message);
-        log.tell(said(level), &text);
+        self.written += 1;
+        let text = tidy(message);
+        self.tell(said(level), &text);
         match level {
-            Level::Trace => line!(log, Severity::TRACE, "{text}"),
-            Level::Debug => line!(log, Severity::DEBUG, "{text}"),
-            Level::Info => line!(log, Severity::INFO, "{text}"),
-            Level::Warn => line!(log, Severity::WARN, "{text}"),
-            Level::Error => line!(log, Severity::ERROR, "{text}"),
+            Level::Trace => line!(&*self, Severity::TRACE, "{text}"),
+            Level::Debug => line!(&*self, Severity::DEBUG, "{text}"),
+            Level::Info => line!(&*self, Severity::INFO, "{text}"),
+            Level::Warn => line!(&*self, Severity::WARN, "{text}"),
+            Level::Error => {
+                let calls = self.erred();
+                if is_told(calls) {
+                    line!(&*self, Severity::ERROR, calls = (calls > 1).then_some(calls), "{text}");
+                }
+            }
         }
-        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ use crate::classify::classify;
 use crate::deadline;
 use crate::host_log::CallLog;
 use crate::limits::{self, Growth};
+use crate::logged_errors::LoggedErrors;
 use crate::shelf::{Owner, Shelf};
 use crate::wasi::Nowhere;
 
@@ -41,6 +42,8 @@ pub(crate) struct Ready {
     pub(crate) shelf: Arc<Shelf<Live>>,
     /// Who hears what it logs, beside the host's log.
     pub(crate) log: Option<Arc<dyn PluginLog>>,
+    /// In how many calls it has logged an error.
+    errors: Arc<LoggedErrors>,
     /// The most memory that an instance has had, in bytes.
     pub(crate) memory: AtomicUsize,
 }
@@ -91,7 +94,16 @@ impl Ready {
         shelf: Arc<Shelf<Live>>,
         log: Option<Arc<dyn PluginLog>>,
     ) -> Self {
-        Self { pre, digest, name: Arc::from(""), calls_per_instance: 1, shelf, log, memory: AtomicUsize::new(0) }
+        Self {
+            pre,
+            digest,
+            name: Arc::from(""),
+            calls_per_instance: 1,
+            shelf,
+            log,
+            errors: Arc::default(),
+            memory: AtomicUsize::new(0),
+        }
     }
 
     /// Runs `call`; what it answers is given as it is.
@@ -184,10 +196,13 @@ impl Ready {
 
     fn state(&self, function: Function, origin: Option<&Call<'_>>) -> CallState {
         let now_ms = origin.map_or(0, now_ms);
+        let log = CallLog::new(self.digest, self.name.clone(), origin, function.is_heard, self.log.clone());
+        // Whoever loads or binds a plugin waits for what it says; requests can be of very many calls.
+        let log = if function.may_keep { log.counted_by(self.errors.clone()) } else { log };
         CallState {
             growth: Growth::default(),
             wasi: Nowhere::at(now_ms),
-            log: CallLog::new(self.digest, self.name.clone(), origin, function.is_heard, self.log.clone()),
+            log,
             config: origin.map_or_else(Arc::default, |call| call.config.clone()),
         }
     }

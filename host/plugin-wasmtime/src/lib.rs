@@ -3,7 +3,8 @@
 //! A plugin's way in: [`WasmtimeHost::load`] -> `check` (is it a component, what does it import and export) -> `cache` (compiled
 //! ahead of time, in the host's own folder) or else `compile` (in a process of its own) -> `manifest` (what it says of itself, checked)
 //! -> a `WasmtimePlugin`. A call's way: `plugin` -> `slots` (only declared attributes cross) -> `instance` (a fresh one, or one from
-//! the `shelf`, under the limits of `limits`) -> `answer` (what comes back is untrusted). What a plugin may touch has a module an interface: `host_log`, `host_config`, `wasi`, and `deny`.
+//! the `shelf`, under the limits of `limits`) -> `answer` (what comes back is untrusted). What a plugin may touch has a module an interface: `host_log`, `host_config`, `wasi`, and `deny`. The
+//! role `delivery` goes out into the world, and has all of this for itself, in `delivery`.
 
 #![deny(missing_docs)]
 
@@ -17,7 +18,9 @@ mod compile;
 mod config_form;
 mod config_problems;
 mod deadline;
+mod delivery;
 mod deny;
+mod deny_http;
 mod engine;
 mod exports;
 mod host;
@@ -25,6 +28,7 @@ mod host_config;
 mod host_log;
 mod instance;
 mod limits;
+mod logged_errors;
 mod manifest;
 mod params;
 mod plugin;

@@ -1,5 +1,7 @@
 //! Every limit of a plugin, with its unit. The defaults of the runtime are made for trusted guests and far too generous.
 
+use std::time::Duration;
+
 use wasmtime::{ResourceLimiter, Result};
 
 /// Bytes of a component, as it is pushed.
@@ -15,6 +17,33 @@ pub(crate) const START_DEADLINE_MS: u64 = 100;
 
 /// How many times longer a call may take on the wall than on the processor, while other threads have the processor.
 pub(crate) const WALL_FACTOR: u64 = 50;
+
+/// Milliseconds of the processor that a call of `delivery` may take.
+pub(crate) const DELIVERY_PROCESSOR_MS: u64 = 1_000;
+/// How long it may take on the wall, with all that it waits for.
+pub(crate) const DELIVERY_WALL: Duration = Duration::from_secs(30);
+/// How long it waits for a place among [`MAX_DELIVERY_INSTANCES`].
+pub(crate) const DELIVERY_ROOM_WAIT: Duration = Duration::from_secs(10);
+/// Calls of `delivery` that run at a time, of all tenants and plugins.
+pub(crate) const MAX_DELIVERY_INSTANCES: usize = 64;
+/// Bytes over all memories of an instance of `delivery`.
+pub(crate) const MAX_DELIVERY_MEMORY_BYTES: usize = 128 << 20;
+/// Requests of one call of `delivery`.
+pub(crate) const MAX_REQUESTS: u32 = 64;
+/// Bytes of the headers of one request or answer, as they stand in memory.
+pub(crate) const MAX_FIELDS_BYTES: usize = 32 << 10;
+/// What one call of `delivery` has open at a time: requests, answers, streams, whatever it waits for.
+pub(crate) const MAX_TABLE_ENTRIES: usize = 256;
+/// Bytes of one write to the body of a request.
+pub(crate) const BODY_CHUNK_BYTES: usize = 64 << 10;
+/// What the host tells of one call beside what the plugin says.
+pub(crate) const MAX_NOTES: usize = 8;
+/// Characters of a place that a plugin asked for, as they are told.
+pub(crate) const MAX_PLACE_CHARS: usize = 128;
+/// Bytes of a secret that is looked for in answers: a shorter one could be part of any word.
+pub(crate) const MIN_HIDDEN_BYTES: usize = 8;
+/// The longest that a plugin puts the next attempt at a task off.
+pub(crate) const MAX_PUT_OFF: Duration = Duration::from_hours(1);
 
 /// Bytes over all memories of an instance.
 pub const MAX_MEMORY_BYTES: usize = 64 << 20;
@@ -37,6 +66,8 @@ pub(crate) const MAX_HOST_CALL_BYTES: usize = 2 << 20;
 pub(crate) const MAX_RANDOM_BYTES: u64 = 64 << 10;
 /// Log lines of one call; the rest is counted.
 pub(crate) const MAX_LOG_LINES: u32 = 64;
+/// Calls of one request whose errors are in the host's log one after the other; of more, those at which they have doubled.
+pub(crate) const MAX_ERRORS_TOLD: u64 = 5;
 /// Bytes of one log line; the rest is cut off.
 pub(crate) const MAX_LOG_LINE_BYTES: usize = 4 << 10;
 
@@ -73,7 +104,7 @@ pub(crate) const MAX_FIELDS: usize = 256;
 pub(crate) const MAX_TASKS: usize = 32;
 /// Bytes of the name of a field, an action, and an idempotency key.
 pub(crate) const MAX_NAME_BYTES: usize = 256;
-/// Bytes of the detail of a rejection.
+/// Bytes of the detail of a rejection, and of the reason of an outcome.
 pub(crate) const MAX_DETAIL_BYTES: usize = 1 << 10;
 /// The statuses that a rejection may have.
 pub(crate) const REJECTION_STATUSES: [u16; 7] = [400, 403, 404, 409, 413, 422, 429];
@@ -108,12 +139,24 @@ pub(crate) const MAX_SENTENCE_BYTES: u64 = 1 << 10;
 pub(crate) struct LimitReached(pub(crate) &'static str);
 
 /// Watches what one instance grows to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Growth {
     memory_bytes: usize,
+    limit_bytes: usize,
+}
+
+impl Default for Growth {
+    fn default() -> Self {
+        Self::up_to(MAX_MEMORY_BYTES)
+    }
 }
 
 impl Growth {
+    /// With so many bytes over all memories.
+    pub(crate) const fn up_to(limit_bytes: usize) -> Self {
+        Self { memory_bytes: 0, limit_bytes }
+    }
+
     /// Bytes over all memories of the instance.
     pub(crate) const fn memory_bytes(&self) -> usize {
         self.memory_bytes
@@ -123,7 +166,7 @@ impl Growth {
 impl ResourceLimiter for Growth {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
         let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
-        if total > MAX_MEMORY_BYTES {
+        if total > self.limit_bytes {
             return Err(LimitReached("memory bytes").into());
         }
         self.memory_bytes = total;

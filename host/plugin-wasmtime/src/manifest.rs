@@ -6,7 +6,7 @@ mod wants;
 use std::collections::BTreeSet;
 
 use jsonschema::Validator;
-use muster_model::Event;
+use muster_model::{Event, Want};
 use muster_plugin::{AdoptionPolicy, EventSet, Kind, Manifest, ResourcePlan, Role, Roles};
 use muster_protocol::json;
 use muster_protocol::path::AttrPath;
@@ -52,9 +52,12 @@ pub(crate) fn declarations(text: &str) -> Result<Declarations, String> {
 pub(crate) fn check(
     described: Described,
     declarations: Declarations,
-    Interfaces { contract, roles, imports_state }: Interfaces,
+    Interfaces { contract, roles, imports_state, imports_http }: Interfaces,
 ) -> Result<Checked, String> {
     let (described, wants) = wants::of(described, imports_state)?;
+    if imports_http && !wants.iter().any(|wanted| matches!(wanted.want, Want::Origin(_))) {
+        return Err("wants has no origin, and the plugin imports wasi:http".to_owned());
+    }
     name(&described.name)?;
     version(&described.version)?;
     base_path(&described.base_path)?;

@@ -1,6 +1,6 @@
 //! What is handed to a plugin: our values, borrowed as the contract's.
 
-use muster_model::{Account, Event, FieldValue};
+use muster_model::{Account, Event, Field, FieldValue};
 use muster_plugin::{Call, Kind};
 
 use crate::bindings::v1::muster::plugin::types;
@@ -46,6 +46,23 @@ pub(crate) fn attributes<'a>(crossings: &'a [Crossing<'a>]) -> Vec<types::Attrib
     crossings.iter().map(attribute).collect()
 }
 
+/// Fields of an account, or arguments of a task.
+pub(crate) fn fields(fields: &[Field]) -> Vec<types::FieldParam<'_>> {
+    fn field(field: &Field) -> types::FieldParam<'_> {
+        types::FieldParam {
+            name: &field.name,
+            value: match &field.value {
+                FieldValue::Boolean(boolean) => types::ValueParam::Boolean(*boolean),
+                FieldValue::Integer(integer) => types::ValueParam::Integer(*integer),
+                FieldValue::Decimal(decimal) => types::ValueParam::Decimal(*decimal),
+                FieldValue::Text(text) => types::ValueParam::Text(text),
+                FieldValue::Json(json) => types::ValueParam::Json(json),
+            },
+        }
+    }
+    fields.iter().map(field).collect()
+}
+
 /// An account with its lists borrowed one by one.
 pub(crate) struct Lent<'a> {
     account: &'a Account,
@@ -56,17 +73,7 @@ pub(crate) struct Lent<'a> {
 impl<'a> Lent<'a> {
     pub(crate) fn new(account: &'a Account) -> Self {
         let keys = account.keys.iter().map(|key| types::KeyParam { attribute: &key.attribute, value: &key.value });
-        let fields = account.fields.iter().map(|field| types::FieldParam {
-            name: &field.name,
-            value: match &field.value {
-                FieldValue::Boolean(boolean) => types::ValueParam::Boolean(*boolean),
-                FieldValue::Integer(integer) => types::ValueParam::Integer(*integer),
-                FieldValue::Decimal(decimal) => types::ValueParam::Decimal(*decimal),
-                FieldValue::Text(text) => types::ValueParam::Text(text),
-                FieldValue::Json(json) => types::ValueParam::Json(json),
-            },
-        });
-        Self { account, keys: keys.collect(), fields: fields.collect() }
+        Self { account, keys: keys.collect(), fields: fields(&account.fields) }
     }
 
     pub(crate) fn param(&'a self) -> types::AccountParam<'a> {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_trait::async_trait;
 use jsonschema::Validator;
 use muster_model::{Account, Event, Field, PluginDigest, ResourceId};
 use muster_plugin::{
-    Call, Kind, LoadError, Manifest, PlanChange, PlannedTask, Plugin, PluginError, PluginLog, Problem, Roles,
+    Call, Errand, Kind, LoadError, Manifest, Performed, PlanChange, PlannedTask, Plugin, PluginError, PluginLog,
+    Problem, Roles,
 };
 use muster_protocol::Document;
 use muster_protocol::schema::{Declarations, ResourceTypeDef};
@@ -19,6 +21,7 @@ use crate::bindings::v1::exports::muster::plugin::{about, lifecycle};
 use crate::bindings::v1::muster::plugin::types;
 use crate::check::Interfaces;
 use crate::config_problems::{self, masked};
+use crate::delivery::Delivery;
 use crate::exports::Exports;
 use crate::instance::{CallState, Function, Live, Ready};
 use crate::limits::{ABOUT_DEADLINE_MS, MAX_CALLS_PER_INSTANCE, MAX_PROBLEMS, MAX_STRING_BYTES};
@@ -41,6 +44,8 @@ pub(crate) struct WasmtimePlugin {
     roles: Roles,
     manifest: Manifest,
     exports: Exports,
+    /// The role that waits, on an engine of its own.
+    delivery: Option<Delivery>,
     /// What crosses of each kind that it serves, and that kind as it can be.
     kinds: Vec<(Kind, Vec<Slot>, Arc<ResourceTypeDef>)>,
     schema: Option<Validator>,
@@ -52,6 +57,7 @@ impl WasmtimePlugin {
     /// Looks the exports up, and lets the plugin describe itself.
     pub(crate) fn load(
         pre: InstancePre<CallState>,
+        delivery: Option<Delivery>,
         digest: PluginDigest,
         interfaces: Interfaces,
         shelf: Arc<Shelf<Live>>,
@@ -70,13 +76,14 @@ impl WasmtimePlugin {
         let Checked { manifest, registry, slots, schema } =
             manifest::check(described, declarations, interfaces).map_err(LoadError::Manifest)?;
         ready.name = Arc::from(manifest.name.as_str());
+        let delivery = delivery.map(|delivery| delivery.named(&manifest.name));
         ready.calls_per_instance = manifest.calls_per_instance.min(MAX_CALLS_PER_INSTANCE);
 
         let kinds = slots
             .into_iter()
             .filter_map(|(kind, slots)| Some((kind, slots, registry.get(kind.resource_type())?.clone())));
         let is_warm = AtomicBool::new(false);
-        Ok(Self { kinds: kinds.collect(), ready, roles, manifest, exports, schema, is_warm })
+        Ok(Self { kinds: kinds.collect(), ready, roles, manifest, exports, delivery, schema, is_warm })
     }
 
     fn kind(&self, kind: Kind) -> Option<(&[Slot], &ResourceTypeDef)> {
@@ -193,6 +200,7 @@ fn rejected(function: Function, rejection: types::Rejection) -> PluginError {
     }
 }
 
+#[async_trait]
 impl Plugin for WasmtimePlugin {
     fn digest(&self) -> PluginDigest {
         self.ready.digest
@@ -253,7 +261,8 @@ impl Plugin for WasmtimePlugin {
     }
 
     fn memory_high_water(&self) -> usize {
-        self.ready.memory.load(Ordering::Relaxed)
+        let delivery = self.delivery.as_ref().map_or(0, Delivery::memory_high_water);
+        self.ready.memory.load(Ordering::Relaxed).max(delivery)
     }
 
     fn warm_up(&self, call: &Call<'_>) -> Result<(), PluginError> {
@@ -305,6 +314,13 @@ impl Plugin for WasmtimePlugin {
             Ok(function.call(store, params)?.0)
         };
         self.ready.run_and_read(ON_SIGNAL, Some(call), on_signal, |answer| self.account(ON_SIGNAL, Kind::User, answer))
+    }
+
+    async fn perform(&self, call: &Call<'_>, errand: Errand<'_>) -> Performed {
+        match &self.delivery {
+            Some(delivery) => delivery.perform(call, errand).await,
+            None => Performed::failed("the plugin does not export delivery: nobody carries this task out"),
+        }
     }
 }
 

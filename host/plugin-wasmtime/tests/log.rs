@@ -37,12 +37,19 @@ impl<'a> MakeWriter<'a> for Lines {
 
 /// What mapping a user by this guest logs.
 fn logged(name: &str) -> Vec<Value> {
+    logged_in(name, 1)
+}
+
+/// The same of so many calls of one request.
+fn logged_in(name: &str, calls: usize) -> Vec<Value> {
     let guest = guest(name);
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(lines.clone()).finish();
     tracing::subscriber::with_default(subscriber, || {
-        // Whether it answers or not is not what is looked at here.
-        let _ = Caller::new(json!({})).user(&*guest, json!({ "userName": "ada@example.com" }));
+        for _ in 0..calls {
+            // Whether it answers or not is not what is looked at here.
+            let _ = Caller::new(json!({})).user(&*guest, json!({ "userName": "ada@example.com" }));
+        }
     });
     let bytes = lines.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -72,4 +79,12 @@ fn a_panic_is_logged_with_its_place() {
     let message = lines[0]["message"].as_str().unwrap();
     assert!(message.starts_with("panicked at tests/guests/traps/src/lib.rs:"), "{message}");
     assert!(message.ends_with(": this guest panics"), "{message}");
+}
+
+#[test]
+fn of_one_request_whose_calls_all_panic_the_log_has_the_first_and_then_each_time_that_they_have_doubled() {
+    let lines = logged_in("traps", 40);
+    let calls: Vec<u64> = lines.iter().map(|line| line["calls"].as_u64().unwrap_or(1)).collect();
+    assert_eq!(calls, [1, 2, 3, 4, 5, 8, 16, 32]);
+    assert!(lines.iter().all(|line| line["level"] == "ERROR"), "{lines:?}");
 }

@@ -161,13 +161,16 @@ fn a_guest_that_panics_or_recurses_traps() {
 #[test]
 fn an_answer_that_is_too_much_to_take_over_reaches_the_limit() {
     let error = fault("answers_huge", "ada");
-    assert!(matches!(error, PluginError::Limit { limit: "host call bytes", .. }), "{error}");
+    assert_eq!(error.to_string(), "the plugin reached the limit host call bytes (2 MiB) in mapping.to-account");
 }
 
 #[test]
 fn an_answer_that_breaks_the_contract_is_told_by_what_is_wrong() {
     for (user_name, problem) in [
-        ("state", "the account's state is not one of the manifest's states"),
+        (
+            "state",
+            r#"the account's state "a state that the manifest does not have" is not one of the manifest's states ("active", "disabled")"#,
+        ),
         ("status", "the status of a rejection is not one that a plugin may answer"),
         ("detail", "the detail of a rejection is longer than 1024 bytes"),
         ("decimal", "a decimal is not a finite number"),

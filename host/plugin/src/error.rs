@@ -54,6 +54,14 @@ pub enum PluginError {
     Busy,
 }
 
+/// Characters of a sentence about a component that are told.
+const MAX_TOLD_CHARS: usize = 1_024;
+
+/// A sentence in which words of a component stand, whose author is not known: on one line, and without what a terminal would obey.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TOLD_CHARS).collect()
+}
+
 /// Why bytes are not a plugin.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -66,13 +74,13 @@ pub enum LoadError {
         limit: u64,
     },
     /// Not a component, or not a valid one.
-    #[error("not a WebAssembly component: {0}")]
+    #[error("not a WebAssembly component: {}", plain(.0))]
     NotAComponent(String),
     /// Asks for what the contract does not grant.
-    #[error("the plugin imports {0}, which Muster does not grant")]
+    #[error("the plugin imports {}, which Muster does not grant", plain(.0))]
     Import(String),
     /// Does not export what it must, or with another type.
-    #[error("the plugin does not fit the contract: {0}")]
+    #[error("the plugin does not fit the contract: {}", plain(.0))]
     Contract(String),
     /// Built for a version of the contract that this host does not speak.
     #[error("the plugin is built for muster:plugin@{asked}, and this host serves muster:plugin@{known}")]
@@ -83,10 +91,10 @@ pub enum LoadError {
         known: String,
     },
     /// To compile it takes more than that may take.
-    #[error("the plugin could not be compiled: {0}")]
+    #[error("the plugin could not be compiled: {}", plain(.0))]
     Compile(String),
     /// Says something of itself that cannot be.
-    #[error("the plugin's manifest is not valid: {0}")]
+    #[error("the plugin's manifest is not valid: {}", plain(.0))]
     Manifest(String),
     /// Did not survive describing itself.
     #[error("the plugin failed to describe itself: {0}")]
@@ -94,4 +102,21 @@ pub enum LoadError {
     /// The host's own trouble, such as a compile cache that cannot be opened.
     #[error("the plugin could not be loaded")]
     Host(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_component_calls_itself_is_told_on_one_line_and_moves_no_terminal() {
+        let name = format!("unknown import `out\x1b[31m\nstre{}`", "a".repeat(5_000));
+        for error in
+            [LoadError::NotAComponent(name.clone()), LoadError::Contract(name.clone()), LoadError::Compile(name)]
+        {
+            let told = error.to_string();
+            assert!(!told.chars().any(char::is_control) && told.contains("out [31m stre"), "{told}");
+            assert!(told.len() < MAX_TOLD_CHARS + 64);
+        }
+    }
 }

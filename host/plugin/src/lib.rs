@@ -1,27 +1,33 @@
 //! The plugin port: what a tenant's plugin decides.
 //!
 //! [`PluginHost::load`] turns bytes into a [`Plugin`]; the service calls its roles. All calls are synchronous and short: a runtime
-//! stops them at a deadline. What comes back has been checked against the limits of the contract and is otherwise untrusted input.
+//! stops them at a deadline. Only [`Plugin::perform`] waits, because it goes out into the world. What comes back has been checked against
+//! the limits of the contract and is otherwise untrusted input.
 
 #![deny(missing_docs)]
 
 mod call;
+mod errand;
 mod error;
 mod granted;
 mod log;
 mod manifest;
+mod outcome;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use muster_model::{Account, Field, PluginDigest, ResourceId};
 use muster_protocol::Document;
 use serde_json::Value;
 
 pub use call::{Call, PlanChange, PlannedTask};
+pub use errand::{Errand, Memory, MemoryError, Performed, Remembered, Secret, Secrets};
 pub use error::{LoadError, PluginError, Rejection};
 pub use granted::Granted;
 pub use log::{LogLevel, LogLine, PluginLog};
 pub use manifest::{AdoptionPolicy, EventSet, Kind, Manifest, Problem, ResourcePlan, Role, Roles, Wanted};
+pub use outcome::Outcome;
 
 /// What is shown in the place of a value that is not.
 pub const HIDDEN: &str = "(hidden)";
@@ -55,6 +61,7 @@ pub struct Kept {
 }
 
 /// A loaded plugin.
+#[async_trait]
 pub trait Plugin: Send + Sync + std::fmt::Debug {
     /// Its true name.
     fn digest(&self) -> PluginDigest;
@@ -111,4 +118,9 @@ pub trait Plugin: Send + Sync + std::fmt::Debug {
         payload: &Value,
         current: &Account,
     ) -> Result<Account, PluginError>;
+
+    /// Carries a task out, outside of any request. Without the role `delivery` it never can.
+    async fn perform(&self, _: &Call<'_>, _: Errand<'_>) -> Performed {
+        Performed::failed("the plugin does not export delivery: nobody carries this task out")
+    }
 }

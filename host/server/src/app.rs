@@ -3,14 +3,14 @@
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use muster_delivery::{Carrier, Dispatcher};
 use muster_http::{AdminKey, Wire, admin_router, listen, scim_router};
 use muster_model::{Clock, IdSource, OrderedIds, SystemClock, Token, TokenKey};
-use muster_plugin::PluginHost;
+use muster_plugin::{PluginHost, PluginLog};
 /// How much one call can answer, in bytes.
 pub(crate) use muster_plugin_wasmtime::MAX_ANSWER_BYTES as MAX_PLUGIN_ANSWER_BYTES;
 /// How large a plugin can be, in bytes.
@@ -20,8 +20,8 @@ pub(crate) use muster_plugin_wasmtime::MAX_MEMORY_BYTES as MAX_PLUGIN_MEMORY_BYT
 use muster_plugin_wasmtime::{CompileLimits, Compiler, HostOptions, WasmtimeHost, compile_here};
 use muster_service::cases::{MakeScratch, Scratch};
 use muster_service::signing::{MAX_SIGNATURE_BYTES, SignatureFile};
-use muster_service::{AdminError, NewPlugin, Parts, PluginLines, Service};
-use muster_store::StoreError;
+use muster_service::{AdminError, NewPlugin, Parts, PluginLines, SecretsKey, Service};
+use muster_store::{Store, StoreError};
 use muster_store_files::FileRequestLog;
 /// What `muster store` does to a store that no server has open.
 pub(crate) use muster_store_sled as store_engine;
@@ -29,7 +29,9 @@ use muster_store_sled::{Options, SledStore};
 use tokio::net::TcpListener;
 
 use crate::config::{Config, PluginsConfig};
-use crate::keys;
+use crate::files::Told as _;
+use crate::numbers::{METRICS_UPKEEP, metrics};
+use crate::{delivery, keys, outbound};
 
 /// A file beside the keys that says that there is a store which needs them.
 const SERVED_BEFORE: &str = "store-was-made";
@@ -48,6 +50,8 @@ pub struct Overrides {
     pub compile_cache: Option<CompileCache>,
     /// The program that compiles plugins: `muster`, started anew. If it is not given, this process does.
     pub compiler: Option<PathBuf>,
+    /// Who carries all tasks out; if it is not given, each queue has its own.
+    pub carrier: Option<Arc<dyn Carrier>>,
 }
 
 /// Where compiled plugins are kept.
@@ -70,11 +74,23 @@ pub struct App {
     admin: TcpListener,
     wire: Wire,
     config: Config,
+    dispatcher: Option<Dispatcher>,
+}
+
+/// A deployment that nobody is served from yet.
+#[derive(Debug)]
+pub struct Opened {
+    /// The use cases.
+    pub service: Arc<Service>,
+    token_key: TokenKey,
+    admin_key: Token,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
 }
 
 impl App {
-    /// Opens the store and loads the plugins that are bound; serves nobody. Gives the key of its tokens and that of operators as well.
-    pub async fn open(config: &Config, overrides: Overrides) -> anyhow::Result<(Arc<Service>, TokenKey, Token)> {
+    /// Opens the store and loads the plugins that are bound; serves nobody, and carries nothing out.
+    pub async fn open(config: &Config, overrides: Overrides) -> anyhow::Result<Opened> {
         must_be_ours(&config.data)?;
         let keys = config.data.join("keys");
         let (token_key, store_folder) = (keys.join("token.key"), config.data.join("store"));
@@ -130,6 +146,7 @@ impl App {
             compiler: overrides.compiler.map(|program| Compiler::new(program, config.plugins.compile_limits())),
             kept_bytes: config.plugins.kept_mib << 20,
             log: Some(plugin_lines.clone()),
+            sender: Some(outbound::sender(&config.delivery)?),
             ..HostOptions::new(cache.folder, cache.key)
         })?;
         let ids: Arc<dyn IdSource> = Arc::new(OrderedIds::new(clock.clone()));
@@ -142,16 +159,18 @@ impl App {
         })?;
         let scratch = ScratchRoom { within: config.data.join("scratch") };
         scratch.tidy()?;
+        let store: Arc<dyn Store> = Arc::new(store);
         let parts = Parts {
-            store: Arc::new(store),
+            store: store.clone(),
             backups: config.data.join("backups"),
             requests: Arc::new(requests),
             plugins: Arc::new(host),
             plugin_lines,
             scratch: Some(Arc::new(scratch)),
-            clock,
+            clock: clock.clone(),
             ids,
             token_key: token_key.clone(),
+            secrets_key: SecretsKey::new(keys::read_or_make(&keys.join("secrets.key"))?),
             data: config.data.clone(),
             limits: config.limits.service(),
             signatures: config.plugins.signatures,
@@ -166,12 +185,18 @@ impl App {
         if !config.plugins.preload.as_os_str().is_empty() {
             preload(&service, &config.plugins.preload).await?;
         }
-        Ok((service, token_key, admin_key))
+        Ok(Opened { service, token_key, admin_key, store, clock })
     }
 
     /// Opens the store, loads the plugins that are bound, and binds both listeners. After this, connections are accepted and wait.
     pub async fn build(config: &Config, overrides: Overrides) -> anyhow::Result<Self> {
-        let (service, token_key, admin_key) = Self::open(config, overrides).await?;
+        let carrier = overrides.carrier.clone();
+        let Opened { service, token_key, admin_key, store, clock } = Self::open(config, overrides).await?;
+        let limits = config.delivery.limits();
+        let dispatcher = match limits.concurrency {
+            0 => None,
+            _ => Some(delivery::dispatcher(service.clone(), store, clock, carrier, limits)?),
+        };
         let (metrics, gauged) = (metrics()?, service.clone());
         let scim = bind(config.scim.listen, "scim.listen").await?;
         let admin = bind(config.admin.listen, "admin.listen").await?;
@@ -188,7 +213,7 @@ impl App {
             scim_origin: public_origin.clone().unwrap_or_else(|| format!("http://{scim_addr}")),
             public_origin,
         };
-        Ok(Self { service, admin_key, scim, admin, wire, config: config.clone() })
+        Ok(Self { service, admin_key, scim, admin, wire, config: config.clone(), dispatcher })
     }
 
     /// Where identity providers are served.
@@ -214,6 +239,8 @@ impl App {
             scim_routes = muster_http::with_admin(self.wire.clone(), scim_routes);
         }
         let limits = self.config.limits.listen();
+        // It stops to lease when the listeners stop to accept, and is done before the store is closed.
+        let delivering = self.dispatcher.map(|it| tokio::spawn(it.run(stopped(told.clone()))));
         let scim = listen::serve(self.scim, scim_routes, limits.clone(), stopped(told.clone()));
         let admin = listen::serve(self.admin, admin_routes, limits, stopped(told));
         let upkeep = tokio::spawn(async {
@@ -239,6 +266,9 @@ impl App {
         };
         tokio::join!(scim, admin, stopping);
         upkeep.abort();
+        if let Some(delivering) = delivering {
+            let _ = delivering.await;
+        }
         let _ = logs.await;
         let _ = rollouts.await;
         self.service.close().await;
@@ -292,68 +322,6 @@ fn must_be_ours(data: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The process has one recorder: a second server in it (in a test) shows the same numbers.
-fn metrics() -> anyhow::Result<PrometheusHandle> {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    if let Some(handle) = HANDLE.get() {
-        return Ok(handle.clone());
-    }
-    let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &DURATION_BUCKETS_S)?
-        .set_buckets_for_metric(Matcher::Full(PLUGIN_CALL_DURATION.to_owned()), &CALL_BUCKETS_S)?
-        .build_recorder();
-    let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
-    // Lost only to another server of this process that was started at the same moment.
-    let _ = metrics::set_global_recorder(recorder);
-    describe();
-    Ok(handle)
-}
-
-/// What `/metrics` says of each number. No label carries user data.
-fn describe() {
-    metrics::describe_counter!("muster_requests_total", "Requests answered, by method and status.");
-    metrics::describe_histogram!("muster_request_duration_seconds", "From the head of a request to its answer.");
-    metrics::describe_histogram!(PLUGIN_CALL_DURATION, "One call of a plugin on the request path.");
-    metrics::describe_gauge!("muster_plugin_kept_instances", "Instances of plugins that wait for their next call.");
-    metrics::describe_gauge!("muster_plugin_kept_bytes", "Memory of the instances that wait for their next call.");
-    metrics::describe_gauge!(
-        "muster_plugin_memory_high_water_bytes",
-        "The most memory that one instance has had since its plugin was loaded, by plugin."
-    );
-    metrics::describe_counter!("muster_plugin_failures_total", "Plugin calls without an answer, by plugin and reason.");
-    metrics::describe_counter!(
-        "muster_plugin_breaker_opened_total",
-        "Times that a tenant's plugin was left alone, by plugin."
-    );
-    metrics::describe_counter!(
-        "muster_plugin_passed_through_total",
-        "Calls of a plugin that a write has done without, because its tenant would rather, by plugin."
-    );
-    metrics::describe_counter!(
-        "muster_plugin_warm_up_failures_total",
-        "Plugins that failed when they were run before the first request, by plugin and reason."
-    );
-    metrics::describe_counter!("muster_request_log_failures_total", "Times that the request log could not be written.");
-    metrics::describe_counter!("muster_request_log_kept_total", "Requests that the request log has kept.");
-    metrics::describe_counter!("muster_request_log_lost_total", "Requests that it has not kept, by reason.");
-    metrics::describe_counter!(
-        "muster_rollouts_over_budget_total",
-        "Candidates on probation that were over their budget, by reason, and whether the tenant went back."
-    );
-    metrics::describe_counter!("muster_unknown_members_total", "Members left out because they do not exist.");
-    metrics::describe_counter!("muster_upkeep_failures_total", "Rounds of a log's upkeep that failed.");
-    metrics::describe_counter!("muster_write_conflicts_total", "Writes decided again because another came between.");
-}
-
-const PLUGIN_CALL_DURATION: &str = "muster_plugin_call_duration_seconds";
-/// Upper bounds of the buckets of calls of plugins, in seconds: most take microseconds, and the deadline is at 10 ms of the processor.
-const CALL_BUCKETS_S: [f64; 13] =
-    [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 1e-1];
-/// How often observations are folded into their buckets.
-const METRICS_UPKEEP: Duration = Duration::from_secs(5);
-/// Upper bounds of the histogram's buckets, in seconds.
-const DURATION_BUCKETS_S: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
-
 async fn bind(addr: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(addr).await.with_context(|| {
         format!("cannot listen on {addr} (`{key}` of the configuration, or the command line's option)")
@@ -376,6 +344,9 @@ fn admin_key(config: &Config, keys: &Path) -> anyhow::Result<Token> {
                 "MUSTER_ADMIN_KEY is shorter than {SHORT_KEY_BYTES} bytes: whoever guesses it owns every tenant"
             );
         }
+        tracing::info!(
+            "the admin key is the one of the environment (MUSTER_ADMIN_KEY); no file of keys is read for it"
+        );
         return Ok(Token::presented(&key));
     }
     let configured = !config.admin.key_file.as_os_str().is_empty();
@@ -384,6 +355,7 @@ fn admin_key(config: &Config, keys: &Path) -> anyhow::Result<Token> {
         let told = || format!("configuration key `admin.key_file`: {}", file.display());
         let key = std::fs::read_to_string(file).with_context(told)?;
         anyhow::ensure!(!key.trim().is_empty(), "{} is empty", told());
+        tracing::info!(file = %file.display(), "the admin key is in this file (admin.key_file)");
         return Ok(Token::presented(key.trim()));
     }
     let file = keys.join("admin.key");
@@ -428,12 +400,11 @@ pub(crate) fn signature_beside(component: &Path) -> anyhow::Result<Option<Signat
 
 /// The signature in this file.
 pub(crate) fn read_signature(file: &Path) -> anyhow::Result<SignatureFile> {
-    let told = || file.display().to_string();
     let mut bytes = Vec::new();
     // One more than there can be shows that there is too much.
     let most = u64::try_from(MAX_SIGNATURE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    std::fs::File::open(file).and_then(|opened| opened.take(most).read_to_end(&mut bytes)).with_context(told)?;
-    SignatureFile::parse(&bytes).with_context(told)
+    std::fs::File::open(file).and_then(|opened| opened.take(most).read_to_end(&mut bytes)).of(file, "a signature")?;
+    SignatureFile::parse(&bytes).with_context(|| file.display().to_string())
 }
 
 /// The components in a folder, by name.
@@ -465,10 +436,20 @@ pub(crate) struct Workbench {
 
 impl Workbench {
     pub(crate) fn open() -> anyhow::Result<Self> {
+        Self::make(None)
+    }
+
+    /// With whoever is to hear what plugins log.
+    pub(crate) fn heard_by(log: Arc<dyn PluginLog>) -> anyhow::Result<Self> {
+        Self::make(Some(log))
+    }
+
+    fn make(log: Option<Arc<dyn PluginLog>>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("a folder to work in")?;
         let mut cache_key = [0; 32];
         getrandom::fill(&mut cache_key).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
-        let host = WasmtimeHost::new(HostOptions::new(folder.path().join("compiled"), cache_key))?;
+        let options = HostOptions { log, ..HostOptions::new(folder.path().join("compiled"), cache_key) };
+        let host = WasmtimeHost::new(options)?;
         let scratch = Arc::new(ScratchRoom { within: folder.path().to_owned() });
         Ok(Self { host: Arc::new(host), scratch, _folder: folder })
     }

@@ -5,5 +5,9 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+mod delivery;
+mod files;
 mod keys;
 mod logging;
+mod numbers;
+mod outbound;

@@ -2,15 +2,26 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use muster_server::cli::Cli;
+use muster_server::cli::{Cli, Misread};
 
 /// Requests are made of small allocations, on many threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What a command line that cannot be read ends with.
+const MISREAD: u8 = 2;
+
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(Misread::Shown(shown)) => shown.exit(),
+        #[expect(clippy::print_stderr, reason = "as the last word of a command")]
+        Err(Misread::Wrong(told)) => {
+            eprintln!("muster: {told}");
+            return ExitCode::from(MISREAD);
+        }
+    };
+    match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         #[expect(clippy::print_stderr, reason = "the last word of a command goes to the terminal")]
         Err(error) => {

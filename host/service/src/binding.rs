@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwapOption;
 use muster_model::{Clock, Field, OnPluginFailure, RequestId, ResourceType, TenantId, TenantRow};
@@ -43,6 +44,8 @@ pub struct Bound {
     pub(crate) figures: Arc<Figures>,
     /// How it fares with this configuration, since it is bound.
     pub(crate) own: Arc<Figures>,
+    /// How many calls have failed that no identity provider waited for.
+    pub(crate) aside: AtomicU64,
     /// Which candidate is tried on its requests.
     pub(crate) trial: ArcSwapOption<Trial>,
 }
@@ -93,6 +96,7 @@ impl Bound {
             figures: Arc::new(Figures::new(now)),
             own: Arc::new(Figures::new(now)),
             breaker: Breaker::new(clock),
+            aside: AtomicU64::new(0),
             trial: ArcSwapOption::empty(),
         })
     }
@@ -211,24 +215,6 @@ pub(crate) const fn failure_class(error: &PluginError) -> &'static str {
         PluginError::Invalid { .. } => "invalid",
         PluginError::Busy => "busy",
     }
-}
-
-/// Counts what plugins fail at, by plugin and reason, and says it once in the log.
-pub(crate) fn count_failure(tenant: &TenantId, plugin: &dyn Plugin, error: &PluginError) {
-    if matches!(error, PluginError::Rejected(_)) {
-        return;
-    }
-    let reason = failure_class(error);
-    let name = plugin.manifest().name.clone();
-    metrics::counter!("muster_plugin_failures_total", "plugin" => name.clone(), "reason" => reason).increment(1);
-    tracing::warn!(
-        tenant.id = %tenant,
-        plugin.name = %name,
-        plugin.digest = %plugin.digest(),
-        reason,
-        error = %error,
-        "a plugin call failed; nothing was written"
-    );
 }
 
 /// Counts the plugins that could not be warmed up: nobody's request failed, but the first one may be slow, or fail alike.

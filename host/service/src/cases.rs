@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use case::{AccountExpected, Case, CaseError, ErrorExpected, Expect, Method, Request, TaskExpected, parse};
 pub use compare::Difference;
-pub use run::{MakeScratch, NOW, Outcome, Scratch, run};
+pub use run::{MakeScratch, NOW, Outcome, Scratch, request_of, run};
 pub use section::{SECTION, embed, embedded};
 
 /// How many cases a plugin can have.

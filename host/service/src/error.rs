@@ -255,9 +255,12 @@ impl From<PluginError> for ScimError {
 /// What an operator can be told went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// A value of the request is not right.
+    /// A value of the request is not right, in a sentence that may repeat what was sent, or what a plugin says: the log does not have it.
     #[error("{0}")]
     Invalid(String),
+    /// The same in the host's own words, with nothing of what was sent: the log has them as well.
+    #[error("{0}")]
+    Wrong(String),
     /// There is no such tenant, token or plugin.
     #[error("there is no {0}")]
     NotFound(String),
@@ -343,6 +346,7 @@ impl AdminError {
         match self {
             Self::Load(LoadError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid(_)
+            | Self::Wrong(_)
             | Self::Signature(_)
             | Self::Load(
                 LoadError::NotAComponent(_)

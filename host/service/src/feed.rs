@@ -30,7 +30,7 @@ impl Service {
     ) -> Result<Value, AdminError> {
         let id = self.row(tenant)?.id;
         if wait_s > MAX_WAIT_S {
-            return Err(AdminError::Invalid(format!("wait_s is at most {MAX_WAIT_S}")));
+            return Err(AdminError::Wrong(format!("wait_s is at most {MAX_WAIT_S}")));
         }
         not_none(limit)?;
         let limit = limit.min(MAX_ENTRIES_A_PAGE);
@@ -66,7 +66,7 @@ impl Service {
         if after > before.last {
             let says =
                 format!("the log ends at {}, before {after}: it is not the log that was read before", before.last);
-            return Err(AdminError::Invalid(says));
+            return Err(AdminError::Wrong(says));
         }
         let entries = self.parts.store.directory(tenant).log(after, limit).await?;
         // Asked after the entries were read: whatever retention took away meanwhile is not passed over in silence.

@@ -4,7 +4,7 @@
 //! at nothing: a candidate on probation is judged by that.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use muster_model::{PluginDigest, Timestamp};
@@ -22,6 +22,12 @@ const TIMES_US: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 
 /// What can become of a call besides an answer.
 const CLASSES: [&str; 6] = ["rejected", "trapped", "deadline", "limit", "invalid", "busy"];
 
+/// Those of them that are the plugin's fault.
+const FAILURES: [&str; 4] = ["trapped", "deadline", "limit", "invalid"];
+
+/// Characters of the first failure that are kept.
+const MAX_FAILURE_CHARS: usize = 300;
+
 /// Of how many plugins a tenant's figures are kept; with one more those go that were bound the longest ago.
 pub const MAX_FIGURES_A_TENANT: usize = 8;
 
@@ -29,12 +35,29 @@ pub const MAX_FIGURES_A_TENANT: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Figures {
     since: Timestamp,
+    from: From,
     calls: AtomicU64,
+    /// Calls without an answer whose writes went on all the same.
+    passed_through: AtomicU64,
+    /// Calls that were not made, because the plugin was left alone, and whose requests were answered so.
+    refused: AtomicU64,
     took_us: AtomicU64,
     classes: [AtomicU64; CLASSES.len()],
     times: [AtomicU64; TIMES_US.len() + 1],
+    /// The first call without a usable answer, in the host's words.
+    first_failure: OnceLock<String>,
     /// Tells whoever watches that there was a call without an account.
     missed: Notify,
+}
+
+/// With what it was begun to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum From {
+    /// The plugin was bound, or configured.
+    Binding,
+    /// It was bound already when the server was started.
+    Start,
 }
 
 /// What was counted up to a moment.
@@ -48,12 +71,20 @@ pub(crate) struct Counts {
 
 impl Figures {
     pub(crate) fn new(since: Timestamp) -> Self {
+        Self::begun(since, From::Binding)
+    }
+
+    fn begun(since: Timestamp, from: From) -> Self {
         Self {
             since,
+            from,
             calls: AtomicU64::default(),
+            passed_through: AtomicU64::default(),
+            refused: AtomicU64::default(),
             took_us: AtomicU64::default(),
             classes: Default::default(),
             times: Default::default(),
+            first_failure: OnceLock::new(),
             missed: Notify::new(),
         }
     }
@@ -69,7 +100,10 @@ impl Figures {
         for counter in self.times.get(place).into_iter().chain(classes) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        if error.is_some() {
+        if let Some(error) = error {
+            if FAILURES.contains(&failure_class(error)) {
+                self.first_failure.get_or_init(|| error.to_string().chars().take(MAX_FAILURE_CHARS).collect());
+            }
             self.missed.notify_one();
         }
     }
@@ -93,6 +127,11 @@ impl Figures {
         }
     }
 
+    /// What the first failure was that this process has met.
+    pub(crate) fn first_failure(&self) -> Option<&str> {
+        self.first_failure.get().map(String::as_str)
+    }
+
     /// How long all calls took together.
     pub(crate) fn took_us(&self) -> u64 {
         self.took_us.load(Ordering::Relaxed)
@@ -108,19 +147,28 @@ impl Figures {
         let bounds = TIMES_US.iter().map(|bound| json!(bound)).chain([Value::Null]);
         let times: Vec<Value> =
             bounds.zip(&counts.times).map(|(bound, count)| json!({ "up_to_us": bound, "calls": count })).collect();
+        let mut shown = self.told(&counts);
+        shown["times"] = Value::Array(times);
+        shown
+    }
+
+    /// All but the times.
+    fn told(&self, counts: &Counts) -> Value {
         json!({
             "since": self.since.to_string(),
+            "from": self.from,
             "calls": counts.calls,
             "took_us": self.took_us(),
             "without_an_account": counts.by_class(),
-            "times": times,
+            "passed_through": self.passed_through.load(Ordering::Relaxed),
+            "refused": self.refused.load(Ordering::Relaxed),
         })
     }
 }
 
 impl Counts {
     /// How many calls were of this class.
-    fn of(&self, class: &str) -> u64 {
+    pub(crate) fn of(&self, class: &str) -> u64 {
         let at = CLASSES.iter().position(|known| *known == class);
         at.and_then(|at| self.classes.get(at)).copied().unwrap_or_default()
     }
@@ -132,7 +180,7 @@ impl Counts {
 
     /// How many got no usable answer, as the breaker counts them: that the host was full is not the plugin's fault.
     pub(crate) fn failed(&self) -> u64 {
-        ["trapped", "deadline", "limit", "invalid"].iter().map(|class| self.of(class)).sum()
+        FAILURES.iter().map(|class| self.of(class)).sum()
     }
 
     /// Between which times, in microseconds, half of the calls took less and half more. `None`: there was none.
@@ -179,12 +227,38 @@ impl Bound {
         self.own.count(took, error);
     }
 
+    /// Counts one call without an answer whose write goes on all the same.
+    pub(crate) fn count_passed_through(&self) {
+        for figures in [&self.figures, &self.own] {
+            figures.passed_through.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts one call that was not made, because the plugin is left alone, and whose request is answered so.
+    pub(crate) fn count_refused(&self) {
+        for figures in [&self.figures, &self.own] {
+            figures.refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts one call that failed and that no identity provider waits for; how many there are by now.
+    pub(crate) fn count_aside(&self) -> u64 {
+        self.aside.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// It was bound before this process was started.
+    pub(crate) fn begun_at_start(self) -> Self {
+        let begun = |figures: &Figures| Arc::new(Figures::begun(figures.since, From::Start));
+        Self { figures: begun(&self.figures), own: begun(&self.own), ..self }
+    }
+
     fn figures(&self) -> Value {
         let manifest = self.plugin.manifest();
         let mut figures = self.figures.shown();
         figures["plugin"] =
             json!({ "name": manifest.name, "version": manifest.version, "digest": self.plugin.digest() });
         figures["revision"] = json!(self.revision);
+        figures["binding"] = self.own.told(&self.own.counts());
         figures["left_alone"] = json!(self.breaker.is_open());
         figures["memory_high_water_bytes"] = json!(self.plugin.memory_high_water());
         figures
@@ -193,7 +267,8 @@ impl Bound {
 
 impl Service {
     /// How the plugin that decides for a tenant has fared since this process was started or since it was first bound, whichever was later:
-    /// to be bound again, or to be configured anew, takes nothing from it. The memory is that of one instance of it, whichever tenant's.
+    /// to be bound again, or to be configured anew, takes nothing from it. `binding` has what was counted since it is configured as it is now.
+    /// The memory is that of one instance of it, whichever tenant's.
     pub fn plugin_figures(&self, tenant: &str) -> Result<Value, AdminError> {
         let id = self.row(tenant)?.id;
         let bound = self.tenants.view().tenant(&id).and_then(|tenant| tenant.bound.load_full());
@@ -234,7 +309,7 @@ mod tests {
 
         let shown = figures.shown();
         assert_eq!((&shown["calls"], &shown["took_us"]), (&json!(3), &json!(1_000_011)));
-        assert_eq!(shown["since"], "1970-01-01T00:00:00.000Z");
+        assert_eq!((&shown["since"], &shown["from"]), (&json!("1970-01-01T00:00:00.000Z"), &json!("binding")));
         assert_eq!(
             (&shown["without_an_account"]["trapped"], &shown["without_an_account"]["busy"]),
             (&json!(1), &json!(0))

@@ -119,6 +119,14 @@ pub(crate) fn check(manifest: &Manifest, row: &TenantRow) -> Result<(), AdminErr
     Err(AdminError::NotGranted { tenant: row.id.clone(), plugin: named_by(manifest), missing })
 }
 
+/// Says in the log that a tenant's grants are others now.
+pub(crate) fn tell_changed(row: &TenantRow, before: &[Grant]) {
+    if row.grants != before {
+        let (before, after) = (before.len(), row.grants.len());
+        tracing::info!(tenant.id = %row.id, grants.before = before, grants.after = after, "grants changed");
+    }
+}
+
 /// The row with these granted to a plugin's name; what was granted before stays as it was.
 pub(crate) fn granting(
     mut row: TenantRow,
@@ -228,6 +236,7 @@ mod tests {
             scim: ScimSettings::default(),
             retention: Retention::default(),
             grants: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 

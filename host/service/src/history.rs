@@ -47,7 +47,7 @@ impl Service {
 
 /// Whoever asks for nothing has mistyped, and would take an empty answer for an empty log.
 pub(crate) fn not_none(limit: usize) -> Result<(), AdminError> {
-    if limit == 0 { Err(AdminError::Invalid("limit is at least 1".to_owned())) } else { Ok(()) }
+    if limit == 0 { Err(AdminError::Wrong("limit is at least 1".to_owned())) } else { Ok(()) }
 }
 
 fn resource_id(tenant: &str, id: &str) -> Result<ResourceId, AdminError> {

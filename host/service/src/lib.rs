@@ -8,6 +8,7 @@ mod authenticate;
 mod binding;
 mod breaker;
 mod bulk;
+mod calling;
 pub mod cases;
 mod create;
 mod cursor;
@@ -27,9 +28,12 @@ mod judge;
 mod list;
 mod mapped;
 mod me;
+mod meets;
 mod members;
 mod patch;
+mod perform;
 mod plugin_log;
+mod refused;
 mod render;
 mod replace;
 mod reply;
@@ -37,6 +41,7 @@ mod retry;
 mod rollout;
 mod schemas;
 mod search;
+mod secrets;
 mod settings;
 pub mod signing;
 mod standard;
@@ -46,6 +51,7 @@ mod trial;
 mod undo;
 mod upkeep;
 mod verify;
+pub mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,12 +62,14 @@ use muster_store::Store;
 use muster_store::request_log::RequestLog;
 
 pub use admin::{
-    AccountView, AccountsView, BackupView, ExportView, GrantView, ImportView, IssuedToken, KeyView, ListedView,
-    LogDays, MAX_ACCOUNTS_A_PAGE, MAX_BACKUP_NAME_BYTES, MAX_CLAIM_BYTES, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD,
-    MAX_KEY_NAME_BYTES, MAX_LOAD_BYTES, MAX_REFERENCE_BYTES, MAX_REQUESTS_MIB, MAX_RETENTION_DAYS, ManifestView,
-    NewBackup, NewExport, NewGrant, NewImport, NewKey, NewOwner, NewPlugin, NewRetention, NewScimSettings, NewTenant,
-    NewToken, OwnerView, PluginView, PushedView, ResourceView, RollbackView, ScimSettingsView, SignaturePolicy,
-    Standing, StateView, TenantView, TokenView, WantView, WantedView, WantsView, WhichAccounts, Withdrawal,
+    AccountView, AccountsView, BackupView, ExportView, GoneSecret, GrantView, ImportView, IssuedToken, KeyView,
+    ListedView, LogDays, MAX_ACCOUNTS_A_PAGE, MAX_BACKUP_NAME_BYTES, MAX_CHANGES_LOOKED_AT, MAX_CLAIM_BYTES,
+    MAX_DECIDED_AT_ONCE, MAX_DECISIONS_TOLD, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD, MAX_KEY_NAME_BYTES,
+    MAX_LOAD_BYTES, MAX_REFERENCE_BYTES, MAX_REQUESTS_MIB, MAX_RETENTION_DAYS, ManifestView, NewBackup, NewDecision,
+    NewDecisions, NewExport, NewGrant, NewImport, NewKey, NewOwner, NewPlugin, NewRetention, NewScimSettings,
+    NewSecret, NewTenant, NewToken, OwnerView, PluginView, PushedView, ResourceView, RollbackView, ScimSettingsView,
+    SecretView, SecretsView, SignaturePolicy, Standing, StateView, TasksAsked, TenantView, TokenView, Verdict,
+    WantView, WantedView, WantsView, WhichAccounts, Withdrawal,
 };
 pub use authenticate::{Caller, Mount, Principal, Subject};
 pub use binding::Bound;
@@ -77,6 +85,7 @@ pub use history::{
 };
 pub use jobs::{JobId, JobState, JobView, Jobs, MAX_ENDED_JOBS, MAX_RUNNING_JOBS, Progress};
 pub use judge::{CLOCK_KEPT_EVERY, CLOCK_LEAP, CLOCK_LEAP_AT_START, LEAP_PAUSE};
+pub use perform::{MAX_NOTES_TOLD, MAX_PUT_OFF, STATE_QUOTA_BYTES};
 pub use plugin_log::{MAX_LINE_BYTES, MAX_LINE_BYTES_A_TENANT, MAX_LINES_A_PAGE, MAX_LINES_A_TENANT, PluginLines};
 pub use reply::Reply;
 pub use rollout::{
@@ -84,6 +93,7 @@ pub use rollout::{
     MAX_SHADOW_WRITES, MAX_TAKEN, MAX_TOLD_OF_A_ROLLOUT, MAX_TRIAL_S, MAX_VALUE_TOLD_BYTES, MAX_WATCH_S,
     MAX_WRITTEN_WALKED, NewRollout, REMAPPED_AT_ONCE, Until, WORK_SHARE_PERCENT,
 };
+pub use secrets::{MAX_SECRET_BYTES, SecretsKey};
 pub use settings::{HostSettings, UnknownMembers, WithoutMembers};
 pub use tenants::Tenant;
 pub use trail::{Answered, Head, Notes, RequestsAsked};
@@ -151,6 +161,8 @@ pub struct Parts {
     pub ids: Arc<dyn IdSource>,
     /// What token hashes are made with.
     pub token_key: TokenKey,
+    /// What secrets of tenants are sealed with.
+    pub secrets_key: SecretsKey,
     /// The data folder: exports and backups stand in it, each in a folder of their own.
     pub data: PathBuf,
     /// How much of everything.

@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use muster_model::{
-    Account, Actor, Event, IndexEntry, Key, NewTask, OnPluginFailure, PluginDigest, Record, ResourceId, ResourceType,
-};
+use muster_model::{Account, Event, IndexEntry, Key, NewTask, PluginDigest, Queue, Record, ResourceId, ResourceType};
 use muster_plugin::{Kind, PlanChange, Plugin, PluginError};
 use muster_protocol::dialect::{MAX_REWRITES, Rewrite, Rule};
 use muster_protocol::filter::canonical_path;
@@ -15,8 +13,8 @@ use muster_protocol::{Document, normalise, text};
 use serde_json::Value;
 
 use crate::authenticate::Caller;
-use crate::binding::{count_failure, kind};
-use crate::breaker::Turn;
+use crate::binding::kind;
+use crate::calling::{called, count_failure, passes_through};
 use crate::standard::{self, STANDARD};
 use crate::{HostSettings, ScimError, ServiceLimits};
 
@@ -142,65 +140,6 @@ fn with_switch<'d>(resource_type: &ResourceType, full: &'d Document) -> Cow<'d, 
     Cow::Owned(told)
 }
 
-/// Whether the write goes on without what the plugin has not said. What an operator or Muster itself does waits until the plugin is well.
-fn passes_through(caller: &Caller, error: &ScimError) -> bool {
-    let no_answer = matches!(error, ScimError::Plugin(_) | ScimError::PluginPaused { .. });
-    let passes = match caller.bound.on_plugin_failure {
-        OnPluginFailure::Refuse => false,
-        OnPluginFailure::PassThrough => no_answer && is_asked_by_idp(caller),
-    };
-    if passes {
-        let name = caller.bound.plugin.manifest().name.clone();
-        metrics::counter!("muster_plugin_passed_through_total", "plugin" => name).increment(1);
-    }
-    passes
-}
-
-/// Whether it is an identity provider that waits for an answer.
-fn is_asked_by_idp(caller: &Caller) -> bool {
-    match caller.actor {
-        Actor::Token(_) => true,
-        Actor::Operator | Actor::Job(_) | Actor::Portal(_) | Actor::Signal(_) => false,
-    }
-}
-
-/// A call of the tenant's plugin, measured, and counted if it fails. A plugin that keeps failing is not asked by requests; whoever previews
-/// it or maps with it again asks all the same.
-fn called<T>(
-    caller: &Caller,
-    call: impl FnOnce() -> Result<T, PluginError>,
-) -> Result<Result<T, PluginError>, ScimError> {
-    if !is_asked_by_idp(caller) {
-        return Ok(measured(caller, call));
-    }
-    let permit = caller.bound.breaker.admit().map_err(|retry_after_s| ScimError::PluginPaused { retry_after_s })?;
-    let answer = measured(caller, call);
-    let (tenant, plugin) = (&caller.tenant.id, caller.bound.plugin.manifest());
-    match permit.done(&answer) {
-        Turn::Stays => {}
-        Turn::Opens => {
-            metrics::counter!("muster_plugin_breaker_opened_total", "plugin" => plugin.name.clone()).increment(1);
-            tracing::warn!(tenant.id = %tenant, plugin.name = %plugin.name, "a plugin keeps failing; its tenant's writes are answered without asking it, until it is well");
-        }
-        Turn::Closes => {
-            tracing::info!(tenant.id = %tenant, plugin.name = %plugin.name, "a plugin that kept failing is well again");
-        }
-    }
-    Ok(answer)
-}
-
-fn measured<T>(caller: &Caller, call: impl FnOnce() -> Result<T, PluginError>) -> Result<T, PluginError> {
-    let plugin = caller.bound.plugin.as_ref();
-    let began = Instant::now();
-    let answer = call();
-    let took = began.elapsed();
-    metrics::histogram!("muster_plugin_call_duration_seconds", "plugin" => plugin.manifest().name.clone())
-        .record(took.as_secs_f64());
-    caller.notes.plugin_worked(took);
-    caller.bound.count(took, answer.as_ref().err());
-    answer.inspect_err(|error| count_failure(&caller.tenant.id, plugin, error))
-}
-
 /// Asks the tenant's plugin what is to happen after a change.
 pub(crate) fn plan(
     caller: &Caller,
@@ -227,6 +166,7 @@ pub(crate) fn plan(
         arguments: task.arguments,
         destructive: task.destructive,
         plugin: plugin.digest(),
+        queue: Queue::plugin(),
     };
     let tasks: Vec<NewTask> = planned.into_iter().map(task).collect();
     caller.notes.planned(Ok(&tasks));
@@ -261,14 +201,14 @@ pub(crate) async fn plan_members(
         let limit_ms = limits.plugin_ms_per_request;
         if worked > Duration::from_millis(limit_ms) {
             let error = PluginError::Deadline { function: "lifecycle.plan (all of one request)", limit_ms };
-            count_failure(&caller.tenant.id, caller.bound.plugin.as_ref(), &error);
+            count_failure(caller, &error);
             caller.notes.planned(Err(&error));
             return Err(error.into());
         }
         if tasks.len() > limits.tasks_per_request {
             let problem = format!("more than {} tasks follow from one request", limits.tasks_per_request);
             let error = PluginError::Invalid { function: "lifecycle.plan", problem };
-            count_failure(&caller.tenant.id, caller.bound.plugin.as_ref(), &error);
+            count_failure(caller, &error);
             caller.notes.planned(Err(&error));
             return Err(error.into());
         }

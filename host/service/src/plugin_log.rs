@@ -180,7 +180,7 @@ impl Service {
     ) -> Result<Value, AdminError> {
         let tenant = tenant.map(|tenant| self.row(tenant)).transpose()?.map(|row| row.id);
         if wait_s > MAX_WAIT_S {
-            return Err(AdminError::Invalid(format!("wait_s is at most {MAX_WAIT_S}")));
+            return Err(AdminError::Wrong(format!("wait_s is at most {MAX_WAIT_S}")));
         }
         not_none(limit)?;
         let lines = &self.parts.plugin_lines;
@@ -202,7 +202,14 @@ impl Service {
         };
         let waited =
             if wait_s > 0 { tokio::time::timeout(Duration::from_secs(wait_s), waiting).await.ok() } else { None };
-        let (page, next) = waited.unwrap_or_else(read);
+        let (mut page, next) = waited.unwrap_or_else(read);
+        let rows = if page.is_empty() { Vec::new() } else { self.parts.store.plugins().await? };
+        for line in &mut page {
+            // A plugin that was removed since has none that anybody knows.
+            if let Some(row) = rows.iter().find(|row| json!(row.digest) == line["digest"]) {
+                line["version"] = json!(row.version);
+            }
+        }
         Ok(json!({ "lines": page, "next": next }))
     }
 }

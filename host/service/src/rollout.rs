@@ -6,8 +6,11 @@
 //! to go on.
 
 mod activate;
+mod again;
+mod back;
 mod budget;
 mod canary;
+mod cancel;
 mod collisions;
 mod frame;
 mod live;
@@ -17,6 +20,7 @@ mod preview;
 mod refusals;
 mod remap;
 mod replay;
+mod seen;
 mod shadow;
 mod tally;
 mod trials;
@@ -28,7 +32,7 @@ mod work;
 mod written;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -226,7 +230,7 @@ impl Service {
     /// Begins a rollout, and does not wait for it.
     pub async fn start_rollout(self: &Arc<Self>, tenant: &str, new: NewRollout) -> Result<Value, AdminError> {
         let sample = u8::try_from(new.sample).ok().filter(|sample| (1..=100).contains(sample));
-        let sample = sample.ok_or_else(|| AdminError::Invalid("sample is 1 to 100, in percent".to_owned()))?;
+        let sample = sample.ok_or_else(|| AdminError::Wrong("sample is 1 to 100, in percent".to_owned()))?;
         let trials = trials::asked(&new)?;
         let watch = budget::asked(new.watch.clone())?;
         let _one_at_a_time = self.administration.lock().await;
@@ -235,7 +239,10 @@ impl Service {
             Some(reference) => self.plugin_named(reference).await?,
             None => row.binding.plugin,
         };
-        let config = new.config.unwrap_or_else(|| row.binding.config.clone());
+        let config = match new.config {
+            Some(written) => self.meant(&plugin, written, Some(&row.binding)).await?,
+            None => self.carried_over(&plugin, &row.binding).await?,
+        };
         if !config.is_object() {
             let message = "must be a JSON object".to_owned();
             return Err(AdminError::Config(vec![Problem { pointer: String::new(), message }]));
@@ -271,7 +278,7 @@ impl Service {
         let too_many = (others.len() + 1).saturating_sub(MAX_ROLLOUTS_KEPT);
         let over: Vec<&Rollout> = others.iter().filter(|other| is_over(other)).take(too_many).collect();
         if over.len() < too_many {
-            return Err(no_room(&row.id));
+            return Err(no_room(&row.id, &others));
         }
         for old in over {
             self.parts.store.remove_rollout(&row.id, old.id).await?;
@@ -296,42 +303,6 @@ impl Service {
     pub async fn show_rollout(&self, tenant: &str, id: &str) -> Result<Value, AdminError> {
         let rollout = self.rollout_named(&self.row(tenant)?, id).await?;
         self.rollout_view(&rollout).await
-    }
-
-    /// Ends what is under way, or what waits. A candidate that decides already goes on deciding; what was mapped again stays so.
-    pub async fn cancel_rollout(&self, tenant: &str, id: &str) -> Result<Value, AdminError> {
-        let row = self.row(tenant)?;
-        let rollout = self.rollout_named(&row, id).await?;
-        match rollout.state {
-            RolloutState::Running | RolloutState::Waiting | RolloutState::Watching => {}
-            RolloutState::Active
-            | RolloutState::Done
-            | RolloutState::Failed
-            | RolloutState::Cancelled
-            | RolloutState::RolledBack
-            | RolloutState::Replaced => {
-                let state = rollout.state.as_str();
-                return Err(AdminError::InUse(format!("rollout {id} is {state}: there is nothing to cancel")));
-            }
-        }
-        if let Some(mut worker) = self.rollouts.of(rollout.id) {
-            worker.cancelled.store(true, Ordering::Relaxed);
-            // The sender goes with the work: there is never anything to be told but its end.
-            if tokio::time::timeout(CANCEL_WAIT, worker.working.changed()).await.is_err() {
-                return Err(AdminError::InUse(format!("rollout {id} is being cancelled; ask again in a moment")));
-            }
-        }
-        // Who activates it at this moment does so to the end.
-        let _one_at_a_time = self.administration.lock().await;
-        let is_worked_on = self.rollouts.of(rollout.id).is_some();
-        let cancelled = self.change_rollout(&row.id, rollout.id, |rollout| {
-            let is_cancelled = is_under_way(rollout) || rollout.state == RolloutState::Waiting;
-            if is_cancelled && !is_worked_on {
-                self.end_step(rollout, StepState::Cancelled, None);
-            }
-            Ok(())
-        });
-        self.rollout_view(&cancelled.await?).await
     }
 
     async fn rollout_named(&self, row: &TenantRow, id: &str) -> Result<Rollout, AdminError> {
@@ -397,10 +368,16 @@ const fn is_over(rollout: &Rollout) -> bool {
     }
 }
 
-fn no_room(tenant: &TenantId) -> AdminError {
-    AdminError::InUse(format!(
-        "tenant {tenant} has {MAX_ROLLOUTS_KEPT} rollouts, and none of them is over; end one that waits: muster rollout cancel {tenant} ID"
-    ))
+/// `others`, the oldest first.
+fn no_room(tenant: &TenantId, others: &[Rollout]) -> AdminError {
+    let oldest = |state| others.iter().find(|other| other.state == state).map(|other| other.id);
+    let mut end = String::new();
+    if let Some(id) = oldest(RolloutState::Waiting) {
+        end = format!("; end the oldest that waits: muster rollout cancel {tenant} {id}");
+    } else if let Some(id) = oldest(RolloutState::Active) {
+        end = format!("; bring the oldest that decides to its end: muster rollout remap {tenant} {id}");
+    }
+    AdminError::InUse(format!("tenant {tenant} has {MAX_ROLLOUTS_KEPT} rollouts, and none of them is over{end}"))
 }
 
 fn running(other: &Rollout) -> AdminError {

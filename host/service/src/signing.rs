@@ -120,6 +120,11 @@ pub fn says_what_was_signed(row: &PluginRow, plugin: &dyn muster_plugin::Plugin)
     Err(SignatureError::OtherManifest { name: row.name.clone(), signed, these })
 }
 
+/// Whether anybody can have the other half of a key: it is a point of the curve, and none of those that have signatures of everything.
+pub(crate) fn can_sign(key: &PublicKey) -> bool {
+    VerifyingKey::from_bytes(key.as_bytes()).is_ok_and(|key| !key.is_weak())
+}
+
 /// A name that somebody has sent, as it is repeated.
 pub(crate) fn short(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
@@ -150,7 +155,11 @@ impl SignatureFile {
         if bytes.len() > MAX_SIGNATURE_BYTES {
             return Err(wrong(format!("it has {} bytes, and one has at most {MAX_SIGNATURE_BYTES}", bytes.len())));
         }
-        let file: Self = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(wrong("it is no JSON object".to_owned()));
+        }
+        let file: Self =
+            serde_json::from_slice(bytes).map_err(|error| wrong(crate::words::of_json(&error.to_string())))?;
         if file.format != FORMAT {
             return Err(wrong(format!("its format is {:?}, and this Muster reads {FORMAT:?}", short(&file.format))));
         }

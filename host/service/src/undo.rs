@@ -103,7 +103,7 @@ impl Service {
         let of = match &new.resource {
             None => None,
             Some(of) => {
-                let invalid = || AdminError::Invalid("resource is the id of a resource".to_owned());
+                let invalid = || AdminError::Wrong("resource is the id of a resource".to_owned());
                 Some(ResourceId::parse(of).ok_or_else(invalid)?)
             }
         };
@@ -184,9 +184,9 @@ impl Undo {
 
 fn what(new: &NewUndo) -> Result<What, AdminError> {
     let one_of =
-        || AdminError::Invalid("exactly one of `change`, `request`, and `from` with `to` says what to undo".into());
+        || AdminError::Wrong("exactly one of `change`, `request`, and `from` with `to` says what to undo".into());
     let time = |name: &str, text: &str| {
-        let invalid = || AdminError::Invalid(format!("{name} is a time as in 2026-11-03T14:03:00Z"));
+        let invalid = || AdminError::Wrong(format!("{name} is a time as in 2026-11-03T14:03:00Z"));
         Timestamp::parse(text).ok_or_else(invalid)
     };
     match (new.change, &new.request, &new.from, &new.to) {
@@ -198,7 +198,7 @@ fn what(new: &NewUndo) -> Result<What, AdminError> {
         (None, None, Some(from), Some(to)) => {
             let (from, to) = (time("from", from)?, time("to", to)?);
             if to <= from {
-                return Err(AdminError::Invalid("`to` is after `from`".to_owned()));
+                return Err(AdminError::Wrong("`to` is after `from`".to_owned()));
             }
             Ok(What::Where(LogQuery { request: None, from: Some(from), to: Some(to) }))
         }

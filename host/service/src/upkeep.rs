@@ -1,5 +1,5 @@
-//! What is done to logs while nobody looks: new entries are sealed, and old ones go as each tenant's retention has it. No request waits for
-//! it, and its failures stop nothing.
+//! What is done to logs while nobody looks: new entries are sealed, and old ones go as each tenant's retention has it; so do old tasks. No
+//! request waits for it, and its failures stop nothing.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -89,6 +89,7 @@ impl Service {
         }
         if let Some(now) = now {
             self.prune(row, now).await?;
+            self.prune_tasks(row, now).await?;
         }
         Ok(())
     }
@@ -182,6 +183,22 @@ impl Service {
                 return Ok(removed);
             }
         }
+    }
+
+    /// Forgets tasks that nothing becomes of any more, and nothing has for as long as their tenant's retention says.
+    async fn prune_tasks(&self, row: &TenantRow, now: Timestamp) -> Result<(), StoreError> {
+        let before = cutoff(now, row.retention.tasks_days);
+        let outbox = self.parts.store.outbox(&row.id);
+        let mut left = MAX_PRUNED_A_ROUND;
+        while left > 0 && !*self.stopping.borrow() {
+            let pruned = outbox.prune(before, MAX_PRUNED_AT_ONCE).await?;
+            left = left.saturating_sub(u64::try_from(pruned).unwrap_or(u64::MAX));
+            if pruned < MAX_PRUNED_AT_ONCE {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 
     async fn remove_through(&self, tenant: &TenantId, through: u64) -> Result<u64, StoreError> {

@@ -12,6 +12,7 @@ use crate::index_rows::{IndexRows, of_names};
 use crate::keys::Space;
 use crate::prepared::{Prepared, PreparedChange, PreparedRecord, PreparedWrite, Work};
 use crate::staging::{Made, Staging};
+use crate::tasks::{self, Place};
 
 impl Work {
     /// Writes all of it, or says why not; then the staging must be dropped.
@@ -22,6 +23,8 @@ impl Work {
             Self::Seal(sealing) => sealing.apply(staging)?,
             Self::Prune(pruning) => pruning.apply(staging)?,
             Self::Move(moving) => moving.apply(staging)?,
+            Self::Task { space, work } => return Ok(Made { seq: work.apply(space, staging)?, ..Made::default() }),
+            Self::State(state) => return Ok(Made { seq: state.apply(staging)?, ..Made::default() }),
             Self::AddTenant(id, row) => {
                 let key = deployment.tenant(id);
                 if staging.has(&key)? || staging.has(&deployment.reserved(id))? {
@@ -116,8 +119,10 @@ impl Prepared {
                 step.append(last, &change)?;
             }
         }
-        for (seq, (position, task)) in (tasks + 1..).zip(&self.tasks) {
-            step.staging.put_value(self.space.task(seq), &codec::task_row(before + 1 + position, task))?;
+        for (seq, task) in (tasks + 1..).zip(&self.tasks) {
+            let (id, queue) = (task.id, task.queue.clone());
+            let place = Place { seq, change: before + 1 + task.change, id, queue };
+            tasks::add(&self.space, step.staging, &place, self.at, &task.encoded)?;
         }
         let heads = [last, tasks + self.tasks.len() as u64];
         step.staging.put(self.space.heads(), &heads.map(u64::to_be_bytes).concat()[..]);

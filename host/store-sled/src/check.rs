@@ -1,6 +1,6 @@
 //! Reads everything in a store, and holds it against itself.
 //!
-//! Rows are of two kinds. *Facts* (records, memberships, log, tasks, seals, tenants, tokens, plugins) are read whole, and each must be
+//! Rows are of two kinds. *Facts* (records, memberships, log, tasks and what has become of them, seals, tenants, tokens, plugins) are read whole, and each must be
 //! what was written: by its sum, by its shape, and by the log, which tells of every change. What *follows* from them (indexes, unique
 //! keys, counters, the other direction of memberships, histories) is made once more and compared: each row must be there, and there
 //! must be no more of them. Only what follows can be made again by [`crate::rebuild`].
@@ -10,6 +10,7 @@
 mod deployment;
 mod directory;
 mod log;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +27,7 @@ use crate::total::Total;
 
 pub(crate) use self::directory::{COUNTERS, LEADING, is_led_to, is_membership, last_ids};
 pub(crate) use self::log::is_told;
+pub(crate) use self::tasks::OF_TASKS;
 
 /// How many findings are told; the others are counted.
 pub const MAX_FINDINGS: usize = 100;
@@ -122,6 +124,7 @@ impl Check<'_> {
         self.memberships(space)?;
         self.log(space)?;
         self.tasks(space)?;
+        self.states(space)?;
         self.rollouts(space)
     }
 

@@ -16,7 +16,8 @@
 use std::ops::Deref;
 
 use muster_model::{
-    Account, IndexEntry, Key, NewTask, PluginDigest, Record, ResourceId, ResourceType, Task, Timestamp, Version,
+    Account, IndexEntry, Key, NewTask, PluginDigest, Progress, Record, ResourceId, ResourceType, Task, Timestamp,
+    Version,
 };
 use muster_protocol::Document;
 use muster_protocol::project::display_name;
@@ -318,6 +319,17 @@ pub(crate) fn decode_task(seq: u64, bytes: &[u8]) -> Result<Task, StoreError> {
     };
     let (change, at, task) = parts().ok_or_else(|| damaged("a task"))?;
     Ok(Task { seq, change, at, task: decode(task, "a task")? })
+}
+
+/// When a task was planned, without reading the rest.
+pub(crate) fn task_at(bytes: &[u8]) -> Result<Timestamp, StoreError> {
+    let at = bytes.get(8..).and_then(|rest| rest.first_chunk()).ok_or_else(|| damaged("a task"))?;
+    Ok(Timestamp::from_millis(i64::from_be_bytes(*at)))
+}
+
+/// What has become of a task that was planned at this time; `None`: there is no row, so nothing yet.
+pub(crate) fn decode_progress(row: Option<&[u8]>, at: Timestamp) -> Result<Progress, StoreError> {
+    row.map_or_else(|| Ok(Progress::new(at)), |row| decode(row, "a task's progress"))
 }
 
 /// A row of a group: who is a member is in the key, of which kind in the value.

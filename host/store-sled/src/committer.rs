@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use muster_model::TenantId;
 use muster_store::StoreError;
 use sled::IVec;
 use tokio::sync::oneshot;
@@ -25,14 +26,19 @@ use crate::keys::{Range, Space};
 use crate::open::Mark;
 use crate::options::SyncHook;
 use crate::prepared::Work;
+use crate::reader::failed;
 use crate::room::{Allowance, Held, Room, cost};
 use crate::snapshot::Snapshot;
 use crate::staging::{Known, Made, Staging};
+use crate::tasks::{TaskWork, without_rows};
 use crate::total::Total;
 
 /// How many commits can wait for the committer. Beyond that they are refused: an answer at once is better than one
 /// after the client has given up.
 pub const MAX_WAITING_COMMITS: usize = 1024;
+
+/// How many tasks from an earlier version one batch has.
+const MAX_TASKS_LED: usize = 1000;
 
 enum Job {
     Write {
@@ -132,6 +138,12 @@ struct Writer {
 
 impl Writer {
     fn run(&mut self, jobs: &Receiver<Job>) {
+        match catch_unwind(AssertUnwindSafe(|| self.lead_to_tasks())) {
+            Ok(Ok(())) => {}
+            // Nothing is lost: it is tried again at the next start.
+            Ok(Err(error)) => tracing::error!(%error, "tasks from an earlier version cannot be carried out yet"),
+            Err(_) => self.core.break_down("the write path panicked".to_owned()),
+        }
         while let Ok(first) = jobs.recv() {
             let batch = std::iter::once(first).chain(jobs.try_iter().take(MAX_WAITING_COMMITS)).collect();
             // sled has assertions on its write path. A panic must not leave commits waiting for ever.
@@ -142,10 +154,38 @@ impl Writer {
         }
     }
 
+    /// Tasks from before there were the rows that follow from them get those: before anything else is written, and once.
+    fn lead_to_tasks(&mut self) -> Result<(), StoreError> {
+        let mut rest = Range::everything();
+        loop {
+            let Some(row) = self.opened.db.range(&rest.start[..]..&rest.end[..]).next() else { return Ok(()) };
+            let (key, _) = row.map_err(failed)?;
+            let Some(space) = Space::of_key(&key) else {
+                rest = rest.after(&key);
+                continue;
+            };
+            rest.start = space.everything().end;
+            let Ok(tenant) = TenantId::parse(space.name()) else { continue };
+            if self.opened.db.contains_key(Space::deployment().reserved(&tenant)).map_err(failed)? {
+                continue;
+            }
+            let mut before = u64::MAX;
+            loop {
+                let seqs = without_rows(&self.opened.db, &space, before, MAX_TASKS_LED)?;
+                let Some(least) = seqs.last().copied() else { break };
+                before = least;
+                let (answer, mut made) = oneshot::channel();
+                let work = Work::Task { space: space.clone(), work: TaskWork::Lead { seqs } };
+                self.write(vec![Job::Write { work, answer }]);
+                made.try_recv().map_err(|error| StoreError::Unavailable(Box::new(error)))??;
+            }
+        }
+    }
+
     fn write(&mut self, batch: Vec<Job>) {
         let mut writes = Writes::new();
         let known = Known::default();
-        let mut turns = Vec::new();
+        let (mut turns, mut task_turns) = (Vec::new(), Vec::new());
         let (mut answers, mut snapshots) = (Vec::new(), Vec::new());
         let mut allowance = None;
         for job in batch {
@@ -158,11 +198,13 @@ impl Writer {
             };
             let mut staging = Staging::new(&self.opened.db, &writes).knowing(&known);
             let made = self.core.sound().and_then(|()| work.apply(&mut staging));
+            let tasks = staging.take_task_turns();
             let (own, came_and_went) = staging.into_parts();
             let made = made.and_then(|made| take_room(&self.room, &mut allowance, &own).map(|()| made));
             if made.is_ok() {
                 writes.extend(own);
                 turns.extend(came_and_went);
+                task_turns.extend(tasks);
             }
             answers.push((answer, made));
         }
@@ -175,6 +217,7 @@ impl Writer {
         };
         if durable.is_ok() {
             self.core.lists.apply(turns);
+            self.core.leased.apply(&task_turns);
         }
         for (answer, made) in answers {
             let made = match &durable {

@@ -9,6 +9,7 @@ use muster_store::StoreError;
 use tokio::sync::Semaphore;
 
 use crate::flight::{Flights, Seen};
+use crate::leases::Leased;
 use crate::lists::Lists;
 use crate::open::Marker;
 use crate::reader::Reader;
@@ -33,6 +34,7 @@ pub(crate) struct Core {
     opened: RwLock<Option<Arc<Opened>>>,
     pub(crate) flights: Flights,
     pub(crate) lists: Lists,
+    pub(crate) leased: Leased,
     pub(crate) snapshots: Snapshots,
     pub(crate) max_scanned: u64,
     /// Why nothing is written any more.
@@ -66,6 +68,7 @@ impl Core {
             opened: RwLock::new(Some(opened)),
             flights: Flights::default(),
             lists: Lists::default(),
+            leased: Leased::default(),
             snapshots: Snapshots::new(MAX_KEPT_BYTES),
             max_scanned,
             broken: OnceLock::new(),

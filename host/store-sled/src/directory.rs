@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster_model::{Key, LogEntry, Record, ResourceId, ResourceType, Task};
-use muster_store::{
-    Called, Commit, Committed, Directory, Found, Listing, LogQuery, Member, OutboxReader, Query, StoreError,
-};
+use muster_model::{Key, LogEntry, Record, ResourceId, ResourceType};
+use muster_store::{Called, Commit, Committed, Directory, Found, Listing, LogQuery, Member, Query, StoreError};
 
 use crate::codec;
 use crate::committer::Committer;
 use crate::core::Core;
-use crate::keys::{Space, last_id, last_number};
+use crate::keys::{Space, last_id};
 use crate::log;
 use crate::prepared::{Prepared, Work};
 use crate::query;
@@ -121,17 +119,6 @@ impl Directory for SledDirectory {
         let made = self.committer.commit(Work::Commit(Box::new(prepared))).await?;
         let touched = made.touched.iter().map(|(kind, id, record)| codec::decode_record(kind, *id, record));
         Ok(Committed { seq: made.seq, touched: touched.collect::<Result<_, _>>()? })
-    }
-}
-
-#[async_trait]
-impl OutboxReader for SledDirectory {
-    async fn tasks(&self, after: u64, limit: usize) -> Result<Vec<Task>, StoreError> {
-        let task = |(key, task): (sled::IVec, codec::Value)| {
-            codec::decode_task(last_number(&key).ok_or_else(|| codec::damaged("a task"))?, &task)
-        };
-        let range = self.space.tasks(after);
-        self.core.read(|reader| reader.values(range, limit)?.into_iter().map(task).collect()).await
     }
 }
 

@@ -25,6 +25,15 @@
 //! | `L` | seq | the seal over the entries up to this one |
 //! | `b` | | from where the log is kept, and how far it is sealed ([`crate::log`]) |
 //! | `t` | seq | the task |
+//! | `p` | seq | what has become of it; absent: nothing yet |
+//! | `q` | resource, queue, seq | nothing: one row for each task that later ones of its lane wait for |
+//! | `w` | queue, due, seq | nothing: one row for each lane whose head waits |
+//! | `y` | standing, seq | nothing: one row for each task |
+//! | `e` | entry of the log, seq | nothing: one row for each task that follows from it |
+//! | `n` | queue, standing | how many tasks there are |
+//! | `v` | plugin | the latest version of what the plugin remembers |
+//! | `z` | sha-256 of the plugin, key | an entry of that: its version, and the bytes |
+//! | `G` | plugin | how many bytes its keys and values have |
 //! | `o` | id | a rollout |
 //! | `c` | the key of a large value without its owner, number | one part of it |
 //! | `f` | | deployment: format, and number of the latest batch ([`crate::open`]) |
@@ -35,6 +44,7 @@
 //! | `P` | digest | deployment: a plugin's row |
 //! | `B` | digest | deployment: a plugin's bytes |
 //! | `V` | | deployment: whose plugins are taken, and whose names are whose ([`muster_model::Trust`]) |
+//! | `Q` | tenant, queue | deployment: nothing: one row for each queue that holds tasks which wait |
 //! | `I` | import | deployment: an import that is not finished, as it was announced ([`crate::moving`]) |
 //! | `J` | import | deployment: how far it has come |
 //! | `N` | name | deployment: the import that brings the tenant of this name |
@@ -46,6 +56,7 @@
 //! Values stand in the order of their bytes, so those that begin with a text are a range.
 
 mod index;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -107,6 +118,11 @@ impl Space {
         let owner = owner_bytes(key);
         let is_whole = key.first().is_some_and(|length| owner == 1 + usize::from(*length));
         (is_whole && std::str::from_utf8(&key[1..owner]).is_ok()).then(|| Self(key[..owner].into()))
+    }
+
+    /// What its keys begin with.
+    pub(crate) fn owner(&self) -> Arc<[u8]> {
+        Arc::clone(&self.0)
     }
 
     /// The tenant's name; empty: the deployment.
@@ -268,9 +284,10 @@ impl Space {
         self.key(b'V').0
     }
 
-    /// What can be made again from the rest: indexes, counts, the histories of resources.
-    pub(crate) fn derived(&self) -> [Range; 10] {
-        [b'A', b'H', b'S', b'a', b'd', b'g', b'i', b'k', b's', b'u'].map(|kind| self.rows(kind))
+    /// What can be made again from the rest: indexes, counts, the histories of resources, the order of tasks.
+    pub(crate) fn derived(&self) -> [Range; 16] {
+        let kinds = *b"AGHSadegiknqsuwy";
+        kinds.map(|kind| self.rows(kind))
     }
 
     /// The group of the membership that has this key.
@@ -371,6 +388,8 @@ pub(crate) fn kind_of_resource(key: &[u8]) -> Option<ResourceType> {
     let name = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
     Some(ResourceType::new(std::str::from_utf8(name).ok()?))
 }
+
+pub(crate) use self::tasks::{blocked_lane, counted, due_and_seq, remembered, remembering, tenant_and_queue};
 
 /// How much of a key says whose row it is.
 fn owner_bytes(key: &[u8]) -> usize {

@@ -18,6 +18,7 @@ mod fault;
 mod flight;
 mod index_rows;
 mod keys;
+mod leases;
 mod lists;
 mod log;
 mod log_keeper;
@@ -26,6 +27,8 @@ mod moving;
 mod offline;
 mod open;
 mod options;
+mod outbox;
+mod plugin_state;
 mod prepared;
 mod query;
 mod raw;
@@ -35,6 +38,7 @@ mod room;
 mod snapshot;
 mod staging;
 mod states;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod total;
@@ -43,9 +47,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster_model::{PluginDigest, PluginRow, Rollout, RolloutId, TenantId, TenantRow, Timestamp, TokenRow, Trust};
+use muster_model::{
+    PluginDigest, PluginRow, Queue, Rollout, RolloutId, TenantId, TenantRow, Timestamp, TokenRow, Trust,
+};
 use muster_store::moving::Mover;
-use muster_store::{BackedUp, ClockSeen, Directory, LogKeeper, OutboxReader, Store, StoreError};
+use muster_store::{BackedUp, ClockSeen, Directory, LogKeeper, Outbox, PluginState, Store, StoreError, Wake};
 use serde::de::DeserializeOwned;
 
 use crate::committer::Committer;
@@ -53,6 +59,8 @@ use crate::core::{Core, closed};
 use crate::directory::SledDirectory;
 use crate::keys::{Range, Space};
 use crate::moving::SledMover;
+use crate::outbox::SledOutbox;
+use crate::plugin_state::SledPluginState;
 use crate::prepared::Work;
 use crate::room::Room;
 use crate::snapshot::Snapshot;
@@ -132,8 +140,29 @@ impl Store for SledStore {
         self.handle(tenant)
     }
 
-    fn outbox(&self, tenant: &TenantId) -> Arc<dyn OutboxReader> {
-        self.handle(tenant)
+    fn outbox(&self, tenant: &TenantId) -> Arc<dyn Outbox> {
+        let (core, committer) = (Arc::clone(&self.core), Arc::clone(&self.committer));
+        Arc::new(SledOutbox { core, committer, tenant: tenant.clone(), space: Space::of(tenant) })
+    }
+
+    fn plugin_state(&self, tenant: &TenantId, plugin: &str) -> Arc<dyn PluginState> {
+        let (core, committer) = (Arc::clone(&self.core), Arc::clone(&self.committer));
+        Arc::new(SledPluginState { core, committer, space: Space::of(tenant), plugin: plugin.to_owned() })
+    }
+
+    async fn queues(
+        &self,
+        after: Option<(TenantId, Queue)>,
+        limit: usize,
+    ) -> Result<Vec<(TenantId, Queue)>, StoreError> {
+        let range = Space::deployment().queues(after.as_ref().map(|(tenant, queue)| (tenant, queue)));
+        let rows = self.core.read(|reader| reader.page(range, limit)).await?;
+        let named = rows.iter().map(|(key, _)| keys::tenant_and_queue(key));
+        named.map(|named| named.ok_or_else(|| codec::damaged("a queue"))).collect()
+    }
+
+    fn on_tasks(&self, wake: Wake) {
+        self.core.leased.set_wake(wake);
     }
 
     fn log_keeper(&self, tenant: &TenantId) -> Arc<dyn LogKeeper> {

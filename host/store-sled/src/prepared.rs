@@ -13,6 +13,8 @@ use crate::index_rows::{IndexRows, index_rows};
 use crate::keys::Space;
 use crate::log_keeper::{Pruning, Sealing};
 use crate::moving::Moving;
+use crate::plugin_state::StateWork;
+use crate::tasks::{PreparedTask, TaskWork};
 
 /// What the committer is asked to write.
 pub(crate) enum Work {
@@ -20,6 +22,11 @@ pub(crate) enum Work {
     Seal(Sealing),
     Prune(Pruning),
     Move(Moving),
+    Task {
+        space: Space,
+        work: TaskWork,
+    },
+    State(StateWork),
     AddTenant(TenantId, Vec<u8>),
     ReplaceTenant {
         id: TenantId,
@@ -61,7 +68,7 @@ pub(crate) struct Prepared {
     pub(crate) at: Timestamp,
     pub(crate) writes: Vec<PreparedWrite>,
     pub(crate) changes: Vec<PreparedChange>,
-    pub(crate) tasks: Vec<(u64, Vec<u8>)>,
+    pub(crate) tasks: Vec<PreparedTask>,
     /// What the log will say of a group that loses members because they are removed, but for the group and them; `None`: nothing.
     pub(crate) loss: Option<Box<Change>>,
 }
@@ -101,7 +108,7 @@ impl Prepared {
         let loss = changes.first().filter(|_| removes).map(|first| Box::new(loss_after(first)));
         let writes = writes.into_iter().map(|write| PreparedWrite::new(&space, write)).collect::<Result<_, _>>()?;
         let task = |(change, task): &(usize, _)| match u64::try_from(*change) {
-            Ok(position) if *change < changes.len() => Ok((position, codec::encode_task(at, task)?)),
+            Ok(position) if *change < changes.len() => PreparedTask::new(position, at, task),
             Ok(_) | Err(_) => {
                 Err(StoreError::Unavailable("a task names a change that its commit does not have".into()))
             }

@@ -6,17 +6,22 @@
 
 use std::collections::BTreeMap;
 
+use muster_model::{Queue, Standing, TenantId};
 use muster_store::StoreError;
 use sled::{Batch, IVec, Tree};
 
-use crate::check::{COUNTERS, LEADING, Tell, is_led_to, is_membership, is_part_of_a_value, is_told, last_ids};
+use crate::check::{
+    COUNTERS, LEADING, OF_TASKS, Tell, is_led_to, is_membership, is_part_of_a_value, is_told, last_ids,
+};
 use crate::codec;
 use crate::entry;
 use crate::index_rows::of_names;
-use crate::keys::{Range, Space, kind_of_resource, last_id, last_number};
+use crate::keys::{self, Range, Space, blocked_lane, kind_of_resource, last_id, last_number};
 use crate::log::Bounds;
+use crate::plugin_state::{decode_entry, entry_bytes};
 use crate::reader::failed;
 use crate::room::{ROW_BYTES, Room};
+use crate::tasks::{belongs, following_rows, head_row, stored};
 
 /// How many rows are read before what they ask for is written.
 const ROWS_A_BATCH: usize = 1024;
@@ -36,10 +41,13 @@ pub(crate) fn rebuild(tree: &Tree, room: &Room, tell: Tell<'_>) -> Result<u64, S
             rebuild.directory(&space)?;
             rebuild.memberships(&space)?;
             rebuild.histories(&space)?;
+            rebuild.tasks(&space)?;
+            rebuild.states(&space)?;
         }
         rebuild.keep(&space.rows(b'c'), |key, _| is_part_of_a_value(tree, key))?;
         rest.start = space.everything().end;
     }
+    rebuild.queues()?;
     rebuild.write()?;
     Ok(rebuild.changed)
 }
@@ -114,6 +122,88 @@ impl Rebuild<'_> {
             }
             Ok(())
         })
+    }
+
+    fn tasks(&mut self, space: &Space) -> Result<(), StoreError> {
+        let tree = self.tree;
+        for kind in OF_TASKS {
+            self.keep(&space.rows(*kind), |key, _| belongs(tree, space, key))?;
+        }
+        let mut counted = BTreeMap::new();
+        self.each(&space.tasks(0), |rebuild, key, _| {
+            let stands = last_number(key).map_or(Ok(None), |seq| stored(tree, space, seq))?;
+            let Some((task, progress)) = stands else { return Ok(()) };
+            for key in following_rows(space, &task, &progress) {
+                rebuild.put_missing(&key)?;
+            }
+            *counted.entry(space.task_count(&task.task.queue, progress.standing)).or_insert(0) += 1;
+            Ok(())
+        })?;
+        self.counters(space, b"n", &counted)?;
+        self.write()?;
+        // Of heads it is known now which they are.
+        self.keep(&space.rows(b'w'), |key, _| belongs(tree, space, key))?;
+        let mut lane = None;
+        self.each(&space.rows(b'q'), |rebuild, key, _| {
+            let Some((id, queue, seq)) = blocked_lane(key) else { return Ok(()) };
+            if lane.replace((id, queue.clone())) != Some((id, queue)) {
+                let head = stored(tree, space, seq)?;
+                let head = head.and_then(|(task, progress)| head_row(space, &task, &progress));
+                head.map_or(Ok(()), |head| rebuild.put_missing(&head))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn states(&mut self, space: &Space) -> Result<(), StoreError> {
+        let mut counted = BTreeMap::new();
+        self.each(&space.rows(b'v'), |rebuild, key, _| {
+            let Some(plugin) = keys::remembering(key) else { return Ok(()) };
+            let entries = space.state_entries(plugin);
+            for row in rebuild.tree.range(&entries.start[..]..&entries.end[..]) {
+                let (key, _) = row.map_err(failed)?;
+                let Some((name, row)) = keys::remembered(&key).zip(rebuild.value(&key)?) else { continue };
+                let bytes = decode_entry(&row).map_or(0, |entry| entry_bytes(name, &entry.value));
+                *counted.entry(space.state_bytes(plugin)).or_insert(0) += bytes;
+            }
+            Ok(())
+        })?;
+        counted.retain(|_, bytes| *bytes > 0);
+        self.counters(space, b"G", &counted)
+    }
+
+    /// The queues that hold tasks which wait, of all tenants but those that are being imported.
+    fn queues(&mut self) -> Result<(), StoreError> {
+        self.write()?;
+        let (tree, deployment) = (self.tree, Space::deployment());
+        let holds = |tenant: &TenantId, queue: &Queue| {
+            let counter = Space::of(tenant).task_count(queue, Standing::Waiting);
+            let is_brought = tree.contains_key(deployment.reserved(tenant)).map_err(failed)?;
+            Ok::<_, StoreError>(!is_brought && tree.contains_key(counter).map_err(failed)?)
+        };
+        self.keep(&deployment.rows(b'Q'), |key, _| {
+            keys::tenant_and_queue(key).map_or(Ok(false), |(tenant, queue)| holds(&tenant, &queue))
+        })?;
+        let mut rest = Range::everything();
+        while let Some(row) = tree.range(&rest.start[..]..&rest.end[..]).next() {
+            let (key, _) = row.map_err(failed)?;
+            let Some(space) = Space::of_key(&key) else {
+                rest = rest.after(&key);
+                continue;
+            };
+            rest.start = space.everything().end;
+            let Ok(tenant) = TenantId::parse(space.name()) else { continue };
+            self.each(&space.rows(b'n'), |rebuild, key, _| {
+                let Some((queue, Standing::Waiting)) = keys::counted(key) else { return Ok(()) };
+                if holds(&tenant, &queue)? { rebuild.put_missing(&deployment.queue(&tenant, &queue)) } else { Ok(()) }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A row whose key says all.
+    fn put_missing(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        if self.tree.contains_key(key).map_err(failed)? { Ok(()) } else { self.put(key, IVec::default()) }
     }
 
     /// What was counted, and no other counters of these kinds.

@@ -11,7 +11,8 @@ use sled::{IVec, Tree};
 
 use crate::codec::{self, Value};
 use crate::flight::Writes;
-use crate::keys::{self, Range, last_id};
+use crate::keys::{self, Range, last_id, last_number};
+use crate::leases::TaskTurn;
 use crate::lists::Turn;
 use crate::reader::{count_row, failed};
 
@@ -22,6 +23,8 @@ pub(crate) struct Staging<'a> {
     known: Option<&'a Known>,
     own: Writes,
     turns: Vec<Turn>,
+    task_turns: Vec<TaskTurn>,
+    is_quiet: bool,
 }
 
 /// Rows that were read for a batch, as they are until it is applied: none is looked for twice.
@@ -54,12 +57,34 @@ pub(crate) struct Made {
 
 impl<'a> Staging<'a> {
     pub(crate) fn new(tree: &'a Tree, before: &'a Writes) -> Self {
-        Self { tree, before, known: None, own: Writes::new(), turns: Vec::new() }
+        Self {
+            tree,
+            before,
+            known: None,
+            own: Writes::new(),
+            turns: Vec::new(),
+            task_turns: Vec::new(),
+            is_quiet: false,
+        }
     }
 
     /// With what commits before it in the batch have read.
     pub(crate) fn knowing(self, known: &'a Known) -> Self {
         Self { known: Some(known), ..self }
+    }
+
+    /// Tasks that it brings are not for anybody to carry out yet.
+    pub(crate) fn be_quiet(&mut self) {
+        self.is_quiet = true;
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// What happened to tasks.
+    pub(crate) fn take_task_turns(&mut self) -> Vec<TaskTurn> {
+        std::mem::take(&mut self.task_turns)
     }
 
     pub(crate) fn into_parts(self) -> (Writes, Vec<Turn>) {
@@ -135,6 +160,41 @@ impl<'a> Staging<'a> {
         kept.map(|(key, _)| last_id(key).ok_or_else(|| codec::damaged("an id"))).collect()
     }
 
+    /// The number that the first key of a range ends with.
+    pub(crate) fn first_number(&self, range: &Range) -> Result<Option<u64>, StoreError> {
+        let first = self.first(range)?;
+        first.map(|key| last_number(&key).ok_or_else(|| codec::damaged("a number"))).transpose()
+    }
+
+    fn first(&self, range: &Range) -> Result<Option<Vec<u8>>, StoreError> {
+        let bounds = (Bound::Included(range.start.as_slice()), Bound::Excluded(range.end.as_slice()));
+        let is_written = |key: &[u8]| self.own.contains_key(key) || self.before.contains_key(key);
+        let mut stored = None;
+        for row in self.tree.range(&range.start[..]..&range.end[..]) {
+            count_row();
+            let (key, _) = row.map_err(failed)?;
+            if !is_written(&key) {
+                stored = Some(key.to_vec());
+                break;
+            }
+        }
+        let own = self.own.range::<[u8], _>(bounds).find(|(_, row)| row.is_some()).map(|(key, _)| key);
+        let is_own = |key: &[u8]| self.own.contains_key(key);
+        let mut before = self.before.range::<[u8], _>(bounds);
+        let before = before.find(|(key, row)| row.is_some() && !is_own(key)).map(|(key, _)| key);
+        Ok([own, before].into_iter().flatten().cloned().chain(stored).min())
+    }
+
+    /// The keys of a range, of which there are few.
+    pub(crate) fn keys(&self, range: &Range) -> Result<Vec<Vec<u8>>, StoreError> {
+        let (mut keys, mut rest) = (Vec::new(), range.clone());
+        while let Some(key) = self.first(&rest)? {
+            rest = rest.after(&key);
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+
     /// Adds to a counter. One that would fall below nothing was wrong before: better to say so than to go on.
     pub(crate) fn count(&mut self, key: Vec<u8>, by: i64) -> Result<(), StoreError> {
         let number = codec::number(self.get(&key)?)?.checked_add_signed(by);
@@ -143,6 +203,12 @@ impl<'a> Staging<'a> {
             number => self.put(key, &number.to_be_bytes()),
         }
         Ok(())
+    }
+
+    pub(crate) fn turn_task(&mut self, turn: TaskTurn) {
+        if !self.is_quiet {
+            self.task_turns.push(turn);
+        }
     }
 
     pub(crate) fn turn(&mut self, list: Range, id: ResourceId, came: bool) {

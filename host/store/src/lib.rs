@@ -17,6 +17,8 @@ mod locations;
 mod log;
 mod lookup;
 pub mod moving;
+mod outbox;
+mod plugin_state;
 pub mod request_log;
 mod subject;
 
@@ -25,7 +27,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use muster_model::{
-    Key, LogEntry, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Rollout, RolloutId, Task, TenantId,
+    Key, LogEntry, PluginDigest, PluginRow, Queue, Record, ResourceId, ResourceType, Rollout, RolloutId, TenantId,
     TenantRow, Timestamp, TokenRow, Trust,
 };
 use muster_protocol::filter::Filter;
@@ -39,6 +41,8 @@ pub use index::{COVERED, INDEXED, index_of};
 pub use locations::Locations;
 pub use log::{Found, LogKeeper, LogQuery, LogStatus, MAX_LOG_PAGE_BYTES, MAX_LOG_SCANNED};
 pub use lookup::{Among, Lookup};
+pub use outbox::{Lease, Leases, MAX_TASKS_A_PAGE, Outbox, Settled, Wake};
+pub use plugin_state::{Entry, MAX_STATE_KEY_BYTES, MAX_STATE_VALUE_BYTES, PluginState};
 pub use subject::{RecordSubject, Rows};
 
 /// Everything a deployment remembers.
@@ -48,7 +52,22 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     fn directory(&self, tenant: &TenantId) -> Arc<dyn Directory>;
 
     /// One tenant's tasks, for whoever carries them out: the request path has no such handle.
-    fn outbox(&self, tenant: &TenantId) -> Arc<dyn OutboxReader>;
+    fn outbox(&self, tenant: &TenantId) -> Arc<dyn Outbox>;
+
+    /// What the plugin of this name remembers of one tenant.
+    fn plugin_state(&self, tenant: &TenantId, plugin: &str) -> Arc<dyn PluginState>;
+
+    /// Queues that hold tasks which wait, of all tenants, after `after`, at most `limit`.
+    async fn queues(
+        &self,
+        after: Option<(TenantId, Queue)>,
+        limit: usize,
+    ) -> Result<Vec<(TenantId, Queue)>, StoreError>;
+
+    /// `wake` is called after each commit that added tasks, and after whatever made one due ([`Outbox::settle`], [`Outbox::let_go`],
+    /// [`Outbox::decide`], a finished import): at least once, from any thread; it must not block. A queue that is missed is found by
+    /// [`Store::queues`]. A later call takes the place of an earlier one.
+    fn on_tasks(&self, wake: Wake);
 
     /// One tenant's log, for whoever seals it and cuts it off.
     fn log_keeper(&self, tenant: &TenantId) -> Arc<dyn LogKeeper>;
@@ -199,13 +218,6 @@ pub trait Directory: Send + Sync {
 
     /// Makes the whole of `commit` durable, or nothing of it.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
-}
-
-/// One tenant's tasks.
-#[async_trait]
-pub trait OutboxReader: Send + Sync {
-    /// Tasks after `after` (0: from the beginning), at most `limit`.
-    async fn tasks(&self, after: u64, limit: usize) -> Result<Vec<Task>, StoreError>;
 }
 
 /// What a deployment remembers of its clock from one start to the next, so that one that has leapt ahead meanwhile is not believed at once

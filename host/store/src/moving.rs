@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use muster_model::{
-    LogEntry, PluginDigest, PluginRow, Record, ResourceId, ResourceType, Seal, Task, TenantId, TenantRow, Timestamp,
-    TokenRow, Trust,
+    LogEntry, PluginDigest, PluginRow, Progress, Record, ResourceId, ResourceType, Seal, Task, TenantId, TenantRow,
+    Timestamp, TokenRow, Trust,
 };
 use serde::{Deserialize, Serialize};
 
@@ -82,12 +82,37 @@ pub enum Item {
         /// The seal.
         seal: Seal,
     },
-    /// A task that waits.
+    /// A task. Those that were forgotten are missing.
     Task {
         /// Whose.
         tenant: TenantId,
         /// The task.
         task: Task,
+        /// What has become of it; `None`: nothing yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        progress: Option<Box<Progress>>,
+    },
+    /// That a plugin remembers something of the tenant, or did; what it is follows.
+    State {
+        /// Whose.
+        tenant: TenantId,
+        /// The plugin's name.
+        plugin: String,
+        /// The latest version that was given to an entry.
+        last: u64,
+    },
+    /// What it remembers under a key.
+    StateEntry {
+        /// Whose.
+        tenant: TenantId,
+        /// The plugin's name.
+        plugin: String,
+        /// The key.
+        key: String,
+        /// The version.
+        version: u64,
+        /// The bytes.
+        value: Bytes,
     },
     /// A plugin; its bytes follow.
     Plugin {
@@ -152,7 +177,9 @@ impl Item {
             | Self::Member { tenant, .. }
             | Self::Entry { tenant, .. }
             | Self::Seal { tenant, .. }
-            | Self::Task { tenant, .. } => Some(tenant),
+            | Self::Task { tenant, .. }
+            | Self::State { tenant, .. }
+            | Self::StateEntry { tenant, .. } => Some(tenant),
             Self::Plugin { .. } | Self::PluginBytes { .. } | Self::Trust { .. } => None,
         }
     }
@@ -164,13 +191,19 @@ impl Item {
                 let previous = row.previous.iter().map(|binding| binding.plugin);
                 std::iter::once(row.binding.plugin).chain(previous).collect()
             }
-            Self::Task { task, .. } => vec![task.task.plugin],
+            Self::Task { task, progress, .. } => {
+                // What is over needs nobody any more.
+                let is_over = progress.as_ref().is_some_and(|progress| progress.standing.is_over());
+                if is_over { Vec::new() } else { vec![task.task.plugin] }
+            }
             // What they once decided stays true without them.
             Self::Token { .. }
             | Self::Record { .. }
             | Self::Member { .. }
             | Self::Entry { .. }
             | Self::Seal { .. }
+            | Self::State { .. }
+            | Self::StateEntry { .. }
             | Self::Plugin { .. }
             | Self::PluginBytes { .. }
             | Self::Trust { .. } => Vec::new(),

@@ -39,7 +39,7 @@ pub(crate) fn build(muster: &Path, to: &Path) -> anyhow::Result<()> {
     for language in LANGUAGES {
         let folder = root()?.join("examples").join(language);
         let made = to.join(language).with_extension("wasm");
-        let sources = [folder.clone(), root()?.join("wit/v1")];
+        let sources = [folder.clone(), root()?.join("wit/v2")];
         let when = fs::metadata(&made).and_then(|made| made.modified()).ok();
         if newest(&sources).zip(when).is_some_and(|(changed, made)| changed < made) {
             continue;

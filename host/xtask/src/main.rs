@@ -20,6 +20,7 @@ cargo xtask demo [-- ARGS]   builds everything and starts `muster demo ARGS`
 cargo xtask test [-- ARGS]   builds everything and runs every test (ARGS go to cargo nextest run)
 cargo xtask build [--release] builds the binary `muster` and all plugins, and says where they are
 cargo xtask bench [protocol|store] [-- ARGS]  measures the protocol's functions (ARGS go to criterion), the store (`-- --help` says what can be chosen), or both
+cargo xtask bench delivery [-- ARGS]  what the delivery of tasks costs: tasks a second, and how long after its commit each is carried out
 cargo xtask bench growth [-- ARGS]  what reads and writes cost among 1,000 users and among 1,000,000, at the store and as requests to the released server
 cargo xtask bench plugins [-- ARGS]  what plugins cost: a call in Rust, JavaScript, Python and natively, loading, their share of a write, 10,000 tenants
 cargo xtask fuzz [TARGET] [--seconds N]  feeds the protocol what nobody thought of, 60 s a target
@@ -47,7 +48,7 @@ fn work() -> anyhow::Result<ExitCode> {
         ("build", []) => build(false).map(|()| ExitCode::SUCCESS),
         ("build", ["--release"]) => build(true).map(|()| ExitCode::SUCCESS),
         ("bench", []) => bench(&["protocol", "store"], &passed_on()),
-        ("bench", [one @ ("protocol" | "store")]) => bench(&[one], &passed_on()),
+        ("bench", [one @ ("protocol" | "store" | "delivery")]) => bench(&[one], &passed_on()),
         ("bench", ["growth"]) => growth(&passed_on()),
         ("bench", ["plugins"]) => plugins(&passed_on()),
         ("fuzz", args) => fuzz::fuzz(args),

@@ -1,5 +1,6 @@
 //! What [`Plugin::perform`](crate::Plugin::perform) may touch, and no other function: elsewhere the host stops the call.
-//! Natively there is neither memory nor secret.
+//! Natively there is a memory for each thread, and the secrets that a test sets (`testing::set_secret`).
+//! Requests are in [`http`](crate::http).
 
 /// How the carrying out of a task ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +43,7 @@ pub fn state_get(key: &str) -> Result<Option<StateEntry>, StateError> {
     #[cfg(target_family = "wasm")]
     return crate::glue::state_get(key);
     #[cfg(not(target_family = "wasm"))]
-    {
-        let _ = key;
-        Ok(None)
-    }
+    crate::testing::state_get(key)
 }
 
 /// Writes an entry and answers its new version. `expected`: `None`, whatever stands there; 0, nothing must stand there.
@@ -53,10 +51,7 @@ pub fn state_put(key: &str, value: &[u8], expected: Option<u64>) -> Result<u64, 
     #[cfg(target_family = "wasm")]
     return crate::glue::state_put(key, value, expected);
     #[cfg(not(target_family = "wasm"))]
-    {
-        let _ = (key, value, expected);
-        Err(StateError::Unavailable)
-    }
+    crate::testing::state_put(key, value, expected)
 }
 
 /// Removes an entry.
@@ -64,10 +59,7 @@ pub fn state_delete(key: &str, expected: Option<u64>) -> Result<(), StateError> 
     #[cfg(target_family = "wasm")]
     return crate::glue::state_delete(key, expected);
     #[cfg(not(target_family = "wasm"))]
-    {
-        let _ = (key, expected);
-        Ok(())
-    }
+    crate::testing::state_delete(key, expected)
 }
 
 /// A placeholder to send as a header's value, which the host replaces by the secret on the way out. `None`: not granted, or not set.
@@ -75,8 +67,5 @@ pub fn secret_header(name: &str) -> Option<String> {
     #[cfg(target_family = "wasm")]
     return crate::glue::secret_header(name);
     #[cfg(not(target_family = "wasm"))]
-    {
-        let _ = name;
-        None
-    }
+    crate::testing::secret_header(name)
 }

@@ -125,6 +125,7 @@ pub mod delivery;
 #[doc(hidden)]
 #[expect(missing_debug_implementations, reason = "generated")]
 pub mod glue;
+pub mod http;
 mod input;
 mod lifecycle;
 pub mod log;
@@ -181,7 +182,11 @@ pub trait Plugin {
         Decision::Refuse("the account is managed by hand".to_owned())
     }
 
-    /// Carries a task out, after the commit. Exported with `full`; without it, tasks go to webhooks and the event feed alone.
+    /// Carries a task out, after the commit: with requests ([`http`]), secrets and a memory ([`delivery`]). Exported with `full`; without it,
+    /// nobody carries out what the plugin plans.
+    ///
+    /// It can be called again for a task that it has carried out already, when the host did not hear of it: what it asks of the vendor's product
+    /// says so by an idempotency key, or asks first. [`Context::request`] names the task, and is the same in each attempt.
     fn perform(_task: &Task, _attempt: u32, _ctx: &Context) -> delivery::Outcome {
         delivery::Outcome::Done
     }
@@ -193,7 +198,7 @@ pub trait Plugin {
 /// |----------------------|----------------------------------------------------------|------------------------------------|
 /// | `export!(T: mapper)` | `about`, `mapping`                                       | `log`, `config`                    |
 /// | `export!(T)`         | `about`, `mapping`, `lifecycle`                          | `log`, `config`                    |
-/// | `export!(T: full)`   | `about`, `mapping`, `lifecycle`, `adoption`, `delivery`  | and `state`, `secrets` where used  |
+/// | `export!(T: full)`   | `about`, `mapping`, `lifecycle`, `adoption`, `delivery`  | and `state`, `secrets`, `wasi:http` where used |
 ///
 /// `export!(T: mapper, schemas)`, `export!(T, schemas)` and `export!(T: full, schemas)` export `schemas` besides, for a manifest with
 /// [`Manifest::declares`]. A manifest and a form that do not fit one another do not compile.

@@ -1,9 +1,14 @@
 //! What the native tests of a plugin need: inputs and contexts made of JSON, as the host would make them.
 
+mod world;
+
 use serde_json::Value as Json;
 
 use crate::input::Crossed;
 use crate::{Account, Change, Config, Context, Event, Input, Kind, Plugin, Signal, Value};
+
+pub(crate) use world::{answer, secret_header, state_delete, state_get, state_put};
+pub use world::{respond, set_secret};
 
 /// The id of whatever is made here.
 pub const ID: &str = "01900000-0000-7000-8000-000000000001";

@@ -5,7 +5,7 @@ use reqwest::Method;
 use super::problem;
 
 /// Every route that there is, and one that is not.
-const ROUTES: [(Method, &str); 18] = [
+const ROUTES: [(Method, &str); 22] = [
     (Method::GET, "/admin/v1/tenants"),
     (Method::POST, "/admin/v1/tenants"),
     (Method::GET, "/admin/v1/tenants/acme"),
@@ -20,6 +20,10 @@ const ROUTES: [(Method, &str); 18] = [
     (Method::GET, "/admin/v1/tenants/acme/requests"),
     (Method::GET, "/admin/v1/tenants/acme/requests/1"),
     (Method::GET, "/admin/v1/tenants/acme/tasks"),
+    (Method::GET, "/admin/v1/tenants/acme/tasks/counts"),
+    (Method::GET, "/admin/v1/tenants/acme/tasks/1"),
+    (Method::POST, "/admin/v1/tenants/acme/tasks/1/replay"),
+    (Method::POST, "/admin/v1/tenants/acme/tasks/replay"),
     (Method::GET, "/admin/v1/plugins"),
     (Method::POST, "/admin/v1/plugins"),
     (Method::PATCH, "/admin/v1/plugins"),

@@ -23,6 +23,9 @@ async fn a_binding_is_replaced_and_rolled_back_as_revisions_that_count_on() {
     assert_eq!(told(&back), (json!("standard"), json!({}), json!(3), json!("/scim/v2")));
     assert_eq!(told(&forth), secoda(4), "the binding before the present one is the other one");
     let left = forth.as_object_mut().unwrap().remove("left").unwrap();
+    let warning = forth.as_object_mut().unwrap().remove("warning").unwrap();
+    let moved = "SCIM is served under /api/v2/scim and no longer under /scim/v2, where each request is answered 404";
+    assert_eq!(warning, moved, "it is told once");
     assert_eq!(app.admin_get("/tenants/acme").await.expect(200), forth);
     assert_eq!((&left["plugin"]["name"], &left["revision"]), (&json!("standard"), &json!(3)));
     assert_eq!(left["written"], json!({ "entries": 0, "resources": 0, "more": false }));

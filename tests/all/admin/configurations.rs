@@ -99,5 +99,13 @@ async fn a_body_that_is_a_list_is_no_body() {
     configured(&app).await;
     let refused = app.admin_put("/tenants/acme/binding", json!([null, { "seats": 1 }, [], null])).await.expect(400);
     assert_eq!(refused["detail"], "the body must be a JSON object");
+    for (body, place) in [
+        (json!({ "canary": [5, 600] }), "canary"),
+        (json!({ "watch": [300, 20] }), "watch"),
+        (json!({ "grants": [["state"]] }), "grants[0]"),
+    ] {
+        let refused = app.admin_post("/tenants/acme/rollouts", body).await.expect(400);
+        assert_eq!(refused["detail"], format!("{place}: must be a JSON object, not a list"));
+    }
     assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["revision"], 1, "nothing was saved");
 }

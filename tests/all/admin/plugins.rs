@@ -26,6 +26,7 @@ async fn a_plugin_is_kept_once_however_often_its_bytes_are_pushed() {
     let mut listed = expected.clone();
     listed["standing"] = json!("unsigned");
     listed["tenants"] = json!(0);
+    listed["can_go_back"] = json!(0);
     assert_eq!(app.admin_get("/plugins").await.expect(200), json!({ "plugins": [listed] }));
 }
 

@@ -38,10 +38,17 @@ async fn an_operator_sees_what_is_wanted_grants_it_and_takes_it_back() {
     assert_eq!(
         bound.err,
         "muster: plugin wants 1.0.0 wants what tenant acme has not granted (409 Conflict)\n  \
-         it wants to send requests to https://api.example.com; it says: invitations are sent there\n  \
-         it wants to send the secret api-key with them; it says: the product asks for it\n  \
-         it wants to remember something of this tenant from one task to the next; it says: the ids that the product gives to users are kept\n"
+         it wants to send requests to https://api.example.com; it says: invitations are sent there\n    \
+         --grant origin=https://api.example.com\n  \
+         it wants to send the secret api-key with them; it says: the product asks for it\n    \
+         --grant secret=api-key\n  \
+         it wants to remember something of this tenant from one task to the next; it says: the ids that the product gives to users are kept\n    \
+         --grant state\n  \
+         grant what you agree to with these options, or all of it with --grant-all, where it is bound; \
+         or beforehand: muster tenant grant acme WANT... --plugin wants@1.0.0\n"
     );
+    let new = on(&app, &["tenant", "create", "globex", "--plugin", "wants"]).await;
+    assert!(new.err.ends_with("or all of it with --grant-all, when the tenant is created\n"), "{}", new.err);
     let expected = format!(
         "acme                     wants 1.0.0 ({twelve})   does not decide   revision 1\n  \
          NOT GRANTED  to send requests to https://api.example.com\n               it says: invitations are sent there\n  \
@@ -52,7 +59,7 @@ async fn an_operator_sees_what_is_wanted_grants_it_and_takes_it_back() {
     assert_eq!(asked, expected);
     let since = "   since 2026-11-03T14:03:00.000Z, by operator\n";
     assert!(some.contains(&format!("  granted      to send requests to https://api.example.com{since}")), "{some}");
-    assert!(kept.ends_with("(409 Conflict)") && kept.contains("wants state; if it is forced"), "{kept}");
+    assert!(kept.ends_with("(409 Conflict)") && kept.contains("wants state; if it is forced (--force)"), "{kept}");
     assert_eq!(granted(&forced), ["origin", "secret"]);
     assert!(again.contains(&format!("from one task to the next{since}")), "{again}");
 }
@@ -94,7 +101,9 @@ async fn what_is_no_want_is_told_before_anybody_is_asked() {
     let http = on(&app, &["tenant", "grant", "acme", "origin=http://api.example.com"]).await;
     let nothing = on(&app, &["tenant", "grant", "acme"]).await;
 
-    assert!(colour.err.contains("a want is origin=https://HOST, secret=NAME, or state"), "{colour:?}");
+    let says = ": a want is origin=https://HOST, secret=NAME, or state; --help tells how it is used\n";
+    assert!(colour.err.starts_with("muster: invalid value 'colour=red' for '"), "{colour:?}");
+    assert!(colour.err.ends_with(says) && colour.err.lines().count() == 1, "{colour:?}");
     assert!(http.err.contains("an origin begins with https://"), "{http:?}");
     assert_eq!((colour.code, http.code, nothing.code), (2, 2, 2));
 }

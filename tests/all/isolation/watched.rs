@@ -42,7 +42,7 @@ async fn what_a_plugin_logs_is_read_with_its_tenant_and_request_and_no_other_ten
     assert_eq!((own["lines"].as_array().unwrap().len(), &own["lines"][0]["request"]), (1, &json!(by_globex)));
     assert_eq!(lines(&app, "after=2").await, json!({ "lines": [], "next": 2 }));
     let told = on(&app, &["plugin", "tail", "--tenant", "acme"]).await.text();
-    assert_eq!(told, format!("2026-11-03T14:03:00.000Z  info   acme  keeps  one line   (request {by_acme})\n"));
+    assert_eq!(told, format!("2026-11-03T14:03:00.000Z  info   acme  keeps 1.0.0  one line   (request {by_acme})\n"));
     assert_eq!(on(&app, &["plugin", "tail", "--after", "1", "--json"]).await.json()["tenant"], "globex");
     let unknown = on(&app, &["plugin", "tail", "--tenant", "nobody"]).await.failed();
     assert_eq!(unknown, "there is no tenant nobody (404 Not Found)");

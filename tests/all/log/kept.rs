@@ -41,7 +41,10 @@ async fn old_entries_go_with_the_clock_in_blocks_and_the_rest_is_still_proved() 
     app.advance(A_DAY);
     let one_more = app.admin_put("/tenants/acme/retention", json!({})).await.expect(200);
 
-    assert_eq!(kept, "log        2 days   (entries 1 to 8)\nrequests   7 days, 16 MiB, values shown\n");
+    assert_eq!(
+        kept,
+        "log        2 days   (entries 1 to 8)\nrequests   7 days, 16 MiB, values shown\ntasks      30 days when they are over\n"
+    );
     assert_eq!(one_more["log"], json!({ "first": 6, "last": 8, "removed": 5 }));
     let gone = app.admin_get("/tenants/acme/log?after=0").await;
     assert_eq!(gone.header("content-type"), "application/problem+json");
@@ -136,13 +139,17 @@ async fn retention_is_set_and_shown_and_lasts() {
     let told = ["log_days", "requests_days", "requests_mib", "revision"].map(|name| after[name].as_u64().unwrap());
     assert_eq!(told, [30, 1, 2, 2]);
     assert_eq!(set, after);
-    assert_eq!(for_ever, "log        for ever   (no entries)\nrequests   1 day, 2 MiB, values shown\n");
+    assert_eq!(
+        for_ever,
+        "log        for ever   (no entries)\nrequests   1 day, 2 MiB, values shown\ntasks      30 days when they are over\n"
+    );
     let refused = |body: Value, status: u16| {
         let app = &app;
         async move { app.admin_put("/tenants/acme/retention", body).await.expect(status)["detail"].clone() }
     };
     assert_eq!(refused(json!({ "log_days": 0 }), 400).await, "log_days is between 1 and 36525");
     assert_eq!(refused(json!({ "log_days": 36526 }), 400).await, "log_days is between 1 and 36525");
+    assert_eq!(refused(json!({ "tasks_days": 0 }), 400).await, "tasks_days is between 1 and 36525");
     assert_eq!(refused(json!({ "requests_mib": 65537 }), 400).await, "requests_mib is between 0 and 65536");
     assert_eq!(
         refused(json!({ "log_days": 1, "expected_revision": 1 }), 409).await,
@@ -314,7 +321,16 @@ fn row(tenant: &TenantId, at: Timestamp) -> TenantRow {
     let binding = Binding { plugin, config: json!({}), revision: 1, at };
     let retention = Retention { log_days: Some(1), ..Retention::default() };
     let scim = ScimSettings::default();
-    TenantRow { id: tenant.clone(), created: at, binding, previous: None, scim, retention, grants: Vec::new() }
+    TenantRow {
+        id: tenant.clone(),
+        created: at,
+        binding,
+        previous: None,
+        scim,
+        retention,
+        grants: Vec::new(),
+        secrets: Vec::new(),
+    }
 }
 
 fn change(at: Timestamp) -> Change {

@@ -126,11 +126,80 @@ async fn what_breaks_a_rule_is_refused_though_its_digest_is_right() {
             true,
         ),
         (
+            "a task of which nothing has become, and something is told",
+            with(|items| {
+                let at = nth(items, "task", 0);
+                let progress = json!({ "revision": 0, "standing": "waiting", "due": 0, "attempts": 0 });
+                let own = items[at].strip_suffix("}}").unwrap();
+                items[at] = format!("{own},\"progress\":{progress}}}}}");
+            }),
+            "a number that nothing was counted to",
+            true,
+        ),
+        (
+            "a task with more attempts told than there were",
+            with(|items| {
+                let at = nth(items, "task", 0);
+                let told = vec![json!({ "at": 0, "took_ms": 1 }); 2];
+                let progress = json!({ "revision": 1, "standing": "done", "due": 0, "attempts": 1, "told": told });
+                let own = items[at].strip_suffix("}}").unwrap();
+                items[at] = format!("{own},\"progress\":{progress}}}}}");
+            }),
+            "tells of more attempts than there were",
+            true,
+        ),
+        (
+            "tasks in another order",
+            with(|items| {
+                let (one, other) = (nth(items, "task", 0), nth(items, "task", 1));
+                items.swap(one, other);
+            }),
+            "is a task out of order",
+            true,
+        ),
+        (
+            "what a plugin remembers that remembers nothing",
+            with(|items| {
+                let at = nth(items, "plugin", 0);
+                let entry = json!({ "tenant": "globex", "plugin": "p", "key": "k", "version": 1, "value": "" });
+                items.insert(at, json!({ "state-entry": entry }).to_string());
+            }),
+            "that it does not stand behind",
+            true,
+        ),
+        (
+            "what a plugin remembers, later than its latest",
+            with(|items| {
+                let at = nth(items, "plugin", 0);
+                let entry = json!({ "tenant": "globex", "plugin": "p", "key": "k", "version": 3, "value": "" });
+                items.insert(at, json!({ "state-entry": entry }).to_string());
+                let state = json!({ "tenant": "globex", "plugin": "p", "last": 2 });
+                items.insert(at, json!({ "state": state }).to_string());
+            }),
+            "a number that nothing was counted to",
+            true,
+        ),
+        (
+            "more secrets than a tenant can have",
+            with(|items| {
+                let secret = |n| json!({ "name": format!("s{n:02}"), "sealed": "", "at": 0, "by": "operator" });
+                let secrets: Vec<_> = (0..65).map(secret).collect();
+                replaced(
+                    items,
+                    0,
+                    "\"tasks_days\":30}",
+                    &format!("\"tasks_days\":30}},\"secrets\":{}", json!(secrets)),
+                );
+            }),
+            "more secrets than one can have",
+            true,
+        ),
+        (
             "more grants than a tenant can have",
             with(|items| {
                 let grant = json!({ "plugin": "p", "want": { "kind": "state" }, "at": 0, "by": "operator" });
-                let grants = format!("\"requests_values\":\"shown\"}},\"grants\":{}", json!(vec![grant; 257]));
-                replaced(items, 0, "\"requests_values\":\"shown\"}", &grants);
+                let grants = format!("\"tasks_days\":30}},\"grants\":{}", json!(vec![grant; 257]));
+                replaced(items, 0, "\"tasks_days\":30}", &grants);
             }),
             "is a tenant that has granted more than one can",
             true,

@@ -67,6 +67,8 @@ pub(super) fn held_and_told(lines: &[String], tenant: &str) -> (Held, Held) {
             Item::Token { .. }
             | Item::Seal { .. }
             | Item::Task { .. }
+            | Item::State { .. }
+            | Item::StateEntry { .. }
             | Item::Plugin { .. }
             | Item::PluginBytes { .. }
             | Item::Trust { .. } => {}

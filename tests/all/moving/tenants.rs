@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use muster_test_harness::TestApp;
-use serde_json::json;
+use muster_test_harness::{TestApp, wasm};
+use serde_json::{Value, json};
 
 use super::{export, filled, items, items_elsewhere, person, read};
 use crate::command::on;
@@ -74,4 +74,39 @@ async fn what_a_deployment_has_already_is_left_as_it_is() {
     assert_eq!(refused, "there is a tenant acme already (409 Conflict)");
     assert_eq!(read(&acme).await, before);
     assert_eq!(app.admin_get("/imports").await.expect(200)["imports"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_grants_that_come_with_a_tenant_are_told_and_what_its_plugin_wants_besides() {
+    let app = TestApp::start().await;
+    app.push(wasm::guest("wants")).await.expect(201);
+    let new = json!({ "name": "acme", "plugin": "wants", "grants": "all" });
+    app.admin_post("/tenants", new).await.expect(201);
+    let state = json!({ "grants": [{ "kind": "state" }], "force": true });
+    app.admin_post("/tenants/acme/grants/withdraw", state).await.expect(200);
+    app.tenant("globex").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("all.ndjson");
+    export(&app, &file, &[]).await;
+
+    let [people, machines] = [TestApp::start().await, TestApp::start().await];
+    let told = on(&people, &["import", file.to_str().unwrap()]).await;
+    let json = on(&machines, &["import", file.to_str().unwrap(), "--json"]).await;
+
+    assert_eq!((told.code, json.code), (0, 0), "{told:?} {json:?}");
+    for line in [
+        "acme                     plugin wants is granted to send requests to https://api.example.com\n",
+        "acme                     plugin wants is granted to send the secret api-key with them\n",
+        "acme                     plugin wants 1.0.0 wants to remember something of this tenant from one task to the next, which is not granted\n",
+    ] {
+        assert!(told.out.contains(line), "{told:?}");
+    }
+    let done: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(done["grants"]["tenants"], 1, "of globex there is nothing to say");
+    let acme = &done["grants"]["told"][0];
+    let kinds = |list: &str| -> Vec<&str> {
+        acme[list].as_array().unwrap().iter().map(|it| it["kind"].as_str().unwrap()).collect()
+    };
+    assert_eq!((kinds("granted"), kinds("not_granted")), (vec!["origin", "secret"], vec!["state"]));
+    assert_eq!((&acme["tenant"], &acme["plugin"]), (&json!("acme"), &json!("plugin wants 1.0.0")));
 }

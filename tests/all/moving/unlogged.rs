@@ -31,6 +31,8 @@ fn sealed(mut items: Vec<Item>) -> Vec<String> {
             | Item::Record { .. }
             | Item::Member { .. }
             | Item::Task { .. }
+            | Item::State { .. }
+            | Item::StateEntry { .. }
             | Item::Plugin { .. }
             | Item::PluginBytes { .. }
             | Item::Trust { .. } => {}

@@ -1,4 +1,5 @@
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use muster_test_harness::TestApp;
 use serde_json::json;
@@ -45,7 +46,10 @@ async fn a_plugin_is_signed_verified_pushed_trusted_listed_and_removed() {
     assert_eq!(told, format!("{key} not trusted any more: vendor\n"));
     let told = on(&app, &["plugin", "remove", "swap@1.0.0"]).await.text();
     assert!(told.starts_with("removed swap "), "{told}");
-    assert_eq!(on(&app, &["plugin", "list"]).await.text(), "");
+    let told = on(&app, &["plugin", "list"]).await.text();
+    assert_eq!(told, "no plugin is kept; `muster plugin push` brings one\n");
+    let told = on(&app, &["plugin", "remove", "swap@1.0.0"]).await.failed();
+    assert_eq!(told, "there is no plugin swap@1.0.0 (404 Not Found)");
 }
 
 #[tokio::test]
@@ -72,6 +76,41 @@ async fn what_was_changed_after_it_was_signed_is_told_in_a_sentence() {
     std::fs::write(desk.path("swap.wasm.sig"), "{}").unwrap();
     let told = muster(&["plugin", "push", name, "--admin-key", "k"], &[]).await.failed();
     assert!(told.starts_with(&format!("{name}.sig: the signature is not one of a plugin: missing field")), "{told}");
+}
+
+#[tokio::test]
+async fn a_signature_of_an_earlier_build_is_told_by_its_file_before_anything_is_pushed() {
+    let desk = Desk::new();
+    desk.key("key").await;
+    let file = desk.path("swap.wasm");
+    std::fs::write(&file, swap_a()).unwrap();
+    muster(&["plugin", "sign", text(&file), "--key", text(&desk.path("key"))], &[]).await.text();
+    std::fs::write(&file, swap_b()).unwrap();
+    let push = ["plugin", "push", text(&file), "--admin-key", "k", "--server", "http://127.0.0.1:1"];
+    let told = muster(&push, &[]).await.failed();
+    let name = file.display();
+    assert!(told.starts_with(&format!("{name}.sig: the signature is of other bytes: it covers sha256:")), "{told}");
+    let mend = format!("sign it again (muster plugin sign {name} --key KEYFILE), or delete the file");
+    assert!(told.ends_with(&mend), "{told}");
+}
+
+#[tokio::test]
+async fn of_several_versions_none_is_removed_by_the_name_alone_and_who_can_go_back_is_told() {
+    let app = TestApp::start().await;
+    app.tenant_with_guest("acme", "swap-a").await;
+    app.advance(Duration::from_secs(1));
+    let second = app.push(swap_b()).await.expect(201);
+    let told = on(&app, &["plugin", "remove", "swap"]).await.failed();
+    let expected = format!(
+        "there are 2 plugins of the name swap: {}; say which, by swap@VERSION or by its digest (409 Conflict)",
+        ["1.0.0", second["version"].as_str().unwrap()].join(", ")
+    );
+    assert_eq!(told, expected);
+    app.bind("acme", &format!("swap@{}", second["version"].as_str().unwrap()), json!({})).await.expect(200);
+    let told = on(&app, &["plugin", "list"]).await.text();
+    assert!(told.contains("bound to no tenant; one tenant can go back to it"), "{told}");
+    let told = on(&app, &["plugin", "remove", "swap@1.0.0"]).await.failed();
+    assert!(told.contains("is used by tenant acme, which can go back to it (revision 1)"), "{told}");
 }
 
 #[tokio::test]
@@ -102,5 +141,5 @@ async fn a_version_that_is_there_with_other_bytes_is_told_by_the_command_line() 
     let told = on(&app, &["plugin", "push", text(&file)]).await.failed();
     assert!(told.starts_with("swap@1.0.0 is sha256:") && told.ends_with("(409 Conflict)"), "{told}");
     let told = on(&app, &["plugin", "remove", "swap@1.0.0"]).await.failed();
-    assert!(told.ends_with(" is used by tenant acme (409 Conflict)"), "{told}");
+    assert!(told.contains(" is used by tenant acme; to let another one decide: "), "{told}");
 }

@@ -15,6 +15,12 @@ async fn a_name_is_whose_who_first_signs_a_plugin_of_it_until_it_is_handed_over(
     let owners = app.admin_get("/plugin-owners").await.expect(200);
     assert_eq!((&owners["owners"][0]["name"], &owners["owners"][0]["key"]), (&json!("swap"), &json!(one)));
 
+    let same = desk.sign(&swap_a(), "two").await;
+    let told = detail(push_signed(&app, &swap_a(), &same).await, 403);
+    assert!(
+        told.contains(&format!("is signed by {two}, and the name swap belongs to {one}")),
+        "also what is there: {told}"
+    );
     let by_two = desk.sign(&swap_b(), "two").await;
     let told = detail(push_signed(&app, &swap_b(), &by_two).await, 403);
     let digest = muster_model::PluginDigest::of(&swap_b());
@@ -24,6 +30,7 @@ async fn a_name_is_whose_who_first_signs_a_plugin_of_it_until_it_is_handed_over(
     assert_eq!(told, expected);
     let told = detail(app.push(swap_b()).await, 403);
     assert!(told.contains(" is not signed, and the name swap belongs to "), "{told}");
+    assert!(told.ends_with("; a signature by that key is missing: muster plugin sign FILE --key KEYFILE"), "{told}");
     assert_eq!(listed(&app).await.len(), 1, "nothing is kept");
     assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["plugin"]["version"], "1.0.0");
 
@@ -33,6 +40,27 @@ async fn a_name_is_whose_who_first_signs_a_plugin_of_it_until_it_is_handed_over(
     let app = app.restart().await;
     push_signed(&app, &swap_b(), &by_two).await.expect(201);
     app.bind("acme", "swap@2.0.0", json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_name_is_taken_by_a_signature_that_came_before_its_key_was_trusted() {
+    let (app, desk) = (TestApp::start().await, Desk::new());
+    let one = desk.key("one").await;
+    app.push(swap_a()).await.expect(201);
+    let by_one = desk.sign(&swap_a(), "one").await;
+    let early = push_signed(&app, &swap_a(), &by_one).await.expect(201);
+    assert_eq!((&early["signed_by"], &early["new_owner"]), (&json!(one), &Value::Null), "nobody trusts it yet");
+    trust(&app, "vendor", &one).await;
+    let unsigned = app.push(swap_a()).await.expect(201);
+    assert_eq!(unsigned["new_owner"], Value::Null, "who brings no signature takes no name");
+
+    let again = push_signed(&app, &swap_a(), &by_one).await.expect(201);
+
+    assert_eq!(again["new_owner"], json!(one));
+    let owners = app.admin_get("/plugin-owners").await.expect(200);
+    assert_eq!((&owners["owners"][0]["name"], &owners["owners"][0]["key"]), (&json!("swap"), &json!(one)));
+    assert_eq!(push_signed(&app, &swap_a(), &by_one).await.expect(201)["new_owner"], Value::Null);
+    detail(app.push(swap_b()).await, 403);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 use muster_service::SignaturePolicy;
 use muster_test_harness::TestApp;
 use oci_registry::{Access, Fault, Registry};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 use super::{Desk, listed, swap_a, swap_b, text, trust};
@@ -107,8 +108,11 @@ async fn credentials_come_from_a_file_or_the_environment_and_are_never_shown() {
     let publish = ["plugin", "publish", text(&file), &reference];
     let told = muster(&publish, &[]).await.failed();
     assert!(told.contains(" refuses ") && told.contains(": 401"), "{told}");
+    let how = "--credentials FILE, as `docker login` writes it, or MUSTER_OCI_CREDENTIALS (USER:PASSWORD) gives some";
+    assert!(told.ends_with(&format!("; it was asked without credentials: {how}")), "{told}");
     let told = muster(&publish, &[("MUSTER_OCI_CREDENTIALS", "me:wrong2")]).await.failed();
     assert!(told.contains(": 401") && !told.contains("wrong2"), "{told}");
+    assert!(told.ends_with("; it was asked with the credentials of MUSTER_OCI_CREDENTIALS"), "{told}");
     muster(&publish, &[("MUSTER_OCI_CREDENTIALS", "me:hunter2")]).await.text();
 
     let login = desk.path("config.json");
@@ -116,6 +120,11 @@ async fn credentials_come_from_a_file_or_the_environment_and_are_never_shown() {
     std::fs::write(&login, auth.to_string()).unwrap();
     let copy = desk.path("copy.wasm");
     let pull = ["plugin", "pull", &reference, "-o", text(&copy), "--credentials", text(&login)];
+    let wrong = json!({ "auths": { registry.host(): { "auth": "bWU6d3JvbmcyCg==" } } });
+    std::fs::write(&login, wrong.to_string()).unwrap();
+    let told = muster(&pull, &[]).await.failed();
+    assert!(told.ends_with(&format!("; it was asked with the credentials of {}", login.display())), "{told}");
+    std::fs::write(&login, auth.to_string()).unwrap();
     muster(&pull, &[]).await.text();
     assert_eq!(std::fs::read(&copy).unwrap(), swap_a());
     std::fs::write(&login, " ".repeat((1 << 20) + 1)).unwrap();
@@ -130,6 +139,63 @@ async fn credentials_come_from_a_file_or_the_environment_and_are_never_shown() {
     assert_eq!(told, "MUSTER_OCI_CREDENTIALS is not USER:PASSWORD");
     let told = muster(&pull, &[]).await.failed();
     assert_eq!(told, format!("{}: it has no credentials for {}", login.display(), registry.host()));
+}
+
+#[tokio::test]
+async fn a_version_that_was_published_is_not_written_over_unless_that_is_said() {
+    let desk = Desk::new();
+    desk.key("key").await;
+    let (registry, reference) = published(&desk).await;
+    let file = desk.path("other.wasm");
+    std::fs::write(&file, swap_b()).unwrap();
+    let there = registry.manifest("acme/swap", "1.0.0").unwrap();
+    let told = muster(&["plugin", "publish", text(&file), &reference], &[]).await.failed();
+    assert!(told.starts_with(&format!("{reference} is there already, and names other bytes, sha256:")), "{told}");
+    assert!(told.ends_with("; a version does not change, unless --force says so"), "{told}");
+    assert_eq!(registry.manifest("acme/swap", "1.0.0").unwrap(), there);
+    let forced = ["plugin", "publish", text(&file), &reference, "--force", "--json"];
+    let published = muster(&forced, &[]).await.json();
+    let copy = desk.path("copy.wasm");
+    let pulled = muster(&["plugin", "pull", &reference, "-o", text(&copy), "--json"], &[]).await.json();
+    let manifest = &pulled["origin"]["manifest"];
+    assert_eq!((&pulled["digest"], manifest), (&published["digest"], &published["manifest"]));
+    assert_eq!(std::fs::read(&copy).unwrap(), swap_b());
+}
+
+#[tokio::test]
+async fn a_private_registry_is_reached_by_https_with_the_certificate_of_its_authority() {
+    let desk = Desk::new();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let own = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let (chain, key) = (own.pem(), key.serialize_pem());
+    let registry = Registry::start_tls(0, Access::Open, chain.as_bytes(), key.as_bytes()).await.unwrap();
+    let (file, reference) = (desk.path("swap.wasm"), format!("oci://{}/acme/swap:1.0.0", registry.host()));
+    std::fs::write(&file, swap_a()).unwrap();
+    let (ca, other, copy) = (desk.path("ca.pem"), desk.path("other.pem"), desk.path("copy.wasm"));
+    std::fs::write(&ca, authority.pem()).unwrap();
+    std::fs::write(&other, own.pem()).unwrap();
+
+    muster(&["plugin", "publish", text(&file), &reference, "--ca", text(&ca)], &[]).await.text();
+    let pull = ["plugin", "pull", &reference, "-o", text(&copy), "--ca", text(&other)];
+    let told = muster(&pull, &[]).await.failed();
+    assert!(told.starts_with(&format!("{}: its certificate is refused: ", registry.host())), "{told}");
+    assert!(told.ends_with("; --ca FILE names the authority of a private registry"), "{told}");
+    muster(&[&pull[..6], &[text(&ca)]].concat(), &[]).await.text();
+    assert_eq!(std::fs::read(&copy).unwrap(), swap_a());
+
+    let app = TestApp::start().await;
+    let pushed = on(&app, &["plugin", "push", &reference, "--ca", text(&ca), "--json"]).await.json();
+    assert_eq!(pushed["origin"]["reference"], json!(reference));
+    let push = ["plugin", "push", &reference, "--admin-key", "k", "--ca", text(&other)];
+    std::fs::write(&other, "nothing").unwrap();
+    let told = muster(&push, &[]).await.failed();
+    assert_eq!(told, format!("{}: it holds no certificate of an authority in PEM", other.display()));
+    std::fs::write(&other, " ".repeat((1 << 20) + 1)).unwrap();
+    let told = muster(&push, &[]).await.failed();
+    assert!(told.ends_with("it has 1048577 bytes, and such a file has at most 1048576"), "{told}");
 }
 
 #[tokio::test]

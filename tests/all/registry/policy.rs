@@ -11,19 +11,28 @@ async fn with(policy: SignaturePolicy) -> TestApp {
     app.start().await
 }
 
-/// What all sentences of the policy end with.
+/// What all sentences of the policy say.
 const REQUIRED: &str =
     ", and this deployment takes only plugins that a trusted key has signed (plugins.signatures is \"required\")";
+
+/// What is to be done about a plugin that is not signed.
+const SIGN: &str = "; sign it with a trusted key, and push it again: muster plugin sign FILE --key KEYFILE";
 
 #[tokio::test]
 async fn where_signatures_are_required_only_what_a_trusted_key_has_signed_is_taken() {
     let (app, desk) = (with(SignaturePolicy::Required).await, Desk::new());
     let own = desk.key("own").await;
     let digest = muster_model::PluginDigest::of(&swap_a());
-    assert_eq!(detail(app.push(swap_a()).await, 403), format!("the plugin sha256:{digest} is not signed{REQUIRED}"));
+    assert_eq!(
+        detail(app.push(swap_a()).await, 403),
+        format!("the plugin sha256:{digest} is not signed{REQUIRED}{SIGN}")
+    );
     let signature = desk.sign(&swap_a(), "own").await;
     let told = detail(push_signed(&app, &swap_a(), &signature).await, 403);
-    let expected = format!("plugin swap@1.0.0 (sha256:{digest}) is signed by {own}, which is no trusted key{REQUIRED}");
+    let expected = format!(
+        "plugin swap@1.0.0 (sha256:{digest}) is signed by {own}, which is no trusted key{REQUIRED}; \
+         if its plugins are to be taken: muster plugin key add NAME {own}"
+    );
     assert_eq!(told, expected);
     // Not even what is no plugin at all is looked at.
     assert!(detail(app.push(b"nothing".to_vec()).await, 403).contains(" is not signed, and this deployment"));
@@ -66,7 +75,10 @@ async fn what_is_bound_goes_on_when_signatures_become_required_and_is_not_bound_
     ];
     for answer in refused {
         let told = detail(answer, 403);
-        assert!(told.starts_with("plugin swap@") && told.ends_with(&format!(" is not signed{REQUIRED}")), "{told}");
+        assert!(
+            told.starts_with("plugin swap@") && told.ends_with(&format!(" is not signed{REQUIRED}{SIGN}")),
+            "{told}"
+        );
     }
     let begun = app.admin_post("/tenants/acme/rollouts", json!({ "plugin": "swap@2.0.0" })).await;
     match begun.status {

@@ -19,6 +19,8 @@ async fn a_version_is_pushed_once_and_other_bytes_under_it_are_refused() {
     let expected =
         format!("swap@1.0.0 is sha256:{here} here, and these bytes are sha256:{there}: a version never changes");
     assert!(told.starts_with(&expected), "{told}");
+    assert!(told.contains("(Cargo.toml, package.json, or its manifest)"), "{told}");
+    assert!(told.ends_with(" while nobody uses it: muster plugin remove swap@1.0.0"), "{told}");
     app.push(swap_a()).await.expect(201);
     assert_eq!((listed(&app).await, app.admin_get("/tenants/acme").await.expect(200)), before, "nothing has changed");
     acme.get("/Users").await.expect(200);
@@ -31,10 +33,7 @@ async fn a_version_that_nobody_uses_is_removed_and_pushed_again() {
     let removed = app.admin_delete("/plugins/swap@1.0.0").await.expect(200);
     assert_eq!((&removed["name"], &removed["version"]), (&json!("swap"), &json!("1.0.0")));
     assert_eq!(listed(&app).await, Vec::<Value>::new());
-    assert_eq!(
-        detail(app.admin_delete("/plugins/swap@1.0.0").await, 404),
-        "there is no plugin swap@1.0.0; push it first"
-    );
+    assert_eq!(detail(app.admin_delete("/plugins/swap@1.0.0").await, 404), "there is no plugin swap@1.0.0");
 
     let again = app.push(with_note(swap_a(), "built again")).await.expect(201);
     assert_ne!(again["digest"], removed["digest"]);
@@ -48,12 +47,15 @@ async fn a_plugin_that_somebody_uses_is_not_removed_and_who_is_told() {
     let app = TestApp::start().await;
     app.tenant_with_guest("acme", "swap-a").await;
     let told = detail(app.admin_delete("/plugins/swap@1.0.0").await, 409);
-    assert!(told.starts_with("plugin swap@1.0.0 (sha256:") && told.ends_with(" is used by tenant acme"), "{told}");
+    assert!(told.starts_with("plugin swap@1.0.0 (sha256:") && told.contains(" is used by tenant acme; "), "{told}");
+    assert!(told.ends_with("; to let another one decide: muster tenant bind acme --plugin NAME"), "{told}");
 
     app.push(swap_b()).await.expect(201);
     app.bind("acme", "swap@2.0.0", json!({})).await.expect(200);
     let told = detail(app.admin_delete("/plugins/swap@1.0.0").await, 409);
-    assert!(told.ends_with("is used by tenant acme, which can go back to it (revision 1)"), "{told}");
+    let back =
+        "is used by tenant acme, which can go back to it (revision 1), until it is bound to something else once more";
+    assert!(told.ends_with(back), "{told}");
 
     app.push(muster_test_harness::wasm::guest("smallest")).await.expect(201);
     app.bind("acme", "smallest", json!({})).await.expect(200);
@@ -77,7 +79,8 @@ async fn a_plugin_of_a_rollout_that_waits_and_of_a_task_is_not_removed() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let told = detail(app.admin_delete("/plugins/swap@2.0.0").await, 409);
-    assert!(told.ends_with(&format!("is used by rollout {id} of tenant acme")), "{told}");
+    let end = format!("is used by rollout {id} of tenant acme; to end it: muster rollout cancel acme {id}");
+    assert!(told.ends_with(&end), "{told}");
     app.admin_post(&format!("/tenants/acme/rollouts/{id}/cancel"), json!({})).await.expect(200);
     app.admin_delete("/plugins/swap@2.0.0").await.expect(200);
 
@@ -94,7 +97,10 @@ async fn a_plugin_of_a_rollout_that_waits_and_of_a_task_is_not_removed() {
         app.bind("secoda-co", pushed["digest"].as_str().unwrap(), json!({})).await.expect(200);
     }
     let told = detail(app.admin_delete("/plugins/secoda").await, 409);
-    assert!(told.ends_with("is used by task 1 of tenant secoda-co, which waits"), "{told}");
+    let end = "is used by task 1 of tenant secoda-co, which waits; to give it up: muster task cancel secoda-co 1";
+    assert!(told.ends_with(end), "{told}");
+    app.admin_post("/tenants/secoda-co/tasks/1/cancel", json!({})).await.expect(200);
+    app.admin_delete("/plugins/secoda").await.expect(200);
 }
 
 #[tokio::test]

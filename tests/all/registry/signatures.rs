@@ -1,3 +1,4 @@
+use muster_service::signing::SigningKey;
 use muster_test_harness::TestApp;
 use serde_json::{Value, json};
 
@@ -55,11 +56,11 @@ async fn a_signature_is_added_to_a_plugin_that_has_none() {
     assert_eq!((&signed["signed_by"], &signed["pushed"]), (&json!(own), &first["pushed"]));
     assert_eq!(signed["new_owner"], json!(own), "a trusted key takes the name of what is there");
     let by_other = desk.sign(&swap_a(), "other").await;
-    let kept = push_signed(&app, &swap_a(), &by_other).await.expect(201);
+    let told = detail(push_signed(&app, &swap_a(), &by_other).await, 403);
+    assert!(told.contains(&format!("and the name swap belongs to {own} (vendor)")), "{told}");
     let mut signed = signed;
     signed.as_object_mut().unwrap().remove("new_owner");
-    assert_eq!(kept, signed, "one that counts stays");
-    assert_eq!(app.push(swap_a()).await.expect(201), signed);
+    assert_eq!(app.push(swap_a()).await.expect(201), signed, "one that counts stays");
 
     let app = app.restart().await;
     let kept = &listed(&app).await[0];
@@ -74,7 +75,7 @@ async fn trusted_keys_are_added_listed_and_removed_by_name() {
     trust(&app, "vendor", &one).await;
     let add = async |name: &str, key: &str| app.admin_post("/plugin-keys", json!({ "name": name, "key": key })).await;
     let told = detail(add("vendor", &two).await, 409);
-    assert_eq!(told, format!("{one} is trusted as \"vendor\" already"));
+    assert_eq!(told, format!("the name \"vendor\" is that of {one} already; choose another one, or remove that key"));
     let told = detail(add("again", &one).await, 409);
     assert_eq!(told, format!("{one} is trusted as \"vendor\" already"));
     for name in ["", "a b", "a/b", &"a".repeat(65)] {
@@ -99,8 +100,30 @@ async fn trusted_keys_are_added_listed_and_removed_by_name() {
 async fn no_more_keys_are_trusted_than_there_may_be() {
     let app = TestApp::start().await;
     for n in 0..muster_model::MAX_TRUSTED_KEYS {
-        trust(&app, &format!("key-{n}"), &format!("ed25519:{n:064x}")).await;
+        trust(&app, &format!("key-{n}"), &public(n)).await;
     }
-    let more = json!({ "name": "more", "key": format!("ed25519:{:064x}", 1_000) });
+    let more = json!({ "name": "more", "key": public(1_000) });
     assert_eq!(detail(app.admin_post("/plugin-keys", more).await, 409), "100 keys are trusted; remove one first");
+}
+
+/// The public half of a key, of which there are many.
+fn public(n: usize) -> String {
+    let mut random = [7; 32];
+    random[..8].copy_from_slice(&n.to_be_bytes());
+    SigningKey::new(&random).public().to_string()
+}
+
+#[tokio::test]
+async fn a_key_that_nothing_can_be_signed_with_is_not_trusted_and_owns_nothing() {
+    let app = TestApp::start().await;
+    let weak = format!("ed25519:01{}", "00".repeat(31));
+    let no_point = format!("ed25519:02{}", "00".repeat(31));
+    for key in [weak, no_point] {
+        let says = format!(
+            "{key} is no public key that anything could be signed with: it is no point of the curve, or a weak one"
+        );
+        assert_eq!(detail(app.admin_post("/plugin-keys", json!({ "name": "own", "key": key })).await, 400), says);
+        assert_eq!(detail(app.admin_put("/plugin-owners/swap", json!({ "key": key })).await, 400), says);
+    }
+    assert_eq!(app.admin_get("/plugin-keys").await.expect(200), json!({ "keys": [] }));
 }

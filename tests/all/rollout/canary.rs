@@ -3,9 +3,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use muster_test_harness::{TenantClient, TestApp, USER};
+use muster_test_harness::{Answer, TenantClient, TestApp, USER};
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::watch::trapped;
 use super::{counts, obeying, path, person, push, settled, states, step, tried};
 
 const TIME: Duration = Duration::from_secs(600);
@@ -141,7 +143,8 @@ async fn a_canary_that_is_activated_is_never_taken_back_in_between() {
         }
     });
 
-    let active = app.admin_post(&format!("{}/activate", path("acme", &begun)), json!({})).await.expect(200);
+    let at = path("acme", &begun);
+    let active = app.admin_post(&format!("{at}/activate"), json!({ "anyway": true })).await.expect(200);
     writing.store(false, Ordering::Relaxed);
     let written = writer.await.unwrap();
 
@@ -232,8 +235,8 @@ async fn a_canary_whose_few_calls_all_failed_has_not_passed() {
 
     let ended = ended_with_failures(&app, 3).await;
 
-    let says = "the candidate decides for nobody any more: 3 of 3 calls failed (100 %), and 5 % may; ";
-    assert!(ended["state"] == "failed" && ended["says"].as_str().unwrap().starts_with(says), "{ended}");
+    let says = trapped("the candidate decides for nobody any more: 3 of 3 calls failed (100 %), and 5 % may", 3);
+    assert!(ended["state"] == "failed" && ended["says"].as_str().unwrap().starts_with(&says), "{ended}");
     assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["revision"], 1);
 }
 
@@ -247,7 +250,8 @@ async fn a_canary_that_was_not_judged_does_not_go_on_by_itself() {
     assert_eq!((&waits["state"], &step(&waits, "canary")["says"]), (&json!("waiting"), &json!(judged)));
     assert_eq!(waits["says"], format!("it waits to be activated, because the canary was {judged}"));
     assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["revision"], 1);
-    app.admin_post(&format!("{}/activate", path("acme", &waits)), json!({})).await.expect(200);
+    app.admin_post(&format!("{}/activate", path("acme", &waits)), json!({})).await.expect(409);
+    app.admin_post(&format!("{}/activate", path("acme", &waits)), json!({ "anyway": true })).await.expect(200);
 }
 
 #[tokio::test]
@@ -346,7 +350,8 @@ async fn a_canary_does_not_begin_over_what_speaks_against_it_until_somebody_says
     let other =
         super::start(&app, "acme", json!({ "config": { "rejects": "bob" }, "canary": { "percent": 1, "for_s": 1 } }))
             .await;
-    let active = app.admin_post(&format!("{}/activate", path("acme", &other)), json!({})).await.expect(200);
+    let active =
+        app.admin_post(&format!("{}/activate", path("acme", &other)), json!({ "anyway": true })).await.expect(200);
     let skipped = step(&active, "canary");
     let says = json!("the candidate was activated without it");
     assert_eq!((&skipped["state"], &skipped["says"]), (&json!("skipped"), &says));
@@ -360,7 +365,7 @@ async fn another_binding_ends_a_canary() {
     users(&acme, 0..10).await;
     let ended = settled(&app, "acme", &begun).await;
     let says = ended["says"].as_str().unwrap();
-    assert!(ended["state"] == "failed" && says.starts_with("the binding has changed since rollout"), "{ended}");
+    assert!(ended["state"] == "replaced" && says.starts_with("the binding has changed since rollout"), "{ended}");
     assert!(deciders(&app).await.values().all(|by| !by.contains(&b)), "nobody is decided by the candidate");
 }
 
@@ -418,4 +423,63 @@ async fn a_rollout_goes_through_all_its_trials_under_load_and_no_request_fails()
     let tried = &step(&active, "canary")["findings"];
     println!("replayed {}, compared 40, canary calls {}, users created {sent}, failed 0", replayed[0], tried["calls"]);
     assert_eq!(tried["failed"], 0);
+}
+
+#[tokio::test]
+async fn what_a_canary_has_failed_at_before_a_restart_counts_after_it() {
+    let app = TestApp::start().await;
+    let acme = obeying(&app, "acme").await;
+    let budget = json!({ "failures": 3, "least_calls": 1_000 });
+    let config = json!({ "state": "a", "traps": "bad" });
+    let canary = json!({ "percent": 50, "for_s": TIME.as_secs() });
+    let new = json!({ "config": config, "watch": budget, "canary": canary, "until": "activate" });
+    let begun = app.admin_post("/tenants/acme/rollouts", new).await.expect(202);
+    tried(&app, "acme", &begun, "canary").await;
+    fail(&acme, 0, 2).await;
+
+    let app = app.restart().await;
+    let acme = app.client("/t/acme/scim/v2", &acme.token);
+    let meanwhile = tried(&app, "acme", &begun, "canary").await;
+    fail(&acme, 1, 1).await;
+    let failed = settled(&app, "acme", &begun).await;
+
+    assert_eq!(step(&meanwhile, "canary")["findings"].get("seen"), None, "what the next process needs is not shown");
+    let says = failed["says"].as_str().unwrap();
+    assert!(says.starts_with("the candidate decides for nobody any more: 3 of "), "{says}");
+    assert!(says.contains(" calls failed, and 3 are enough: 3 trapped; the first of them: "), "{says}");
+    assert_eq!((&failed["state"], &step(&failed, "canary")["findings"]["failed"]), (&json!("failed"), &json!(3)));
+    let metrics = Answer::of(app.admin_request(Method::GET, "/metrics")).await.text;
+    let counted = "muster_rollouts_over_budget_total{reason=\"failed\",went_back=\"true\"} 1";
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_watch_after_a_restart_in_the_canary_compares_with_what_was_seen_before_it() {
+    let app = TestApp::start().await;
+    let acme = obeying(&app, "acme").await;
+    users(&acme, 0..30).await;
+    let canary = json!({ "percent": 50, "for_s": TIME.as_secs() });
+    let new = json!({ "config": { "state": "a" }, "canary": canary, "until": "activate" });
+    let begun = app.admin_post("/tenants/acme/rollouts", new).await.expect(202);
+    let seen = tried(&app, "acme", &begun, "canary").await;
+    super::kept(&app, "acme", &begun, "canary", |found| found["before"]["calls"].as_u64() >= Some(30)).await;
+
+    let app = app.restart().await;
+    tried(&app, "acme", &begun, "canary").await;
+    let active = app.admin_post(&format!("{}/activate", path("acme", &begun)), json!({ "anyway": true })).await;
+    let watched = settled(&app, "acme", &active.expect(200)).await;
+
+    assert_eq!((&seen["state"], &watched["state"]), (&json!("running"), &json!("watching")));
+    let before = &step(&watched, "watch")["findings"]["before"];
+    assert!(before["calls"].as_u64() >= Some(30) && before["median_us"].is_u64(), "{watched}");
+}
+
+/// Users whom the candidate has no answer for, until it was asked about so many of them.
+async fn fail(acme: &TenantClient, round: usize, times: usize) {
+    let (mut failed, mut number) = (0, 0);
+    while failed < times {
+        let user = json!({ "schemas": [USER], "userName": format!("bad{round}-{number}"), "displayName": "bad" });
+        failed += usize::from(acme.post("/Users", user).await.status == 503);
+        number += 1;
+    }
 }

@@ -16,7 +16,7 @@ async fn an_operator_looks_lets_it_decide_and_maps_again_from_the_command_line()
     let looked = on(&app, &start).await.text();
     let listed = on(&app, &["rollout", "list", "acme", "--json"]).await.json();
     let id = listed["rollouts"][0]["id"].as_str().unwrap().to_owned();
-    let active = on(&app, &["rollout", "activate", "acme", &id]).await.text();
+    let active = on(&app, &["rollout", "activate", "acme", &id, "--anyway"]).await.text();
     let mapped = on(&app, &["rollout", "remap", "acme"]).await.text();
     let shown = on(&app, &["rollout", "show", "acme"]).await.text();
     let line = on(&app, &["rollout", "list", "acme"]).await.text();
@@ -47,11 +47,16 @@ async fn an_operator_looks_lets_it_decide_and_maps_again_from_the_command_line()
     assert!(looked.contains("\ntry        skipped    the plugin has no cases\n"), "{looked}");
     let steps = "\npreview    done       looked at 2: 1 changed, 1 rejected\n\
         activate   pending\nwatch      pending\nremap      pending\n";
-    let next = format!("waiting\nto let it decide: muster rollout activate acme {id}\n");
+    let next = format!(
+        "waiting\nagainst it: 1 of 2 would be rejected\n\
+         to let it decide all the same: muster rollout activate acme {id} --anyway\n"
+    );
     assert!(looked.ends_with(&format!("{steps}{found}{next}")), "{looked}");
     assert!(
-        active.contains("\nactivate   done       revision 2\nwatch      skipped    it was not to be watched\n"),
-        "{active}"
+        active.starts_with(&format!(
+            "Rollout {id} for acme\nactivate   done       revision 2\nwatch      skipped    it was not to be watched\n"
+        )),
+        "what was looked at before is not told again: {active}"
     );
     assert!(
         active.ends_with(&format!("\nactive\nto map what is stored: muster rollout remap acme {id}\n")),
@@ -59,7 +64,8 @@ async fn an_operator_looks_lets_it_decide_and_maps_again_from_the_command_line()
     );
     let about_it = mapped.strip_prefix(&head).unwrap_or_else(|| panic!("{mapped}"));
     assert!(about_it.starts_with("remap      done       looked at 2: 1 changed, 1 rejected\n\nREMAP\n"), "{mapped}");
-    assert!(!about_it.contains("PREVIEW") && about_it.ends_with("\n\ndone\n"), "{mapped}");
+    let undo = format!("\n\ndone\nto take back what was mapped: muster undo acme --request rollout-{id}\n");
+    assert!(!about_it.contains("PREVIEW") && about_it.ends_with(&undo), "{mapped}");
     assert!(shown.contains("\nPREVIEW\n") && shown.contains("\nREMAP\n"), "{shown}");
     assert!(
         line.starts_with(&format!("{id}  2026-11-03T14:03:00"))
@@ -83,7 +89,9 @@ async fn a_rollout_that_does_not_come_as_far_as_it_should_fails_the_command() {
     let bad = on(&app, &[&start[..], &["[]"]].concat()).await.failed();
     let cancelled = on(&app, &["rollout", "cancel", "acme", "--json"]).await.json();
     let again = on(&app, &["rollout", "cancel", "acme"]).await.failed();
+    let waited = on(&app, &["rollout", "wait", "acme"]).await;
 
+    assert_eq!((waited.code, waited.err.as_str()), (1, "muster: it was cancelled\n"));
     assert_eq!(none, "tenant acme has had no rollout yet");
     let start = "to map what is stored: muster rollout start acme --until remap";
     assert_eq!(nothing, format!("tenant acme has had no rollout yet; {start}"));
@@ -111,8 +119,9 @@ async fn a_rollback_says_what_decides_now_and_what_the_other_has_written() {
     let by = back.split(['(', ')']).nth(1).unwrap();
     let expected = format!(
         "acme is decided by obeys 1.0.0 ({by}) again, revision 3\n\
-         instead of obeys 1.0.0 ({by}), bound 2026-11-03T14:03:00.000Z\n\
-         what was left has made 3 changes, to 2 users and groups; to map them again: muster rollout start acme --until remap\n"
+         instead of obeys 1.0.0 ({by}), bound 2026-11-03T14:03:00.000Z\n  \
+         configured otherwise: state \"a\" -> not set\n\
+         written while it decided: 3 changes, to 2 users and groups; to map them again: muster rollout start acme --until remap\n"
     );
     assert_eq!(back, expected);
     assert!(again.starts_with("nothing has changed: this is bound already\nacme "), "{again}");
@@ -137,4 +146,50 @@ async fn what_the_host_mapped_by_itself_is_told_in_words() {
         "{account}"
     );
     assert!(history.contains(") mapped by the host's standard mapping: "), "{history}");
+}
+
+#[tokio::test]
+async fn a_watch_that_was_cancelled_is_no_failure_of_what_comes_after_it() {
+    let app = TestApp::start().await;
+    let acme = obeying(&app, "acme").await;
+    person(&acme, "ada", json!({})).await;
+    let start = ["rollout", "start", "acme", "--config", r#"{"state":"a"}"#, "--until", "activate"];
+    on(&app, &start).await.text();
+
+    let cancelled = on(&app, &["rollout", "cancel", "acme"]).await.text();
+    let waited = on(&app, &["rollout", "wait", "acme"]).await;
+    let mapped = on(&app, &["rollout", "remap", "acme"]).await.text();
+
+    let listed = app.admin_get("/tenants/acme/rollouts").await.expect(200);
+    let id = listed["rollouts"][0]["id"].as_str().unwrap();
+    assert_eq!(
+        cancelled,
+        format!(
+            "Rollout {id} for acme\nwatch      cancelled\n\nactive\n\
+             it goes on deciding; to go back: muster tenant rollback acme\n\
+             to map what is stored: muster rollout remap acme {id}\n"
+        )
+    );
+    assert_eq!(waited.code, 0, "{waited:?}");
+    assert!(mapped.contains("\nremap      done       looked at 1: 1 changed\n"), "{mapped}");
+    let back = on(&app, &["tenant", "rollback", "acme"]).await.text();
+    let undo = format!("to take that back: muster undo acme --request rollout-{id}\n");
+    assert!(back.ends_with(&undo), "{back}");
+}
+
+#[tokio::test]
+async fn who_binds_by_hand_is_told_what_is_configured_otherwise_and_how_the_stored_is_mapped() {
+    let app = TestApp::start().await;
+    obeying(&app, "acme").await;
+
+    let bound = on(&app, &["tenant", "bind", "acme", "--config", r#"{"state":"a"}"#]).await.text();
+    let sampled = on(&app, &["rollout", "start", "acme", "--sample", "10%", "--watch", "90"]).await;
+
+    let lines: Vec<&str> = bound.lines().skip(1).collect();
+    let hint =
+        "  what is stored stays as it was mapped before; to map it by this: muster rollout start acme --until remap";
+    assert_eq!(lines, ["  configured otherwise: state not set -> \"a\"", hint], "{bound}");
+    assert_eq!(sampled.code, 2);
+    let unit = "invalid value '90' for '--watch <TIME>': a time with its unit, as in 90s, 5m or 2h";
+    assert!(sampled.err.contains(unit), "{sampled:?}");
 }

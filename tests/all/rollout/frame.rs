@@ -170,8 +170,10 @@ async fn a_tenant_has_one_rollout_under_way_and_a_bounded_number_in_all() {
 
     let refused = app.admin_post("/tenants/acme/rollouts", json!({})).await.expect(409);
 
-    let says =
-        "tenant acme has 20 rollouts, and none of them is over; end one that waits: muster rollout cancel acme ID";
+    let oldest = first["id"].as_str().unwrap();
+    let says = format!(
+        "tenant acme has 20 rollouts, and none of them is over; end the oldest that waits: muster rollout cancel acme {oldest}"
+    );
     assert_eq!(full["detail"], says);
     let id = begun["id"].as_str().unwrap();
     let says = format!("rollout {id} of this tenant is running; cancel it, or wait for its end");
@@ -180,4 +182,29 @@ async fn a_tenant_has_one_rollout_under_way_and_a_bounded_number_in_all() {
     assert_eq!(listed["rollouts"].as_array().unwrap().len(), muster_service::MAX_ROLLOUTS_KEPT);
     app.admin_get(&path("acme", &first)).await.expect(404);
     app.admin_post(&format!("{}/cancel", path("acme", &begun)), json!({})).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_binding_that_comes_in_the_middle_of_a_preview_ends_it_and_makes_room_for_another() {
+    let app = TestApp::start().await;
+    let acme = obeying(&app, "acme").await;
+    people(&acme, 200).await;
+    let slow = json!({ "state": "a", "works": SLOWLY });
+    let begun = super::begin(&app, "acme", json!({ "config": slow, "until": "activate" })).await;
+    come_to(&app, "acme", &begun, "preview", 1).await;
+
+    app.bind("acme", "obeys", json!({ "state": "b" })).await.expect(200);
+    let ended = app.admin_get(&path("acme", &begun)).await.expect(200);
+    let next = start(&app, "acme", json!({ "config": { "state": "a" } })).await;
+
+    let id = begun["id"].as_str().unwrap();
+    let says = format!(
+        "the binding has changed since rollout {id} began (it is at revision 2, not at 1); start another rollout"
+    );
+    assert_eq!((&ended["state"], &ended["says"]), (&json!("replaced"), &json!(says)));
+    assert_eq!(step(&ended, "preview")["state"], "cancelled");
+    assert_eq!(next["state"], "waiting", "{next}");
+    let later = app.admin_get(&path("acme", &begun)).await.expect(200);
+    assert_eq!((&later["state"], &step(&later, "preview")["state"]), (&json!("replaced"), &json!("cancelled")));
+    assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["config"], json!({ "state": "b" }));
 }

@@ -171,7 +171,8 @@ async fn what_was_not_kept_is_told_and_stops_what_would_go_on_by_itself() {
     assert_eq!(rollout["not_kept"], json!(["User: name.formatted"]));
     let found = &step(&rollout, "preview")["findings"];
     assert_eq!((counts(found), &found["states"]), ([1, 1, 0, 0, 0], &json!({ "a": { "disabled": 1 } })));
-    let says = "it waits to be activated, because one attribute that it reads was not kept until now";
+    let says = "it waits to be activated, because /Bulk is no longer served (bulk.served), \
+                and one attribute that it reads was not kept until now";
     assert_eq!((&rollout["state"], &rollout["says"]), (&json!("waiting"), &json!(says)));
     assert_eq!(app.account("acme", &ada).await["state"], "a");
 }
@@ -225,7 +226,7 @@ async fn a_candidate_that_gives_no_answer_is_not_asked_for_ever() {
 
     let rollout = start(&app, "acme", json!({ "plugin": traps })).await;
 
-    let says = "the plugin gave no answer for 100 resources; it was not asked any more";
+    let says = "the plugin gave no answer for 100 resources; it was not asked any more; what it has logged: muster plugin tail --tenant acme";
     assert_eq!((&rollout["state"], &rollout["says"]), (&json!("failed"), &json!(says)));
     let preview = step(&rollout, "preview");
     assert_eq!((&preview["state"], &preview["says"]), (&json!("failed"), &json!(says)));

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use muster_test_harness::{TestApp, field};
 use serde_json::{Value, json};
@@ -142,7 +143,7 @@ async fn who_is_rejected_stays_as_it_is_and_is_listed() {
     assert_eq!(waiting["says"], "it waits to be activated, because 1 of 2 would be rejected");
 
     let at = path("acme", &waiting);
-    app.admin_post(&format!("{at}/activate"), json!({})).await.expect(200);
+    app.admin_post(&format!("{at}/activate"), json!({ "anyway": true })).await.expect(200);
     settled(&app, "acme", &waiting).await;
     app.admin_post(&format!("{at}/remap"), json!({})).await.expect(202);
     let done = settled(&app, "acme", &waiting).await;
@@ -164,7 +165,7 @@ async fn of_two_who_would_have_one_name_the_second_stays_and_is_listed() {
     }
     let waiting = start(&app, "acme", json!({ "config": { "keys": true } })).await;
     let at = path("acme", &waiting);
-    app.admin_post(&format!("{at}/activate"), json!({})).await.expect(200);
+    app.admin_post(&format!("{at}/activate"), json!({ "anyway": true })).await.expect(200);
     settled(&app, "acme", &waiting).await;
     app.admin_post(&format!("{at}/remap"), json!({})).await.expect(202);
     let done = settled(&app, "acme", &waiting).await;
@@ -193,6 +194,17 @@ async fn who_goes_back_ends_the_remapping_and_maps_again_by_another_rollout() {
     let left = settled(&app, "acme", &begun).await;
 
     assert_eq!((&left["state"], last(&left)), (&json!("rolled-back"), ("remap", "cancelled")));
+    let so_far = by(&app, &begun).await.len();
+    let mut found = left;
+    for _ in 0..500 {
+        if step(&found, "remap")["findings"]["changed"] == so_far {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        found = app.admin_get(&path("acme", &begun)).await.expect(200);
+    }
+    let found = &step(&found, "remap")["findings"];
+    assert!((1..120).contains(&so_far) && found["changed"] == so_far, "what it had found is told: {found}, {so_far}");
     let back = start(&app, "acme", json!({ "until": "remap" })).await;
     assert_eq!(
         (&back["state"], &back["activated_revision"]),

@@ -166,5 +166,6 @@ async fn another_binding_ends_a_shadow() {
     let says = format!(
         "the binding has changed since rollout {id} began (it is at revision 2, not at 1); start another rollout"
     );
-    assert_eq!((&ended["state"], &ended["says"]), (&json!("failed"), &json!(says)));
+    assert_eq!((&ended["state"], &ended["says"]), (&json!("replaced"), &json!(says)));
+    assert_eq!(step(&ended, "shadow")["state"], "cancelled");
 }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use muster_model::{Rollout, RolloutId, RolloutState, StepName, StepState, TenantId, Timestamp};
 use muster_service::{MAX_RUNNING_JOBS, MAX_WATCH_S};
-use muster_store::Store;
-use muster_store_sled::{Options, SledStore};
 use muster_test_harness::{Answer, TenantClient, TestApp, USER};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -14,14 +11,14 @@ use super::{SLOWLY, begin, counts, obeying, path, people, person, settled, start
 use crate::command::on;
 
 /// The watch that nobody asked to be another one, in seconds.
-const WATCH: Duration = Duration::from_mins(5);
+pub(super) const WATCH: Duration = Duration::from_mins(5);
 
-fn watched() -> Value {
+pub(super) fn watched() -> Value {
     json!({ "seconds": WATCH.as_secs() })
 }
 
 /// The candidate decides and is watched.
-async fn on_probation(app: &TestApp, new: Value) -> Value {
+pub(super) async fn on_probation(app: &TestApp, new: Value) -> Value {
     let mut asked = json!({ "until": "activate", "watch": watched() });
     asked.as_object_mut().unwrap().extend(new.as_object().unwrap().clone());
     let watching = start(app, "acme", asked).await;
@@ -30,7 +27,7 @@ async fn on_probation(app: &TestApp, new: Value) -> Value {
 }
 
 /// As soon as it is watched no longer, and nothing follows by itself.
-async fn judged(app: &TestApp, rollout: &Value) -> Value {
+pub(super) async fn judged(app: &TestApp, rollout: &Value) -> Value {
     loop {
         let now = settled(app, "acme", rollout).await;
         if now["state"] != "watching" {
@@ -40,61 +37,23 @@ async fn judged(app: &TestApp, rollout: &Value) -> Value {
     }
 }
 
-async fn create(tenant: &TenantClient, name: &str, shown: &str) -> Answer {
+pub(super) async fn create(tenant: &TenantClient, name: &str, shown: &str) -> Answer {
     tenant.post("/Users", json!({ "schemas": [USER], "userName": name, "displayName": shown })).await
 }
 
+/// What is told of calls that have failed: how many of them, and what the first was.
+pub(super) fn trapped(says: &str, count: usize) -> String {
+    format!(
+        "{says}: {count} trapped; the first of them: the plugin trapped in mapping.to-account: \
+         wasm trap: wasm `unreachable` instruction executed; what the plugin has logged: muster plugin tail --tenant acme"
+    )
+}
+
 /// Whom the candidate has no answer for.
-async fn failing(tenant: &TenantClient, count: usize) {
+pub(super) async fn failing(tenant: &TenantClient, count: usize) {
     for number in 0..count {
         create(tenant, &format!("bad{number}"), "bad").await.expect(503);
     }
-}
-
-/// The server starts again, and its rollout is as it was at another moment: what a server that is killed leaves behind.
-async fn killed(mut app: TestApp, rollout: &Value, leaves: impl FnOnce(&mut Rollout)) -> TestApp {
-    app.stop().await;
-    let tenant = TenantId::parse("acme").unwrap();
-    let store = SledStore::open(&app.data().join("store"), Options::default()).unwrap();
-    let id = RolloutId::parse(rollout["id"].as_str().unwrap()).unwrap();
-    let mut row = store.rollout(&tenant, id).await.unwrap().unwrap();
-    let expected = row.version;
-    leaves(&mut row);
-    row.version += 1;
-    store.put_rollout(&row, Some(expected)).await.unwrap();
-    store.close().await;
-    drop(store);
-    app.restart().await
-}
-
-fn still_watching(rollout: &mut Rollout) {
-    rollout.state = RolloutState::Watching;
-    if let Some(step) = rollout.step_mut(StepName::Watch) {
-        (step.state, step.ended) = (StepState::Running, None);
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_is_killed_when_something_else_was_bound_says_so_at_its_start() {
-    let app = TestApp::start().await;
-    obeying(&app, "acme").await;
-    let left = on_probation(&app, json!({ "config": { "state": "a" } })).await;
-    app.bind("acme", "obeys", json!({ "state": "b" })).await.expect(200);
-    let active = start(&app, "acme", json!({ "config": { "state": "c" }, "until": "activate" })).await;
-    app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
-
-    let app = killed(app, &left, still_watching).await;
-    let app = killed(app, &active, |row| row.state = RolloutState::Active).await;
-
-    let states = async |rollout: &Value| {
-        let now = judged(&app, rollout).await;
-        [now["state"].clone(), step(&now, "watch")["state"].clone()]
-    };
-    assert_eq!(states(&left).await, ["replaced", "cancelled"]);
-    while app.admin_get(&path("acme", &active)).await.expect(200)["state"] != "replaced" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    start(&app, "acme", json!({})).await;
 }
 
 #[tokio::test]
@@ -110,7 +69,7 @@ async fn a_candidate_that_fails_gives_way_to_the_binding_before() {
     failing(&acme, 2).await;
     let left = judged(&app, &watching).await;
 
-    let says = "2 of 20 calls failed (10 %), and 5 % may";
+    let says = trapped("2 of 20 calls failed (10 %), and 5 % may", 2);
     assert_eq!(
         (&left["state"], &left["says"]),
         (&json!("rolled-back"), &json!(format!("{says}; obeys 1.0.0 decides again")))
@@ -153,7 +112,7 @@ async fn a_candidate_that_fails_so_often_that_it_is_left_alone_is_over_any_budge
     failing(&acme, 20).await;
     let left = judged(&app, &watching).await;
 
-    let says = "20 of 20 calls failed, so many in a short time that it was left alone";
+    let says = trapped("20 of 20 calls failed, so many in a short time that it was left alone", 20);
     assert_eq!((&left["state"], &step(&left, "watch")["says"]), (&json!("rolled-back"), &json!(says)));
     assert_eq!(step(&left, "watch")["findings"]["over"], "left-alone");
     create(&acme, "ada", "bad").await.expect(201);
@@ -187,7 +146,7 @@ async fn what_the_preview_has_shown_to_be_rejected_is_no_surprise() {
         create(&acme, &format!("bob{number}"), if number == 0 { "bob" } else { "ada" }).await.expect(201);
     }
     let waiting = start(&app, "acme", json!({ "config": { "rejects": "bob" }, "watch": watched() })).await;
-    app.admin_post(&format!("{}/activate", path("acme", &waiting)), json!({})).await.expect(200);
+    app.admin_post(&format!("{}/activate", path("acme", &waiting)), json!({ "anyway": true })).await.expect(200);
 
     for number in 0..12 {
         create(&acme, &format!("new{number}"), "new").await.expect(201);
@@ -289,102 +248,10 @@ async fn a_candidate_with_few_calls_of_which_some_failed_maps_nothing_by_itself(
     let left = judged(&app, &watching).await;
     assert_eq!(
         step(&left, "watch")["says"],
-        "3 of 3 calls failed (100 %), and 5 % may",
+        trapped("3 of 3 calls failed (100 %), and 5 % may", 3),
         "three are a judgement at the end"
     );
     assert_eq!(left["state"], "rolled-back");
-}
-
-#[tokio::test]
-async fn a_watch_goes_on_after_a_restart_for_the_time_that_is_left() {
-    let app = TestApp::start().await;
-    let acme = obeying(&app, "acme").await;
-    let watching = on_probation(&app, json!({ "config": { "traps": "bad" } })).await;
-    failing(&acme, 1).await;
-    app.advance(Duration::from_mins(4));
-
-    let app = app.restart().await;
-    let acme = app.client("/t/acme/scim/v2", &acme.token);
-    let meanwhile = loop {
-        let now = app.admin_get(&path("acme", &watching)).await.expect(200);
-        if step(&now, "watch")["done"].as_u64() > Some(0) {
-            break now;
-        }
-    };
-    people(&acme, 30).await;
-    app.advance(Duration::from_mins(1));
-    let kept = judged(&app, &watching).await;
-
-    assert_eq!((&step(&meanwhile, "watch")["done"], &meanwhile["state"]), (&json!(240), &json!("watching")));
-    let watch = step(&kept, "watch");
-    assert_eq!((&kept["state"], &watch["state"]), (&json!("active"), &json!("done")));
-    assert_eq!((&watch["findings"]["calls"], &watch["findings"]["failed"]), (&json!(31), &json!(1)), "and goes on");
-}
-
-#[tokio::test]
-async fn a_restart_makes_no_failure_unseen_and_no_time_without_a_server_is_watched() {
-    let app = TestApp::start().await;
-    let acme = obeying(&app, "acme").await;
-    let watching = on_probation(&app, json!({ "config": { "traps": "bad" }, "until": "remap" })).await;
-    failing(&acme, 2).await;
-    // As if the server had been killed long ago: nothing tells it how long it was away.
-    let app = killed(app, &watching, |row| {
-        if let Some(step) = row.step_mut(StepName::Watch) {
-            step.began = Some(Timestamp::from_millis(0));
-        }
-    })
-    .await;
-    let acme = app.client("/t/acme/scim/v2", &acme.token);
-    let met = loop {
-        let now = app.admin_get(&path("acme", &watching)).await.expect(200);
-        if step(&now, "watch")["findings"]["failed"] == 2 {
-            break now;
-        }
-    };
-    assert_eq!((&met["state"], &step(&met, "watch")["done"]), (&json!("watching"), &json!(0)));
-
-    create(&acme, "bad3", "bad").await.expect(503);
-    app.advance(WATCH);
-    let left = judged(&app, &watching).await;
-
-    let says = "3 of 3 calls failed (100 %), and 5 % may";
-    assert_eq!((&left["state"], &step(&left, "watch")["says"]), (&json!("rolled-back"), &json!(says)));
-}
-
-#[tokio::test]
-async fn a_watch_that_was_interrupted_and_not_judged_maps_nothing_by_itself() {
-    let app = TestApp::start().await;
-    obeying(&app, "acme").await;
-    let watching = on_probation(&app, json!({ "config": { "state": "a" }, "until": "remap" })).await;
-
-    while step(&app.admin_get(&path("acme", &watching)).await.expect(200), "watch")["total"] != 300 {}
-    let app = app.restart().await;
-    while step(&app.admin_get(&path("acme", &watching)).await.expect(200), "watch")["total"] != 300 {}
-    app.advance(WATCH);
-    let active = judged(&app, &watching).await;
-
-    let says = "nothing was mapped again, because it was not judged: nobody called it";
-    assert_eq!((&active["state"], &active["says"]), (&json!("active"), &json!(says)));
-}
-
-#[tokio::test]
-async fn a_server_that_is_killed_on_the_way_back_goes_back_after_its_start() {
-    let app = TestApp::start().await;
-    obeying(&app, "acme").await;
-    let watching = on_probation(&app, json!({ "config": { "state": "a" } })).await;
-
-    let app = killed(app, &watching, |row| {
-        if let Some(step) = row.step_mut(StepName::Watch) {
-            (step.state, step.says) = (StepState::Failed, Some("it was too slow".to_owned()));
-            step.findings["over"] = json!("slow");
-        }
-    })
-    .await;
-    let left = judged(&app, &watching).await;
-
-    let says = "it was too slow; obeys 1.0.0 decides again";
-    assert_eq!((&left["state"], &left["says"]), (&json!("rolled-back"), &json!(says)));
-    assert_eq!(app.admin_get("/tenants/acme").await.expect(200)["config"], json!({}));
 }
 
 #[tokio::test]
@@ -415,7 +282,7 @@ async fn other_settings_of_the_tenant_are_not_another_binding() {
     failing(&acme, 10).await;
     let left = judged(&app, &watching).await;
 
-    assert_eq!(step(&left, "watch")["says"], "20 of 20 calls failed, and 20 are enough");
+    assert_eq!(step(&left, "watch")["says"], trapped("20 of 20 calls failed, and 20 are enough", 20));
     let tenant = app.admin_get("/tenants/acme").await.expect(200);
     assert_eq!(
         (&left["state"], &tenant["config"], &tenant["revision"]),
@@ -530,17 +397,16 @@ async fn an_operator_sees_the_watch_and_what_became_of_it_on_the_command_line() 
     );
     assert!(begun.ends_with(&ends), "{begun}");
     assert!(shown.contains("\nwatch      running    0 of 120 s; 3 calls, 2 failed\n"), "{shown}");
-    assert_eq!(
-        (waited.code, waited.err.as_str()),
-        (1, "muster: watch failed: 3 of 4 calls failed, and 3 are enough\n")
-    );
+    assert_eq!((waited.code, waited.err.as_str()), (1, "muster: watch failed; why stands above\n"));
     let again = on(&app, &["tenant", "rollback", "acme", "--again"]).await.text();
     assert!(
         again.starts_with("acme is decided by obeys 1.0.0 (") && again.contains(") again, revision 4\n"),
         "{again}"
     );
-    let end = "\nrolled-back: 3 of 4 calls failed, and 3 are enough; obeys 1.0.0 decides again\n\
-        what was left has made 1 change, to 1 user or group; to map them again: muster rollout start acme --until remap\n";
+    let says = trapped("3 of 4 calls failed, and 3 are enough", 3);
+    assert!(waited.out.contains(&format!("\nwatch      failed     {says}\n")), "{}", waited.out);
+    let end = "\nrolled-back: obeys 1.0.0 decides again\n\
+        written while it decided: 1 change, to 1 user or group; to map them again: muster rollout start acme --until remap\n";
     assert!(waited.out.ends_with(end), "{}", waited.out);
 }
 

@@ -2,9 +2,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use muster_delivery::Carrier;
 use muster_model::{FixedClock, Timestamp, Token};
 use muster_server::app::{App, CompileCache, Overrides};
-use muster_server::config::Config;
+use muster_server::config::{Config, DeliveryConfig};
 use muster_service::Service;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -25,6 +26,7 @@ pub struct TestApp {
     folder: Arc<TempDir>,
     config: Config,
     clock: Arc<FixedClock>,
+    carrier: Option<Arc<dyn Carrier>>,
     http: reqwest::Client,
     /// `http://127.0.0.1:PORT`
     pub scim: String,
@@ -41,14 +43,28 @@ pub struct TestApp {
 pub struct TestAppBuilder {
     /// What the test may set.
     pub config: Config,
+    carrier: Option<Arc<dyn Carrier>>,
 }
 
 impl TestAppBuilder {
+    /// Tasks are carried out, by the plugins. Otherwise they wait, as most tests want to see them.
+    #[must_use]
+    pub fn delivering(mut self) -> Self {
+        self.config.delivery = DeliveryConfig::default();
+        self
+    }
+
+    /// Tasks are carried out by this one.
+    #[must_use]
+    pub fn delivering_by(self, carrier: Arc<dyn Carrier>) -> Self {
+        Self { carrier: Some(carrier), ..self.delivering() }
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestApp {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = Arc::new(FixedClock::new(Timestamp::from_millis(START_MS)));
-        TestApp::start_on(folder, clock, self.config).await
+        TestApp::start_on(folder, clock, self.config, self.carrier).await
     }
 }
 
@@ -63,10 +79,16 @@ impl TestApp {
         let mut config = Config::default();
         config.scim.listen.set_port(0);
         config.admin.listen.set_port(0);
-        TestAppBuilder { config }
+        config.delivery.concurrency = 0;
+        TestAppBuilder { config, carrier: None }
     }
 
-    async fn start_on(folder: Arc<TempDir>, clock: Arc<FixedClock>, mut config: Config) -> Self {
+    async fn start_on(
+        folder: Arc<TempDir>,
+        clock: Arc<FixedClock>,
+        mut config: Config,
+        carrier: Option<Arc<dyn Carrier>>,
+    ) -> Self {
         config.data = folder.path().join("data");
         let overrides = Overrides {
             clock: Some(clock.clone()),
@@ -74,6 +96,7 @@ impl TestApp {
             // Compiled once for all tests.
             compile_cache: Some(CompileCache { folder: compiled(), key: [7; 32] }),
             compiler: Some(wasm::folder().join("muster")),
+            carrier: carrier.clone(),
         };
         let app = App::build(&config, overrides).await.unwrap();
         let (scim, admin) = (app.scim_addr().unwrap(), app.admin_addr().unwrap());
@@ -86,6 +109,7 @@ impl TestApp {
             folder,
             config,
             clock,
+            carrier,
             http: reqwest::Client::new(),
             scim: format!("http://{scim}"),
             admin: format!("http://{admin}"),
@@ -103,21 +127,42 @@ impl TestApp {
             admin_key: Some(Token::presented(ADMIN_KEY)),
             compile_cache: Some(CompileCache { folder: compiled(), key: [7; 32] }),
             compiler: Some(wasm::folder().join("muster")),
+            carrier: None,
         };
-        App::open(&config, overrides).await.unwrap().0
+        App::open(&config, overrides).await.unwrap().service
+    }
+
+    /// A server on a folder, by the machine's clock, whose tasks are carried out by this one: for a process of its own, which serves until it
+    /// is killed. `ready` hears where identity providers and operators are served.
+    pub async fn serve_until_killed(data: PathBuf, carrier: Arc<dyn Carrier>, ready: impl FnOnce(&str, &str)) {
+        let TestAppBuilder { mut config, carrier } = Self::builder().delivering_by(carrier);
+        config.data = data;
+        // What fails is tried again soon, and never given up.
+        (config.delivery.first_pause_ms, config.delivery.max_pause_s) = (10, 1);
+        config.delivery.attempts = 1_000;
+        let overrides = Overrides {
+            clock: None,
+            admin_key: Some(Token::presented(ADMIN_KEY)),
+            compile_cache: Some(CompileCache { folder: compiled(), key: [7; 32] }),
+            compiler: Some(wasm::folder().join("muster")),
+            carrier,
+        };
+        let app = App::build(&config, overrides).await.unwrap();
+        ready(&format!("http://{}", app.scim_addr().unwrap()), &format!("http://{}", app.admin_addr().unwrap()));
+        app.run(std::future::pending()).await;
     }
 
     /// Stops the server as SIGTERM does, and starts another one on the same folder. Clients must be made anew: the port is another.
     pub async fn restart(mut self) -> Self {
         self.stop().await;
-        Self::start_on(self.folder.clone(), self.clock.clone(), self.config.clone()).await
+        Self::start_on(self.folder.clone(), self.clock.clone(), self.config.clone(), self.carrier.clone()).await
     }
 
     /// As [`TestApp::restart`], with another configuration.
     pub async fn restart_with(mut self, change: impl FnOnce(&mut Config)) -> Self {
         self.stop().await;
         change(&mut self.config);
-        Self::start_on(self.folder.clone(), self.clock.clone(), self.config.clone()).await
+        Self::start_on(self.folder.clone(), self.clock.clone(), self.config.clone(), self.carrier.clone()).await
     }
 
     /// Stops the server as SIGTERM does.

@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod log;
 pub(crate) mod moving;
+mod objects;
 pub(crate) mod plugin_log;
 pub(crate) mod plugins;
 pub(crate) mod records;
@@ -16,6 +17,8 @@ pub(crate) mod requests;
 pub(crate) mod retention;
 pub(crate) mod rollouts;
 pub(crate) mod scim;
+pub(crate) mod secrets;
+pub(crate) mod tasks;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
 pub(crate) mod undo;
@@ -23,6 +26,7 @@ pub(crate) mod undo;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use http::{StatusCode, header};
+use muster_service::words::of_json;
 use serde::de::DeserializeOwned;
 
 use crate::Wire;
@@ -94,7 +98,10 @@ impl<T: DeserializeOwned> FromRequest<Wire> for Body<T> {
         if !value.is_object() {
             return Err(Problem::new(StatusCode::BAD_REQUEST, "the body must be a JSON object"));
         }
-        serde_path_to_error::deserialize(value).map(Self).map_err(|error| refuse(&error))
+        serde_path_to_error::deserialize(objects::Objects(value)).map(Self).map_err(|error| {
+            let (place, says) = (error.path().to_string(), of_json(&error.inner().to_string()));
+            refuse(&if place == "." { says } else { format!("{place}: {says}") })
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use muster_service::{KeyView, ManifestView, NewKey, NewOwner, NewPlugin, OwnerView, PluginView, PushedView};
 use serde_json::{Value, json};
 
+use super::objects::Objects;
 use super::{Body, Operator, Path};
 use crate::Wire;
 use crate::error::Problem;
@@ -53,7 +54,7 @@ fn about(headers: &HeaderMap) -> Result<NewPlugin, String> {
     }
     let json = STANDARD.decode(value.as_bytes()).map_err(|error| error.to_string())?;
     let value = muster_protocol::json::parse(&json).map_err(|error| error.to_string())?;
-    serde_path_to_error::deserialize(value).map_err(|error| error.to_string())
+    serde_path_to_error::deserialize(Objects(value)).map_err(|error| error.to_string())
 }
 
 /// All plugins.

@@ -2,6 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use muster_service::NewRollout;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Body, Operator, Path};
@@ -36,13 +37,23 @@ pub(crate) async fn show(
     Ok(Json(wire.service.show_rollout(&tenant, &id).await?))
 }
 
-/// Lets the candidate decide, if the binding is still what the preview has looked at.
+/// How a candidate is to come to decide.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Activation {
+    /// Whatever speaks against it.
+    #[serde(default)]
+    anyway: bool,
+}
+
+/// Lets the candidate decide, if the binding is still what the preview has looked at, and if nothing speaks against it.
 pub(crate) async fn activate(
     State(wire): State<Wire>,
     _: Operator,
     Path((tenant, id)): Path<(String, String)>,
+    Body(Activation { anyway }): Body<Activation>,
 ) -> Result<Json<Value>, Problem> {
-    Ok(Json(wire.service.activate_rollout(&tenant, &id).await?))
+    Ok(Json(wire.service.activate_rollout(&tenant, &id, anyway).await?))
 }
 
 /// Goes on with the trials that were asked for, whatever speaks against the candidate.

@@ -30,7 +30,7 @@ fn good() -> about::Manifest {
 
 /// A component of 0.1 with these roles.
 fn with(roles: Roles) -> Interfaces {
-    Interfaces { contract: Contract::V1, roles, imports_state: false }
+    Interfaces { contract: Contract::V1, roles, imports_state: false, imports_http: false }
 }
 
 /// What is said of the good manifest after `change`.

@@ -36,11 +36,18 @@ impl Accounts {
             return say(answer);
         }
         let Some(accounts) = answer["accounts"].as_array() else {
-            for state in answer["states"].as_array().into_iter().flatten() {
+            let states = answer["states"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if states.is_empty() {
+                return say("there is no account");
+            }
+            for state in states {
                 say(format!("{:>9}  {}", state["count"].to_string(), plain(&state["state"])))?;
             }
             return Ok(());
         };
+        if accounts.is_empty() {
+            return say("there is no such account");
+        }
         for account in accounts {
             say(line(account))?;
         }

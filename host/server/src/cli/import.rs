@@ -115,11 +115,17 @@ impl Import {
         let only = |name: &TenantId| self.tenants.is_empty() || self.tenants.iter().any(|only| only == name.as_str());
         for (tenant, counts) in source.end.counts.tenants.iter().filter(|(name, _)| only(name)) {
             say(format!(
-                "{tenant:<24} {} resources   {} memberships   {} log entries   {} tasks   {} tokens",
-                counts.records, counts.members, counts.entries, counts.tasks, counts.tokens
+                "{:<24} {} resources   {} memberships   {} log entries   {} tasks   {} tokens",
+                tenant.as_str(),
+                counts.records,
+                counts.members,
+                counts.entries,
+                counts.tasks,
+                counts.tokens
             ))?;
         }
         say(format!("{} items, verified   digest {}", done["items"], plain(&done["digest"])))?;
+        say_grants(&done["grants"])?;
         match done["unproved"].as_u64() {
             None | Some(0) => Ok(()),
             Some(unproved) => say(format!(
@@ -152,6 +158,28 @@ impl Import {
         }
         Ok(())
     }
+}
+
+/// What came with the tenants and nobody here was asked for, and what their plugins would be asked for.
+fn say_grants(grants: &Value) -> anyhow::Result<()> {
+    let list = |of: &Value| of.as_array().cloned().unwrap_or_default();
+    let told = list(&grants["told"]);
+    for of_tenant in &told {
+        let tenant = plain(&of_tenant["tenant"]);
+        for grant in list(&of_tenant["granted"]) {
+            say(format!("{tenant:<24} plugin {} is granted to {}", plain(&grant["plugin"]), plain(&grant["means"])))?;
+        }
+        for want in list(&of_tenant["not_granted"]) {
+            let plugin = plain(&of_tenant["plugin"]);
+            say(format!("{tenant:<24} {plugin} wants to {}, which is not granted", plain(&want["means"])))?;
+        }
+    }
+    if told.is_empty() {
+        return Ok(());
+    }
+    let more = grants["tenants"].as_u64().unwrap_or_default().saturating_sub(told.len() as u64);
+    let others = if more > 0 { format!("; also of the {more} that are not told here") } else { String::new() };
+    say(format!("what is granted, and since when: muster tenant wants TENANT{others}"))
 }
 
 const TOKENS_DO_NOT_WORK: &str = "tokens in this export were made with another key, and will not work here: issue new ones, or give this deployment the keys/token.key of the one that they come from before it is first served";

@@ -78,6 +78,7 @@ impl Log {
 async fn show(tenant: &str, mut after: Option<u64>, limit: usize, follow: bool, remote: &Remote) -> anyhow::Result<()> {
     let client = AdminClient::new(remote)?;
     let mut left = limit;
+    let mut is_silent = !remote.json && !follow;
     loop {
         let wanted = if follow { ENTRIES_A_REQUEST } else { left.min(ENTRIES_A_REQUEST) };
         let mut query = vec![("limit", wanted.to_string())];
@@ -85,6 +86,7 @@ async fn show(tenant: &str, mut after: Option<u64>, limit: usize, follow: bool, 
         query.extend(follow.then(|| ("wait_s", WAIT_S.to_string())));
         let answer = client.find(&["tenants", tenant, "log"], &query).await?;
         let entries = answer["entries"].as_array().map_or(&[][..], Vec::as_slice);
+        is_silent &= entries.is_empty();
         for entry in entries {
             if remote.json { say(entry)? } else { say(line(entry))? }
         }
@@ -95,6 +97,7 @@ async fn show(tenant: &str, mut after: Option<u64>, limit: usize, follow: bool, 
         }
         return match after.filter(|next| Some(*next) < answer["last"].as_u64() && !remote.json) {
             Some(next) => say(format!("more: --after {next}")),
+            None if is_silent => say(format!("the log of tenant {tenant} has no entry here")),
             None => Ok(()),
         };
     }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin_client;
+mod binding;
 mod compile;
 mod demo;
 mod export;
@@ -13,15 +14,20 @@ mod moving;
 mod plugin;
 mod requests;
 mod rollout;
+mod secret;
 mod serve;
 mod store;
+mod task;
 mod tenant;
 mod token;
 mod undo;
 
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+
+use crate::files::Told as _;
 
 /// A SCIM 2.0 server whose behaviour each tenant's WebAssembly plugin decides.
 #[derive(Debug, Parser)]
@@ -53,6 +59,9 @@ enum Command {
     /// A tenant's log: reading it, and proving it.
     #[command(subcommand)]
     Log(log::Log),
+    /// What is done after a change: what waits, what failed, and what is to become of it.
+    #[command(subcommand)]
+    Task(task::Task),
     /// The store as a whole: backup, restore, check.
     #[command(subcommand)]
     Store(store::Store),
@@ -73,8 +82,8 @@ struct Remote {
     /// The admin listener of a running server
     #[arg(long, env = "MUSTER_SERVER", default_value = "http://127.0.0.1:7601")]
     server: String,
-    /// The admin key
-    #[arg(long, env = "MUSTER_ADMIN_KEY", hide_env_values = true)]
+    /// The admin key: what the server was given as `MUSTER_ADMIN_KEY`, or has made in keys/admin.key of its data folder
+    #[arg(long, env = "MUSTER_ADMIN_KEY", hide_env_values = true, default_value = "", hide_default_value = true)]
     admin_key: String,
     /// Answer in JSON
     #[arg(long)]
@@ -85,6 +94,16 @@ struct Remote {
 const LAST_WORK: Duration = Duration::from_millis(500);
 
 impl Cli {
+    /// What was asked for on the command line; otherwise one sentence that says what is wrong with it, as everything that goes wrong is told.
+    pub fn read(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, Misread> {
+        Self::try_parse_from(words).map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Misread::Shown(error),
+            _ => Misread::Wrong(in_a_sentence(&error.to_string())),
+        })
+    }
+
     /// Runs the command to its end.
     pub fn run(self) -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -98,6 +117,7 @@ impl Cli {
                 Command::History(history) => history.run().await,
                 Command::Undo(undo) => undo.run().await,
                 Command::Log(log) => log.run().await,
+                Command::Task(task) => task.run().await,
                 Command::Store(store) => store.run().await,
                 Command::Plugin(plugin) => plugin.run().await,
                 Command::Export(export) => export.run().await,
@@ -109,6 +129,23 @@ impl Cli {
         runtime.shutdown_timeout(LAST_WORK);
         done
     }
+}
+
+/// Why there is no command to run.
+#[derive(Debug)]
+pub enum Misread {
+    /// Help or the version was asked for; it prints itself.
+    Shown(clap::Error),
+    /// It is not as it should be.
+    Wrong(String),
+}
+
+/// What clap says in several lines: what is wrong, and what may have been meant; not how it is used.
+fn in_a_sentence(says: &str) -> String {
+    let paragraphs = says.strip_prefix("error: ").unwrap_or(says).split("\n\n");
+    let told = paragraphs.take_while(|it| !it.starts_with("Usage:") && !it.starts_with("For more"));
+    let in_a_line = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("{}; --help tells how it is used", told.map(in_a_line).collect::<Vec<_>>().join("; "))
 }
 
 /// Writes one line of a command's answer. A reader that has gone away (`muster ... | head`) ends the command without a panic.
@@ -124,7 +161,10 @@ fn say(line: impl std::fmt::Display) -> anyhow::Result<()> {
 fn config(text: &str) -> anyhow::Result<serde_json::Value> {
     use anyhow::Context;
     let text = match text.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).with_context(|| format!("--config {file}"))?,
+        Some(file) => {
+            let read = std::fs::read_to_string(file).of(std::path::Path::new(file), "the configuration");
+            read.context("--config")?
+        }
         None => text.to_owned(),
     };
     // As the server reads it: a member that is there twice is refused, and not taken the second time.
@@ -149,6 +189,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_command_line_is_one_sentence() {
+        let told = |line: &str| match Cli::read(line.split(' ').map(Into::into)) {
+            Err(Misread::Wrong(told)) => told,
+            other => panic!("{other:?}"),
+        };
+        let colour = told("muster tenant grant acme colour=red --admin-key k");
+        let says = ": a want is origin=https://HOST, secret=NAME, or state; --help tells how it is used";
+        assert!(colour.starts_with("invalid value 'colour=red' for '") && colour.ends_with(says), "{colour}");
+        let missing = told("muster plugin build --component");
+        assert!(missing.starts_with("a value is required for '--component <FILE>' but none was supplied"), "{missing}");
+        let typo = told("muster plugin chek x");
+        assert!(typo.starts_with("unrecognized subcommand 'chek'; tip: ") && typo.contains("'check'"), "{typo}");
+        assert!(!typo.contains('\n'));
+        assert!(matches!(Cli::read(["muster".into(), "--version".into()]), Err(Misread::Shown(_))));
+    }
 
     #[test]
     fn a_configuration_on_the_command_line_has_each_member_once() {

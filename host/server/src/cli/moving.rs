@@ -6,7 +6,6 @@ pub(super) mod target;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 
 use self::target::Target;
@@ -46,14 +45,15 @@ impl Place {
     /// A deployment that may be made by this.
     pub(super) async fn open_or_make(&self) -> anyhow::Result<Target> {
         let Some(data) = &self.data else {
-            let admin_key = self.admin_key.clone().context("--admin-key (or MUSTER_ADMIN_KEY) is missing")?;
+            // Whether there is one is looked at where it is sent.
+            let admin_key = self.admin_key.clone().unwrap_or_default();
             return Target::remote(&Remote { server: self.server.clone(), admin_key, json: self.json });
         };
         // As a server would open it: with the same limits, the same reserve on the disk.
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let config = Config { data: data.clone(), ..Config::load(self.config.as_deref(), environment)? };
-        let (service, _, _) = App::open(&config, Overrides::default()).await?;
+        let service = App::open(&config, Overrides::default()).await?.service;
         Ok(Target::Here { service, exports: data.join("exports") })
     }
 }

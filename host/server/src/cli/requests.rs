@@ -98,6 +98,9 @@ impl Requests {
             if self.remote.json && !self.follow {
                 return say(serde_json::json!({ "requests": found }));
             }
+            if found.is_empty() && !self.follow {
+                return say("no such request is kept");
+            }
             for request in &found {
                 if self.remote.json { say(request)? } else { line(request)? }
             }

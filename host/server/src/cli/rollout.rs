@@ -7,7 +7,7 @@ mod watching;
 
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::{anyhow, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ pub(super) enum Rollout {
         remote: Remote,
     },
     /// Lets the candidate decide, if the binding is still the one that was looked at, and has it watched
-    Activate(Which),
+    Activate(Activate),
     /// Goes on with the trials that were asked for, whatever speaks against the candidate
     Continue(Which),
     /// Maps what is stored by the candidate that decides, once it was watched; goes on where it was interrupted
@@ -57,12 +57,13 @@ pub(super) struct Start {
     /// How far it goes by itself
     ///
     /// It waits after the preview, for `muster rollout activate`, if anything would be rejected, would get no answer, is of a kind that the
-    /// candidate does not serve, or would have a name that another one has; and if the candidate reads an attribute that was not kept until
-    /// now, because nobody can say what it would make of that. It maps nothing again if calls failed while it was watched.
+    /// candidate does not serve, would have a name that another one has, or would lose what is kept of it; if the candidate reads an attribute
+    /// that was not kept until now, because nobody can say what it would make of that; and if an identity provider would no longer find what
+    /// it is set up for: the URL, groups, /Bulk. It maps nothing again if calls failed while it was watched.
     #[arg(long, value_enum, default_value_t = Until::Preview)]
     until: Until,
     /// Of how many resources in a hundred the preview is: always the same ones
-    #[arg(long, value_name = "PERCENT", default_value_t = 100)]
+    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = percent)]
     sample: u32,
     /// Do not wait for what comes of it
     #[arg(long)]
@@ -96,6 +97,15 @@ pub(super) struct Which {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Activate {
+    #[command(flatten)]
+    which: Which,
+    /// Whatever speaks against the candidate
+    #[arg(long)]
+    anyway: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Remap {
     #[command(flatten)]
     which: Which,
@@ -121,43 +131,42 @@ impl Rollout {
                 if remote.json {
                     return say(answer);
                 }
-                answer["rollouts"].as_array().into_iter().flatten().try_for_each(|one| say(shown::line(one)))
+                match answer["rollouts"].as_array().map(Vec::as_slice).unwrap_or_default() {
+                    [] => say(NoRollout(tenant)),
+                    rollouts => rollouts.iter().map(shown::line).try_for_each(say),
+                }
             }
-            Self::Activate(which) => {
-                let rollout = which.post("activate").await?;
-                told(&which.remote, &rollout)
-            }
+            Self::Activate(Activate { which, anyway }) => which.turn("activate", &json!({ "anyway": anyway })).await,
             Self::Continue(which) => {
-                let rollout = which.post("continue").await?;
-                let rollout = ended(&which.remote, &rollout, Until::Activate).await?;
+                let begun = which.post("continue").await?;
+                let rollout = ended(&which.remote, &begun, Until::Activate).await?;
                 told(&which.remote, &rollout)?;
-                failed(&rollout)
+                failed(&which.remote, &begun, &rollout)
             }
             Self::Remap(Remap { which, no_wait }) => {
                 let start = format!("to map what is stored: muster rollout start {} --until remap", which.tenant);
-                let rollout = which
+                let begun = which
                     .post("remap")
                     .await
                     .map_err(|error| if error.is::<NoRollout>() { anyhow!("{error}; {start}") } else { error })?;
-                let rollout = if no_wait { rollout } else { ended(&which.remote, &rollout, Until::Remap).await? };
+                let rollout = if no_wait { begun.clone() } else { ended(&which.remote, &begun, Until::Remap).await? };
                 if which.remote.json {
                     say(&rollout)?;
                 } else {
                     shown::remapped(&rollout)?;
                 }
-                came_to(&rollout, "remap")
+                came_to(&which.remote, &begun, &rollout, "remap")
             }
             Self::Wait(which) => {
                 let (client, id) = which.open().await?;
-                let rollout = client.get(&["tenants", &which.tenant, "rollouts", &id]).await?;
-                let rollout = ended(&which.remote, &rollout, Until::Remap).await?;
+                let found = client.get(&["tenants", &which.tenant, "rollouts", &id]).await?;
+                let rollout = ended(&which.remote, &found, Until::Remap).await?;
                 told(&which.remote, &rollout)?;
-                failed(&rollout)
+                failed(&which.remote, &found, &rollout)?;
+                ensure!(rollout["state"] != "cancelled", "it was cancelled");
+                Ok(())
             }
-            Self::Cancel(which) => {
-                let rollout = which.post("cancel").await?;
-                told(&which.remote, &rollout)
-            }
+            Self::Cancel(which) => which.turn("cancel", &json!({})).await,
         }
     }
 }
@@ -174,10 +183,10 @@ impl Start {
         }
         grants.put_into(&mut body);
         trials.ask(&mut body);
-        let rollout = AdminClient::new(&remote)?.post(&["tenants", &tenant, "rollouts"], &body).await?;
-        let rollout = if no_wait { rollout } else { ended(&remote, &rollout, until).await? };
+        let begun = AdminClient::new(&remote)?.post(&["tenants", &tenant, "rollouts"], &body).await?;
+        let rollout = if no_wait { begun.clone() } else { ended(&remote, &begun, until).await? };
         told(&remote, &rollout)?;
-        came_to(&rollout, trials.last().filter(|_| until == Until::Preview).unwrap_or(until.as_str()))
+        came_to(&remote, &begun, &rollout, trials.last().filter(|_| until == Until::Preview).unwrap_or(until.as_str()))
     }
 }
 
@@ -207,6 +216,19 @@ impl Which {
         let (client, id) = self.open().await?;
         client.post(&["tenants", &self.tenant, "rollouts", &id, what], &json!({})).await
     }
+
+    /// Does what one request does, and tells what it has changed.
+    async fn turn(&self, what: &str, body: &Value) -> anyhow::Result<()> {
+        let (client, id) = self.open().await?;
+        let before = client.get(&["tenants", &self.tenant, "rollouts", &id]).await?;
+        let rollout = client.post(&["tenants", &self.tenant, "rollouts", &id, what], body).await?;
+        if self.remote.json { say(&rollout) } else { shown::turned(&before, &rollout) }
+    }
+}
+
+/// `10%`, or `10`.
+fn percent(text: &str) -> Result<u32, String> {
+    text.strip_suffix('%').unwrap_or(text).parse().map_err(|_| "a share in percent, as in 10%".to_owned())
 }
 
 /// There is none that could be meant.
@@ -233,7 +255,8 @@ async fn ended(remote: &Remote, rollout: &Value, until: Until) -> anyhow::Result
         let steps = now["steps"].as_array().into_iter().flatten();
         for step in steps.filter(|step| step["state"] == "running") {
             let count = |name: &str| step[name].as_u64().unwrap_or_default();
-            meter.tell(plain(&step["name"]), count("done"), count("total"));
+            let name = plain(&step["name"]);
+            meter.tell_in(shown::unit(name), name, count("done"), count("total"));
         }
         tokio::time::sleep(ASK_EVERY).await;
     }
@@ -243,12 +266,25 @@ fn told(remote: &Remote, rollout: &Value) -> anyhow::Result<()> {
     if remote.json { say(rollout) } else { shown::shown(rollout) }
 }
 
-/// Fails if a step of the rollout did.
-fn failed(rollout: &Value) -> anyhow::Result<()> {
-    let mut steps = rollout["steps"].as_array().into_iter().flatten();
-    match steps.find(|step| step["state"] == "failed" || step["state"] == "cancelled") {
+/// Fails if a step of the rollout did, or was cancelled since it `begun`: a watch that was cancelled before is no failure of what came after
+/// it. People have been told why; in JSON it may not be looked for.
+fn failed(remote: &Remote, begun: &Value, rollout: &Value) -> anyhow::Result<()> {
+    let was_cancelled = |step: &Value| {
+        let mut before = begun["steps"].as_array().into_iter().flatten();
+        before.any(|was| was["name"] == step["name"] && was["state"] == "cancelled")
+    };
+    let has_failed = |step: &&Value| match plain(&step["state"]) {
+        "failed" => true,
+        "cancelled" => !was_cancelled(step),
+        _ => false,
+    };
+    match rollout["steps"].as_array().into_iter().flatten().find(has_failed) {
         Some(step) => {
-            let says = step["says"].as_str().map_or_else(String::new, |says| format!(": {says}"));
+            let says = match step["says"].as_str() {
+                Some(says) if remote.json => format!(": {says}"),
+                Some(_) => "; why stands above".to_owned(),
+                None => String::new(),
+            };
             bail!("{} {}{says}", plain(&step["name"]), plain(&step["state"]))
         }
         None => Ok(()),
@@ -256,12 +292,29 @@ fn failed(rollout: &Value) -> anyhow::Result<()> {
 }
 
 /// Fails if the rollout did not come as far as it was to go.
-fn came_to(rollout: &Value, wanted: &str) -> anyhow::Result<()> {
-    failed(rollout)?;
+fn came_to(remote: &Remote, begun: &Value, rollout: &Value, wanted: &str) -> anyhow::Result<()> {
+    failed(remote, begun, rollout)?;
     let mut steps = rollout["steps"].as_array().into_iter().flatten();
     let is_done = steps.any(|step| step["name"] == wanted && step["state"] == "done");
     if is_done || rollout["state"] == "running" || rollout["state"] == "watching" {
         return Ok(());
     }
-    bail!("{}", rollout["says"].as_str().unwrap_or("it did not come so far"))
+    match rollout["says"].as_str() {
+        Some(says) if remote.json => bail!("{says}"),
+        Some(_) => bail!("it did not come as far as {wanted}; why stands above"),
+        None => bail!("it did not come as far as {wanted}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_written_with_its_sign_or_without() {
+        assert_eq!((percent("10%"), percent("10")), (Ok(10), Ok(10)));
+        for text in ["", "%", "ten", "10 %", "-1%"] {
+            assert_eq!(percent(text), Err("a share in percent, as in 10%".to_owned()), "{text}");
+        }
+    }
 }

@@ -6,10 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::accounts::Accounts;
 use super::admin_client::AdminClient;
+use super::binding::{Bind, Rollback};
 use super::grant::{self, Grant, Grants, Wants, Withdraw};
 use super::requests::{Request, Requests};
-use super::rollout::shown::{meanwhile, plugin};
+use super::secret::Secret;
 use super::{Remote, config, say};
+use crate::files::Told as _;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Tenant {
@@ -40,40 +42,18 @@ pub(super) enum Tenant {
         remote: Remote,
     },
     /// Replaces a tenant's plugin or its configuration while it is served
-    Bind {
-        name: String,
-        /// The plugin; without it, the present one
-        #[arg(long)]
-        plugin: Option<String>,
-        /// The plugin's configuration: JSON, or @file; without it, the present one
-        #[arg(long)]
-        config: Option<String>,
-        #[command(flatten)]
-        grants: Grants,
-        /// Only if the binding is at this revision
-        #[arg(long)]
-        expected_revision: Option<u64>,
-        #[command(flatten)]
-        remote: Remote,
-    },
+    Bind(Bind),
     /// Goes back to the binding before the present one
-    Rollback {
-        name: String,
-        /// Only if the binding is at this revision
-        #[arg(long)]
-        expected_revision: Option<u64>,
-        /// Also if the binding before is a candidate that was rolled back by itself
-        #[arg(long, conflicts_with = "expected_revision")]
-        again: bool,
-        #[command(flatten)]
-        remote: Remote,
-    },
+    Rollback(Rollback),
     /// Shows what a plugin wants beside mapping, what of it was granted, since when and by whom
     Wants(Wants),
     /// Grants a plugin's name what it wants
     Grant(Grant),
     /// Takes back what was granted to a plugin's name
     Withdraw(Withdraw),
+    /// Sets, lists and removes what a tenant's plugins may send without seeing it
+    #[command(subcommand)]
+    Secret(Secret),
     /// Shows how a tenant's identity provider is met, or changes it while it is served: the profile, and what is declared beside the RFCs
     Scim {
         name: String,
@@ -111,6 +91,9 @@ pub(super) enum Tenant {
         /// Whether the values in requests are kept, as far as the directory keeps them, or what they look like only
         #[arg(long, value_parser = ["shown", "hidden"])]
         requests_values: Option<String>,
+        /// Days that a task is kept which nothing will become of any more
+        #[arg(long)]
+        tasks_days: Option<u32>,
         #[command(flatten)]
         remote: Remote,
     },
@@ -140,50 +123,23 @@ impl Tenant {
             Self::Wants(wants) => wants.run().await,
             Self::Grant(grant) => grant.run().await,
             Self::Withdraw(withdraw) => withdraw.run().await,
+            Self::Secret(secret) => secret.run().await,
             Self::List { remote } => {
                 let answer = AdminClient::new(&remote)?.get(&["tenants"]).await?;
                 if remote.json {
                     return say(answer);
                 }
-                for tenant in answer["tenants"].as_array().into_iter().flatten() {
-                    say(line(tenant))?;
+                match answer["tenants"].as_array().map(Vec::as_slice).unwrap_or_default() {
+                    [] => say("there is no tenant; `muster tenant create` makes one"),
+                    tenants => tenants.iter().map(line).try_for_each(say),
                 }
-                Ok(())
             }
             Self::Show { name, remote } => {
                 let answer = AdminClient::new(&remote)?.get(&["tenants", &name]).await?;
                 shown(&remote, &answer)
             }
-            Self::Bind { name, plugin, config: text, grants, expected_revision, remote } => {
-                let new = text.as_deref().map(config).transpose()?;
-                let mut body = json!({ "plugin": plugin, "config": new, "expected_revision": expected_revision });
-                grants.put_into(&mut body);
-                let client = AdminClient::new(&remote)?;
-                let mut answer = client.put(&["tenants", &name, "binding"], &body).await?;
-                let granted = grants.told(&client, &name).await?;
-                if remote.json {
-                    grant::beside(&mut answer, granted);
-                    return say(answer);
-                }
-                if answer["unchanged"] == true {
-                    say("nothing has changed: this is bound already")?;
-                }
-                shown(&remote, &answer)?;
-                warned(&answer)?;
-                granted.map_or(Ok(()), |wants| grant::shown(&remote, &wants))
-            }
-            Self::Rollback { name, expected_revision, again, remote } => {
-                let client = AdminClient::new(&remote)?;
-                // Whoever names the revision is asked no more.
-                let expected = if again {
-                    client.get(&["tenants", &name]).await?["revision"].clone()
-                } else {
-                    json!(expected_revision)
-                };
-                let body = json!({ "expected_revision": expected });
-                let answer = client.post(&["tenants", &name, "binding", "rollback"], &body).await?;
-                if remote.json { say(answer) } else { went_back(&answer) }
-            }
+            Self::Bind(bind) => bind.run().await,
+            Self::Rollback(rollback) => rollback.run().await,
             Self::Scim { name, profile, file, on_plugin_failure, expected_revision, remote } => {
                 let client = AdminClient::new(&remote)?;
                 let path = ["tenants", &name, "scim"];
@@ -200,12 +156,13 @@ impl Tenant {
             }
             Self::Requests(requests) => requests.run().await,
             Self::Request(request) => request.run().await,
-            Self::Retention { name, log_days, requests_days, requests_mib, requests_values, remote } => {
+            Self::Retention { name, log_days, requests_days, requests_mib, requests_values, tasks_days, remote } => {
                 let mut body = Map::new();
                 body.extend(log_days.map(|Kept(days)| ("log_days".to_owned(), json!(days))));
                 body.extend(requests_days.map(|days| ("requests_days".to_owned(), json!(days))));
                 body.extend(requests_mib.map(|mib| ("requests_mib".to_owned(), json!(mib))));
                 body.extend(requests_values.map(|values| ("requests_values".to_owned(), json!(values))));
+                body.extend(tasks_days.map(|days| ("tasks_days".to_owned(), json!(days))));
                 let (client, path) = (AdminClient::new(&remote)?, ["tenants", &name, "retention"]);
                 let answer = if body.is_empty() {
                     client.get(&path).await?
@@ -250,7 +207,7 @@ fn settings(profile: Option<&str>, file: Option<&Path>, expected_revision: Optio
 
 fn declarations(file: &Path) -> anyhow::Result<Map<String, Value>> {
     let place = || format!("--file {}", file.display());
-    let text = std::fs::read_to_string(file).with_context(place)?;
+    let text = std::fs::read_to_string(file).of(file, "what the tenant declares").context("--file")?;
     let value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", place()))?;
     let Value::Object(declarations) = value else { bail!("{} is no JSON object", place()) };
     Ok(declarations)
@@ -273,25 +230,13 @@ fn said(settings: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn shown(remote: &Remote, tenant: &Value) -> anyhow::Result<()> {
+pub(super) fn shown(remote: &Remote, tenant: &Value) -> anyhow::Result<()> {
     if remote.json { say(tenant) } else { say(line(tenant)) }
 }
 
 /// What speaks against the plugin that was bound.
-fn warned(answer: &Value) -> anyhow::Result<()> {
+pub(super) fn warned(answer: &Value) -> anyhow::Result<()> {
     answer["warning"].as_str().map_or(Ok(()), |warning| say(format_args!("  warning: {warning}")))
-}
-
-/// What decides again, and what was left.
-fn went_back(answer: &Value) -> anyhow::Result<()> {
-    let (tenant, left) = (plain(&answer["tenant"]), &answer["left"]);
-    say(format!("{tenant} is decided by {} again, revision {}", plugin(&answer["plugin"]), answer["revision"]))?;
-    warned(answer)?;
-    if left.is_null() {
-        return say("what was left may have written something; the server's log says why that was not counted");
-    }
-    say(format!("instead of {}, bound {}", plugin(&left["plugin"]), plain(&left["bound"])))?;
-    say(meanwhile(&left["written"], tenant))
 }
 
 /// Both sides of a user or group.
@@ -345,6 +290,7 @@ fn kept(answer: &Value) -> anyhow::Result<()> {
     let values = plain(&answer["requests_values"]);
     let days = span(answer["requests_days"].as_u64().unwrap_or_default());
     say(format!("requests   {days}, {} MiB, values {values}", answer["requests_mib"]))?;
+    say(format!("tasks      {} when they are over", span(answer["tasks_days"].as_u64().unwrap_or_default())))?;
     match answer["paused"].as_str() {
         Some(paused) => say(format!("paused     {paused}")),
         None => Ok(()),

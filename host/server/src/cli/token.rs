@@ -65,7 +65,11 @@ impl Token {
                 if remote.json {
                     return say(answer);
                 }
-                for token in answer["tokens"].as_array().into_iter().flatten() {
+                let tokens = answer["tokens"].as_array().map(Vec::as_slice).unwrap_or_default();
+                if tokens.is_empty() {
+                    return say(format!("tenant {tenant} has no token; `muster token issue {tenant}` makes one"));
+                }
+                for token in tokens {
                     let state = match (token["live"] == true, token["revoked"].as_str(), token["expires"].as_str()) {
                         (true, _, Some(at)) => format!("live, expires {at}"),
                         (true, _, None) => "live".to_owned(),

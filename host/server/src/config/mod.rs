@@ -1,6 +1,7 @@
 //! The configuration: a TOML file, with the environment on top. Every mistake names its key.
 
 mod admin;
+mod delivery;
 mod limits;
 mod log;
 mod plugins;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use admin::AdminConfig;
+pub use delivery::DeliveryConfig;
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
 pub use plugins::PluginsConfig;
@@ -38,6 +40,8 @@ pub struct Config {
     pub requests: RequestsConfig,
     /// The plugins.
     pub plugins: PluginsConfig,
+    /// The delivery of tasks.
+    pub delivery: DeliveryConfig,
     /// The log.
     pub log: LogConfig,
 }
@@ -52,6 +56,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             requests: RequestsConfig::default(),
             plugins: PluginsConfig::default(),
+            delivery: DeliveryConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -94,7 +99,7 @@ impl ConfigError {
 
 /// `MUSTER_LIMITS_BODY_BYTES` is `limits.body_bytes`; `MUSTER_DATA` is `data`.
 const PREFIX: &str = "MUSTER_";
-const SECTIONS: [&str; 7] = ["scim", "admin", "limits", "store", "requests", "plugins", "log"];
+const SECTIONS: [&str; 8] = ["scim", "admin", "limits", "store", "requests", "plugins", "delivery", "log"];
 /// Read by the command line, not by the configuration.
 const NOT_KEYS: [&str; 3] = ["MUSTER_ADMIN_KEY", "MUSTER_OCI_CREDENTIALS", "MUSTER_SERVER"];
 
@@ -135,6 +140,7 @@ impl Config {
         self.store.validate()?;
         self.requests.validate()?;
         self.plugins.validate()?;
+        self.delivery.validate()?;
         self.log.validate()
     }
 }
@@ -205,6 +211,9 @@ mod tests {
             ("[plugins]\ncompile_wall_s = 120", "`plugins.compile_wall_s`"),
             ("[plugins]\ncompile_memory_mib = 1", "`plugins.compile_memory_mib`"),
             ("[plugins]\nkept_mib = 9999999", "`plugins.kept_mib`"),
+            ("[delivery]\nattempts = 0", "`delivery.attempts`"),
+            ("[delivery]\nprivate_networks = [\"10.0.0.1\"]", "`delivery.private_networks`"),
+            ("[delivery.hosts]\n\"a.example.com\" = \"b\"", "`delivery.hosts.a.example.com`"),
             ("[log]\nformat = \"loud\"", "`log.format`"),
             ("colour = 1", "colour"),
         ] {

@@ -49,7 +49,7 @@ impl Service {
     pub async fn list_accounts(&self, tenant: &str, which: &WhichAccounts) -> Result<AccountsView, AdminError> {
         let directory = self.parts.store.directory(&self.row(tenant)?.id);
         let resource_type = which.resource_type.as_deref().map_or(ResourceType::USER, ResourceType::new);
-        let no_id = || AdminError::Invalid("after must be the id of an account".to_owned());
+        let no_id = || AdminError::Wrong("after must be the id of an account".to_owned());
         let after = which.after.as_deref().map(|id| ResourceId::parse(id).ok_or_else(no_id)).transpose()?;
         let states = directory.states(&resource_type).await?.into_iter();
         let states = states.map(|(state, count)| StateView { state, count }).collect();

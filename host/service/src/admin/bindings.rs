@@ -7,6 +7,7 @@ use super::TenantView;
 use super::plugins::blocking;
 use crate::binding::Bound;
 use crate::grants::{self, NewGrants};
+use crate::meets::otherwise;
 use crate::{AdminError, Service};
 
 /// What becomes of a binding that no longer declares a type of which there are resources.
@@ -55,7 +56,10 @@ impl Service {
             Some(reference) => self.resolve(reference).await?.digest,
             None => row.binding.plugin,
         };
-        let config = config.unwrap_or_else(|| row.binding.config.clone());
+        let config = match config {
+            Some(written) => self.meant(&plugin, written, Some(&row.binding)).await?,
+            None => self.carried_over(&plugin, &row.binding).await?,
+        };
         let row = self.with_grants(row, &plugin, grants).await?;
         let is_same = (plugin, &config) == (row.binding.plugin, &row.binding.config);
         if is_same && grants.is_nothing() && self.is_loaded(&row) {
@@ -147,13 +151,18 @@ impl Service {
             Hidden::Accepted if is_other => self.told_of(&row.binding.plugin).await,
             Hidden::Accepted => None,
         };
+        let granted = self.row(row.id.as_str())?.grants;
+        let met = self.present_of(&row.id).map_or_else(Vec::new, |present| otherwise(&present, &bound));
+        let warnings: Vec<String> = warning.into_iter().chain(met).collect();
         self.put_bound(&row, bound, actual).await?;
+        grants::tell_changed(&row, &granted);
         tracing::info!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, binding.revision = row.binding.revision, "binding replaced");
         let state = match hidden {
             Hidden::Refused => RolloutState::Replaced,
             Hidden::Accepted => RolloutState::RolledBack,
         };
         self.leave_rollouts(&row.id, &left, &row.binding, state).await;
+        let warning = Some(warnings.join("; ")).filter(|warning| !warning.is_empty());
         Ok(TenantView { warning, ..self.view_of(&row).await? })
     }
 

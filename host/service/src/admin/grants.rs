@@ -2,7 +2,7 @@ use muster_model::{Actor, Binding, Grant, PluginDigest, RolloutState, TenantId, 
 use muster_plugin::{Granted, Manifest};
 use serde::{Deserialize, Serialize};
 
-use crate::grants::{NewGrants, granting, means, named_by};
+use crate::grants::{NewGrants, granting, means, named_by, tell_changed};
 use crate::{AdminError, Service};
 
 /// What is to be granted.
@@ -118,7 +118,7 @@ impl Service {
         let _one_at_a_time = self.administration.lock().await;
         let row = self.row(tenant)?;
         let Withdrawal { plugin, grants, force, expected_revision } = withdrawal;
-        let name = self.name_of(&row, plugin.as_deref()).await?;
+        let name = self.named_grantee(&row, plugin.as_deref()).await?;
         let own: Vec<&Grant> = row.grants.iter().filter(|grant| grant.plugin == name).collect();
         let named = match grants {
             NewGrants::All => own.iter().map(|grant| grant.want.clone()).collect(),
@@ -177,7 +177,7 @@ impl Service {
     }
 
     /// The name that grants were given to. The plugin itself may have gone.
-    async fn name_of(&self, row: &TenantRow, plugin: Option<&str>) -> Result<String, AdminError> {
+    async fn named_grantee(&self, row: &TenantRow, plugin: Option<&str>) -> Result<String, AdminError> {
         match plugin {
             Some(name) if row.grants.iter().any(|grant| grant.plugin == name) => Ok(name.to_owned()),
             Some(reference) => Ok(self.resolve(reference).await?.name),
@@ -199,12 +199,12 @@ impl Service {
         if grants == row.grants {
             return Ok(row);
         }
-        let (before, left) = (row.grants.len(), row.binding.clone());
+        let (before, left) = (row.grants, row.binding.clone());
         let binding = Binding { revision: actual + 1, ..row.binding };
         let row = TenantRow { binding, grants, ..row };
         self.replace_row(&row, actual).await?;
         self.tenants.change(|view| view.put_row(row.clone()));
-        tracing::info!(tenant.id = %row.id, grants.before = before, grants.after = row.grants.len(), "grants changed");
+        tell_changed(&row, &before);
         self.leave_rollouts(&row.id, &left, &row.binding, RolloutState::Replaced).await;
         Ok(row)
     }
@@ -216,7 +216,7 @@ fn still_granted(manifest: &Manifest, row: &TenantRow, left: &[Grant]) -> Result
     let lost = manifest.wants.iter().find(|wanted| now.has(&wanted.want) && !then.has(&wanted.want));
     let Some(lost) = lost else { return Ok(()) };
     Err(AdminError::InUse(format!(
-        "{} decides for tenant {} and wants {}; if it is forced, the plugin goes on mapping, and can do this no longer: {}",
+        "{} decides for tenant {} and wants {}; if it is forced (--force), the plugin goes on mapping, and can do this no longer: {}",
         named_by(manifest),
         row.id,
         lost.want,

@@ -3,6 +3,7 @@
 mod accounts;
 mod backups;
 mod bindings;
+mod configurations;
 mod grants;
 mod log;
 mod manifest;
@@ -11,6 +12,8 @@ mod plugins;
 mod records;
 mod retention;
 mod scim;
+mod secrets;
+mod tasks;
 mod tenants;
 mod tokens;
 
@@ -38,6 +41,10 @@ pub use plugins::{
 pub use records::AccountView;
 pub use retention::{LogDays, MAX_REQUESTS_MIB, MAX_RETENTION_DAYS, NewRetention};
 pub use scim::{NewScimSettings, ScimSettingsView};
+pub use secrets::{GoneSecret, NewSecret, SecretView, SecretsView};
+pub use tasks::{
+    MAX_CHANGES_LOOKED_AT, MAX_DECIDED_AT_ONCE, MAX_DECISIONS_TOLD, NewDecision, NewDecisions, TasksAsked, Verdict,
+};
 pub use tenants::{NewTenant, TenantView};
 pub use tokens::{IssuedToken, NewToken, TokenView};
 
@@ -88,7 +95,7 @@ impl Service {
             let bound = match service.bound(&row).await {
                 Ok(bound) => {
                     tell_ungranted(&row, bound.plugin.manifest());
-                    Some(bound)
+                    Some(bound.begun_at_start())
                 }
                 Err(error) => {
                     tracing::error!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, %error, "the plugin of a tenant cannot be loaded; its requests will be answered 503");

@@ -2,6 +2,7 @@
 
 mod exports;
 mod finish;
+mod granted;
 mod imports;
 mod trust;
 

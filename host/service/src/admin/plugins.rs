@@ -60,6 +60,13 @@ impl Service {
     }
 }
 
+/// Characters of a reference that are repeated: a name, a version and more than a digest has.
+const MAX_REFERENCE_TOLD_CHARS: usize = 160;
+
+fn told(reference: &str) -> String {
+    reference.chars().filter(|c| !c.is_control()).take(MAX_REFERENCE_TOLD_CHARS).collect()
+}
+
 /// The one plugin that is meant. Nobody gets another by what a third calls his.
 fn find<'a>(rows: &'a [PluginRow], reference: &str) -> Result<&'a PluginRow, AdminError> {
     let bare = reference.strip_prefix("sha256:").unwrap_or(reference);
@@ -101,7 +108,10 @@ fn find<'a>(rows: &'a [PluginRow], reference: &str) -> Result<&'a PluginRow, Adm
             "the digests of {}@{} (sha256:{}) and of {}@{} (sha256:{}) both begin with {bare}; say which, by its whole digest",
             one.name, one.version, one.digest, other.name, other.version, other.digest
         ))),
-        (None, _, []) => Err(AdminError::NotFound(format!("plugin {reference}; push it first"))),
+        (None, _, []) if reference.is_empty() => {
+            Err(AdminError::Wrong("plugin: is empty, and names a plugin".to_owned()))
+        }
+        (None, _, []) => Err(AdminError::NotFound(format!("plugin {}; push it first", told(reference)))),
     }
 }
 
@@ -148,9 +158,12 @@ mod tests {
         let rows = [row(b"two", "swap", "2.0.0", 2), row(b"one", "swap", "1.0.0", 1)];
         assert_eq!(find(&rows, "swap").unwrap().version, "2.0.0");
         assert_eq!(find(&rows, "swap@1.0.0").unwrap().version, "1.0.0");
-        for reference in ["other", "swap@3.0.0", "", "sha256:", "00000000"] {
+        for reference in ["other", "swap@3.0.0", "sha256:", "00000000"] {
             let told = find(&rows, reference).unwrap_err().to_string();
             assert_eq!(told, format!("there is no plugin {reference}; push it first"));
         }
+        assert_eq!(find(&rows, "").unwrap_err().to_string(), "plugin: is empty, and names a plugin");
+        let long = find(&rows, &"x".repeat(100_000)).unwrap_err().to_string();
+        assert!(long.len() < MAX_REFERENCE_TOLD_CHARS + 64, "what was sent is not repeated whole");
     }
 }

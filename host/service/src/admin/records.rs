@@ -22,17 +22,7 @@ pub struct AccountView {
     pub account: Value,
 }
 
-/// How many tasks of an outbox are read at once.
-pub const MAX_TASKS_A_PAGE: usize = 1000;
-
 impl Service {
-    /// A tenant's outbox after `after`, as JSON.
-    pub async fn read_tasks(&self, tenant: &str, after: u64, limit: usize) -> Result<Value, AdminError> {
-        let id = self.row(tenant)?.id;
-        let tasks = self.parts.store.outbox(&id).tasks(after, limit.min(MAX_TASKS_A_PAGE)).await?;
-        Ok(json!({ "tasks": tasks }))
-    }
-
     /// Both sides of one record.
     pub async fn show_account(&self, tenant: &str, id: &str) -> Result<AccountView, AdminError> {
         let tenant_id = self.row(tenant)?.id;

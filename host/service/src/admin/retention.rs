@@ -26,6 +26,9 @@ pub struct NewRetention {
     /// What is kept of the values in requests.
     #[serde(default)]
     pub requests_values: Option<RequestValues>,
+    /// Days for tasks that nothing will become of any more.
+    #[serde(default)]
+    pub tasks_days: Option<u32>,
     /// Only if the binding is at this revision, which these settings share.
     #[serde(default)]
     pub expected_revision: Option<u64>,
@@ -74,7 +77,7 @@ impl Service {
         if let Some(expected) = new.expected_revision.filter(|expected| *expected != actual) {
             return Err(AdminError::Revision { expected, actual });
         }
-        let Retention { log_days, requests_days, requests_mib, requests_values } = row.retention;
+        let Retention { log_days, requests_days, requests_mib, requests_values, tasks_days } = row.retention;
         let retention = Retention {
             log_days: match new.log_days {
                 LogDays::AsBefore => log_days,
@@ -84,6 +87,7 @@ impl Service {
             requests_days: new.requests_days.unwrap_or(requests_days),
             requests_mib: new.requests_mib.unwrap_or(requests_mib),
             requests_values: new.requests_values.unwrap_or(requests_values),
+            tasks_days: new.tasks_days.unwrap_or(tasks_days),
         };
         check(retention)?;
         if retention == row.retention {
@@ -99,13 +103,14 @@ impl Service {
 
     async fn retention_of(&self, row: &TenantRow, removed: u64) -> Result<Value, AdminError> {
         let status = self.parts.store.log_keeper(&row.id).status().await?;
-        let Retention { log_days, requests_days, requests_mib, requests_values } = row.retention;
+        let Retention { log_days, requests_days, requests_mib, requests_values, tasks_days } = row.retention;
         Ok(json!({
             "tenant": row.id,
             "log_days": log_days,
             "requests_days": requests_days,
             "requests_mib": requests_mib,
             "requests_values": requests_values,
+            "tasks_days": tasks_days,
             "revision": row.binding.revision,
             "log": { "first": status.first, "last": status.last, "removed": removed },
             "paused": self.removal_time().err().map(|paused| paused.to_string()),
@@ -114,16 +119,17 @@ impl Service {
 }
 
 pub(super) fn check(
-    Retention { log_days, requests_days, requests_mib, requests_values: _ }: Retention,
+    Retention { log_days, requests_days, requests_mib, requests_values: _, tasks_days }: Retention,
 ) -> Result<(), AdminError> {
     let bounds = [
         ("log_days", log_days.unwrap_or(1), 1..=MAX_RETENTION_DAYS),
         ("requests_days", requests_days, 0..=MAX_RETENTION_DAYS),
         ("requests_mib", requests_mib, 0..=MAX_REQUESTS_MIB),
+        ("tasks_days", tasks_days, 1..=MAX_RETENTION_DAYS),
     ];
     match bounds.into_iter().find(|(_, value, range)| !range.contains(value)) {
         Some((name, _, range)) => {
-            Err(AdminError::Invalid(format!("{name} is between {} and {}", range.start(), range.end())))
+            Err(AdminError::Wrong(format!("{name} is between {} and {}", range.start(), range.end())))
         }
         None => Ok(()),
     }

@@ -43,7 +43,7 @@ pub struct TenantView {
     /// It was to be bound, and was already: nothing has changed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
-    /// What speaks against the plugin that it was bound to just now: one sentence.
+    /// What speaks against the plugin that it was bound to just now, and what identity providers no longer meet as it was: one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
 }
@@ -62,11 +62,20 @@ impl Service {
         }
         let plugin = self.resolve(&new.plugin).await?;
         let warning = self.may_bind(&plugin.digest).await?;
+        let config = self.meant(&plugin.digest, new.config, None).await?;
         let now = self.parts.clock.now();
-        let binding = Binding { plugin: plugin.digest, config: new.config, revision: 1, at: now };
+        let binding = Binding { plugin: plugin.digest, config, revision: 1, at: now };
         let (scim, retention) = (ScimSettings::default(), Retention::default());
-        let row =
-            TenantRow { id: id.clone(), created: now, binding, previous: None, scim, retention, grants: Vec::new() };
+        let row = TenantRow {
+            id: id.clone(),
+            created: now,
+            binding,
+            previous: None,
+            scim,
+            retention,
+            grants: Vec::new(),
+            secrets: Vec::new(),
+        };
         let row = self.with_grants(row, &plugin.digest, &new.grants).await?;
         let bound = self.bound(&row).await?;
         grants::check(bound.plugin.manifest(), &row)?;
@@ -83,6 +92,7 @@ impl Service {
         self.tenants.change(|view| view.put_tenant(row.clone(), tenant));
         let token = self.issue(&id, NewToken { label: "first".to_owned(), ..NewToken::default() }).await?;
         tracing::info!(tenant.id = %id, plugin.name = %plugin.name, plugin.digest = %plugin.digest, "tenant created");
+        grants::tell_changed(&row, &[]);
         Ok((TenantView { warning, ..self.view_of(&row).await? }, token))
     }
 

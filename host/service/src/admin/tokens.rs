@@ -63,13 +63,13 @@ impl Service {
     pub async fn issue_token(&self, tenant: &str, new: NewToken) -> Result<IssuedToken, AdminError> {
         let row = self.row(tenant)?;
         if new.label.len() > MAX_LABEL_BYTES {
-            return Err(AdminError::Invalid(format!("label is longer than {MAX_LABEL_BYTES} bytes")));
+            return Err(AdminError::Wrong(format!("label is longer than {MAX_LABEL_BYTES} bytes")));
         }
         if new.expires_in_s == Some(0) {
-            return Err(AdminError::Invalid("expires_in_s is at least 1".to_owned()));
+            return Err(AdminError::Wrong("expires_in_s is at least 1".to_owned()));
         }
         if new.write && new.user.is_none() {
-            return Err(AdminError::Invalid("write is for a token of one user".to_owned()));
+            return Err(AdminError::Wrong("write is for a token of one user".to_owned()));
         }
         let _one_at_a_time = self.administration.lock().await;
         self.issue(&row.id, new).await

@@ -2,10 +2,12 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
-use super::names::{is_name, names_in};
+use super::names::{is_name, names_in, texts};
 use super::{MAX_CASE_BYTES, MAX_GIVEN};
+use crate::words::of_json;
 
 /// One story: what came before, a request, and what must become of it.
 ///
@@ -171,7 +173,13 @@ pub fn parse(text: &[u8]) -> Result<Case, CaseError> {
     let case = case.map_err(|error| {
         let place = error.path().to_string();
         let problem = error.into_inner();
-        CaseError::new(if place == "." { problem.to_string() } else { format!("{place}: {problem}") })
+        let says = of_json(&problem.to_string());
+        match (problem.classify(), place.as_str()) {
+            (Category::Eof, _) => CaseError::new(format_args!("it is no JSON, because it ends too early: {says}")),
+            (Category::Syntax | Category::Io, _) => CaseError::new(format_args!("it is no JSON: {says}")),
+            (Category::Data, ".") => CaseError::new(says),
+            (Category::Data, place) => CaseError::new(format_args!("{place}: {says}")),
+        }
     })?;
     reader.end().map_err(|_| CaseError::new("something stands behind the case; a file has one"))?;
     case.check()?;
@@ -194,6 +202,7 @@ impl Case {
         for (n, request) in self.given.iter().enumerate() {
             let place = format!("given[{n}]");
             request.check(&place, &known)?;
+            self.check_names(&place, request, &known)?;
             let Some(name) = &request.named else { continue };
             if !is_name(name) || name == "id" || !known.insert(name) {
                 return Err(CaseError::new(format_args!(
@@ -202,6 +211,12 @@ impl Case {
             }
         }
         self.request.check("request", &known)?;
+        self.check_names("request", &self.request, &known)?;
+        known.insert("id");
+        for (place, ids) in [("expect.members", &self.expect.members), ("expect.found", &self.expect.found)] {
+            let names = ids.iter().flatten().flat_map(|id| names_in(id));
+            self.check_known(place, names, &known)?;
+        }
         if self.request.named.is_some() {
             return Err(CaseError::new("request.as: what the request is about is called `id`"));
         }
@@ -210,6 +225,29 @@ impl Case {
             return Err(CaseError::new("expect.found: it goes with GET of a list, and GET of a list with it"));
         }
         Ok(())
+    }
+
+    /// That every name which the request is sent with stands for something: what nobody has given would be sent as it is written.
+    fn check_names(&self, place: &str, request: &Request, known: &HashSet<&str>) -> Result<(), CaseError> {
+        let filter = request.filter.iter().map(String::as_str).flat_map(names_in);
+        self.check_known(&format!("{place}.filter"), filter, known)?;
+        let sent = request.body.iter().flat_map(Map::values).flat_map(texts).flat_map(names_in);
+        self.check_known(&format!("{place}.body"), sent, known)
+    }
+
+    fn check_known<'n>(
+        &self,
+        place: &str,
+        mut names: impl Iterator<Item = &'n str>,
+        known: &HashSet<&str>,
+    ) -> Result<(), CaseError> {
+        match names.find(|name| is_name(name) && !known.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(CaseError::new(format_args!(
+                "{place}: {{{name}}} stands for nothing in the case {:?}: no request before it has \"as\": {name:?}",
+                self.name
+            ))),
+        }
     }
 }
 
@@ -301,11 +339,45 @@ mod tests {
         assert!(told.starts_with("expect.account.sate: unknown field `sate`, expected one of `state`"), "{told}");
         let told = refused(|case| case["given"] = json!([{ "method": "SEND", "path": "/Users" }]));
         assert!(told.starts_with("given[0].method: unknown variant `SEND`"), "{told}");
+        let told = refused(|case| case["expect"]["status"] = json!("201"));
+        assert!(
+            told.starts_with("expect.status: it should be a whole number from 0 to 65535, and is a text"),
+            "{told}"
+        );
+        assert!(told.contains("(line 1, column "), "{told}");
         assert!(
             parse(b"{").unwrap_err().to_string().contains("line 1"),
             "JSON that ends too early is told with its line"
         );
+        assert_eq!(
+            parse(b"{\n  \"name\": \"a\",\n}").unwrap_err().to_string(),
+            "it is no JSON: trailing comma (line 3, column 1)"
+        );
         assert!(parse(b"{} {}").is_err());
+    }
+
+    #[test]
+    fn a_name_that_nothing_has_is_told_with_its_case() {
+        let body = json!({ "schemas": [], "members": [{ "value": "{bob}" }] });
+        let told = refused(|case| case["request"]["body"] = body.clone());
+        let says =
+            "{bob} stands for nothing in the case \"a new user is active\": no request before it has \"as\": \"bob\"";
+        assert_eq!(told, format!("request.body: {says}"));
+        let bob = json!({ "as": "bob", "method": "POST", "path": "/Users", "body": { "userName": "bob" } });
+        let group = json!({ "method": "POST", "path": "/Groups", "body": body });
+        assert_eq!(refused(|case| case["given"] = json!([group, bob])), format!("given[0].body: {says}"));
+        assert!(with(|case| case["given"] = json!([bob, group])).is_ok());
+        let list = json!({ "method": "GET", "path": "/Users", "filter": "manager eq \"{bob}\"" });
+        let told = refused(|case| {
+            case["request"] = list.clone();
+            case["expect"] = json!({ "found": [] });
+        });
+        assert_eq!(told, format!("request.filter: {says}"));
+        assert_eq!(
+            refused(|case| case["expect"]["members"] = json!(["{id}", "{bob}"])),
+            format!("expect.members: {says}")
+        );
+        assert!(with(|case| case["request"]["body"]["displayName"] = json!("{ } {a b} {")).is_ok(), "braces are text");
     }
 
     #[test]

@@ -1,27 +1,43 @@
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::MAX_DIFFERENCES;
 
 /// One place where what came out is not what was expected.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// Where in `expect` (RFC 6901), or which part of the case failed before that: `/given/0`, `/config`.
     pub pointer: String,
     /// What was expected; absent: nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Value>,
     /// What came out; absent: nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual: Option<Value>,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pointer, expected, actual } = self;
-        let pointer = if pointer.is_empty() { "the case" } else { pointer };
+        if let Some(actual) = actual {
+            let given = pointer.strip_prefix("/given/").and_then(|number| number.parse::<usize>().ok());
+            let said = Said(actual);
+            match (pointer.as_str(), given, expected) {
+                ("", _, None) => return write!(f, "the case cannot be run: {said}"),
+                ("/config", _, None) => return write!(f, "its configuration is refused: {said}"),
+                ("/request", _, None) => return write!(f, "the request: {said}"),
+                ("/error", _, None) => return write!(f, "the request is refused, and should not be: {said}"),
+                ("/error", _, Some(wanted)) => return write!(f, "the request should get {}; {said}", Said(wanted)),
+                ("/error/cause", _, None) => return write!(f, "this is no refusal of the plugin: {said}"),
+                (_, Some(n), None) => return write!(f, "given request {}: {said}", n.saturating_add(1)),
+                (_, Some(n), Some(_)) => {
+                    return write!(f, "given request {} is refused, and must succeed: {said}", n.saturating_add(1));
+                }
+                (_, None, _) => {}
+            }
+        }
         match (expected, actual) {
             (Some(expected), Some(actual)) => {
                 write!(f, "{pointer}: expected {}, got {}", Shown(expected), Shown(actual))
@@ -44,6 +60,25 @@ impl fmt::Display for Shown<'_> {
         match text.char_indices().nth(SHOWN_CHARS) {
             Some((end, _)) => write!(f, "{}…", text.get(..end).unwrap_or_default()),
             None => f.write_str(&text),
+        }
+    }
+}
+
+/// What speaks for itself: a sentence without quotes, a refusal by its status, its type and its sentence.
+struct Said<'v>(&'v Value);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |name: &str| self.0.get(name).and_then(Value::as_str);
+        match (self.0, self.0.get("status").and_then(Value::as_u64), text("detail")) {
+            (Value::String(sentence), _, _) => f.write_str(sentence),
+            (_, Some(status), Some(detail)) => {
+                write!(f, "{status}")?;
+                text("scimType").map_or(Ok(()), |scim_type| write!(f, " {scim_type}"))?;
+                write!(f, ": {detail}")?;
+                text("cause").map_or(Ok(()), |cause| write!(f, " ({cause})"))
+            }
+            (other, _, _) => Shown(other).fmt(f),
         }
     }
 }
@@ -135,6 +170,23 @@ mod tests {
                 "/list/1: expected 2, got nothing",
             ]
         );
+    }
+
+    #[test]
+    fn what_failed_before_anything_could_be_compared_is_told_in_words() {
+        let told = |pointer: &str, expected: Option<Value>, actual: Value| {
+            Difference { pointer: pointer.to_owned(), expected, actual: Some(actual) }.to_string()
+        };
+        let refusal = json!({ "status": 503, "detail": "try again later", "cause": "the plugin trapped" });
+        let says = "503: try again later (the plugin trapped)";
+        let given = told("/given/1", Some(json!("a success")), refusal.clone());
+        assert_eq!(given, format!("given request 2 is refused, and must succeed: {says}"));
+        assert_eq!(told("/given/0", None, json!("it is late")), "given request 1: it is late");
+        assert_eq!(told("/config", None, json!("/a: no")), "its configuration is refused: /a: no");
+        assert_eq!(told("", None, json!("it is late")), "the case cannot be run: it is late");
+        assert_eq!(told("/error", None, refusal), format!("the request is refused, and should not be: {says}"));
+        let read: Difference = serde_json::from_value(json!({ "pointer": "/a", "actual": 1 })).unwrap();
+        assert_eq!(read.to_string(), "/a: expected nothing, got 1");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::binding::Bound;
 use crate::expected::Expected;
 use crate::reply::Reply;
 use crate::trail::Notes;
-use crate::{AdminError, Parts, PluginLines, ScimError, Service, ServiceLimits, SignaturePolicy};
+use crate::{AdminError, Parts, PluginLines, ScimError, SecretsKey, Service, ServiceLimits, SignaturePolicy};
 
 /// What time it is in every case: 2026-01-01T00:00:00Z, in milliseconds.
 pub const NOW: i64 = 1_767_225_600_000;
@@ -89,7 +89,7 @@ pub async fn run(
 ) -> Result<Vec<Outcome>, AdminError> {
     let until = Instant::now() + within;
     let mut outcomes = Vec::with_capacity(cases.len());
-    for (file, case) in cases {
+    for (n, (file, case)) in cases.iter().enumerate() {
         let outcome = |differences| Outcome { file: file.clone(), name: case.name.clone(), differences };
         if Instant::now() >= until {
             outcomes.push(outcome(vec![Difference {
@@ -102,7 +102,7 @@ pub async fn run(
         let make = scratch.clone();
         let Scratch { store, folder, room } = blocking(move || make.make()).await??;
         let service = Service::start(parts(store.clone(), folder)).await?;
-        let differences = match Story::begin(plugin, case, service).await {
+        let differences = match Story::begin(plugin, case, request_of(n), service).await {
             Ok(story) => story.told(case, until, within).await?,
             Err(problem) => vec![problem],
         };
@@ -112,6 +112,11 @@ pub async fn run(
         outcomes.push(outcome(differences));
     }
     Ok(outcomes)
+}
+
+/// Under which request the plugin is called for the case at this place: what it logs meanwhile is logged for that one.
+pub fn request_of(place: usize) -> RequestId {
+    RequestId(format!("case-{}", place + 1).into())
 }
 
 fn late(within: Duration) -> Value {
@@ -127,7 +132,12 @@ struct Story {
 
 impl Story {
     /// Makes the tenant. What is wrong with the case's configuration or profile is a difference.
-    async fn begin(plugin: &Arc<dyn Plugin>, case: &Case, service: Service) -> Result<Self, Difference> {
+    async fn begin(
+        plugin: &Arc<dyn Plugin>,
+        case: &Case,
+        request: RequestId,
+        service: Service,
+    ) -> Result<Self, Difference> {
         let told = |pointer: &str, error: &dyn std::fmt::Display| Difference {
             pointer: pointer.to_owned(),
             expected: None,
@@ -145,6 +155,7 @@ impl Story {
             scim: ScimSettings { profile, ..ScimSettings::default() },
             retention: Retention { requests_days: 0, ..Retention::default() },
             grants: Vec::new(),
+            secrets: Vec::new(),
         };
         let refused = |error: AdminError| {
             let pointer = if matches!(error, AdminError::Config(_) | AdminError::Plugin(_)) { "/config" } else { "" };
@@ -162,7 +173,7 @@ impl Story {
             tenant,
             bound,
             actor: Actor::Job("case".to_owned()),
-            request: RequestId("case".into()),
+            request,
             now,
             notes: Notes::default(),
         };
@@ -224,10 +235,10 @@ impl Story {
         let outbox = self.service.parts.store.outbox(&self.caller.tenant.id);
         let (mut last, mut all) = (after, Vec::new());
         loop {
-            let page = outbox.tasks(last, TASKS_A_READ).await?;
-            let Some(task) = page.last() else { return Ok((last, all)) };
+            let page = outbox.tasks(None, last, TASKS_A_READ).await?;
+            let Some((task, _)) = page.last() else { return Ok((last, all)) };
             last = task.seq;
-            all.extend(page);
+            all.extend(page.into_iter().map(|(task, _)| task));
         }
     }
 
@@ -312,6 +323,7 @@ fn parts(store: Arc<dyn Store>, folder: PathBuf) -> Parts {
         ids: Arc::new(OrderedIds::new(clock.clone())),
         clock,
         token_key: TokenKey::new([0; 32]),
+        secrets_key: SecretsKey::new([0; 32]),
         data: folder,
         limits: ServiceLimits { tasks_per_request: TASKS_PER_REQUEST, ..ServiceLimits::default() },
         signatures: SignaturePolicy::Off,

@@ -211,6 +211,7 @@ mod tests {
     fn a_case_that_cannot_be_read_is_told_by_its_file() {
         let told = embed(EMPTY, &[("bad.json".to_owned(), b"{\"nam\": 1}".to_vec())]).unwrap_err().to_string();
         assert!(told.starts_with("bad.json: nam: unknown field `nam`"), "{told}");
+        assert!(told.ends_with("(line 1, column 6)"), "{told}");
         let told = embedded(&with_section(EMPTY, SECTION, br#"{"bad.json":{"nam":1}}"#)).unwrap_err().to_string();
         assert!(told.starts_with("bad.json: nam: unknown field `nam`"), "{told}");
     }

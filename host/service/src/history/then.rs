@@ -38,7 +38,7 @@ impl Service {
         let row = self.row(tenant)?;
         let id = resource_id(tenant, id)?;
         not_none(limit)?;
-        let invalid = |name: &str, is: &str| AdminError::Invalid(format!("{name} is {is}"));
+        let invalid = |name: &str, is: &str| AdminError::Wrong(format!("{name} is {is}"));
         let time = Timestamp::parse(at).ok_or_else(|| invalid("at", "a time as in 2026-11-03T14:03:00Z"))?;
         let after = members_after.map(|id| ResourceId::parse(id).ok_or_else(|| invalid("members_after", "an id")));
         let page = MembersPage { after: after.transpose()?, limit: limit.min(MAX_MEMBERS_THEN) };
@@ -181,7 +181,7 @@ impl Walk {
         let says = format!(
             "more than {MAX_ENTRIES_WALKED} entries or {MAX_MEMBERSHIPS_WALKED} memberships lie between that time and now; read the history in pages"
         );
-        Err(AdminError::Invalid(says))
+        Err(AdminError::Wrong(says))
     }
 
     /// Takes the next older entry; `true`: everything is known.

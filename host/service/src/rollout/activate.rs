@@ -2,16 +2,25 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use muster_model::{Binding, Rollout, RolloutState, Step, StepName, StepState, TenantId, TenantRow};
+use muster_model::{Binding, HexDigest, Rollout, RolloutState, Step, StepName, StepState, TenantId, TenantRow};
 use serde_json::{Value, json};
 
-use super::frame::{Ended, Found, changed, outdate};
-use super::watch::{begin, compare_with, is_on_its_way_back, unwatched};
+use super::again::{BackOff, may_pass};
+use super::back::is_on_its_way_back;
+use super::frame::{Ended, Found, changed, check_against, outdate, since};
+use super::watch::{begin, compare_with, unwatched};
 use super::{is_under_way, running, trials};
 use crate::admin::Hidden;
 use crate::grants::NewGrants;
 use crate::{AdminError, Service};
+
+/// How often it is tried to write that a candidate decides, once it does.
+const TOLD_TRIES: usize = 5;
+
+/// The first pause between two of these attempts.
+const TOLD_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a candidate comes to decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +32,10 @@ enum By {
 }
 
 impl Service {
-    /// Lets the candidate of a previewed rollout decide. Requests in flight finish with the old binding; none fails.
-    pub async fn activate_rollout(self: &Arc<Self>, tenant: &str, id: &str) -> Result<Value, AdminError> {
-        if let Some(activated) = self.promote(tenant, id).await? {
+    /// Lets the candidate of a previewed rollout decide; one against which something speaks, only if it is to `anyway`. Requests in flight
+    /// finish with the old binding; none fails.
+    pub async fn activate_rollout(self: &Arc<Self>, tenant: &str, id: &str, anyway: bool) -> Result<Value, AdminError> {
+        if let Some(activated) = self.promote(tenant, id, anyway).await? {
             return Ok(activated);
         }
         let _one_at_a_time = self.administration.lock().await;
@@ -39,11 +49,19 @@ impl Service {
         if row.binding.revision != rollout.revision {
             return Err(changed(&row.binding, &rollout));
         }
+        if !anyway {
+            check_against(&rollout)?;
+        }
         // From here on the row tells, if the server ends in between, that it may be done or not.
         self.set_activating(&rollout).await?;
         let row_id = row.id.clone();
         match self.make_active(row, &rollout, By::Hand).await {
             Ok(()) => {}
+            // It decides, and nothing waits any more: its row says that it is being activated, and the work on it goes on from there.
+            Err(error) if self.is_made(&rollout)? => {
+                let _ = self.set_to_work(&rollout);
+                return Err(error);
+            }
             Err(error) => {
                 self.set_waiting(&rollout).await?;
                 return Err(error);
@@ -61,9 +79,12 @@ impl Service {
         let _one_at_a_time = self.administration.lock().await;
         let row = self.row(rollout.tenant.as_str())?;
         if row.binding.revision == rollout.revision {
-            self.make_active(row, rollout, By::Itself).await?;
-        } else if row.binding.revision == rollout.revision + 1 && is_of(&row.binding, rollout) {
-            self.set_active(rollout, row.binding.revision, By::Itself).await?;
+            if let Err(error) = self.make_active(row, rollout, By::Itself).await {
+                // What decides has not failed to be activated: the next attempt finds it made.
+                return Err(if self.is_made(rollout)? { Ended::Stopped } else { error.into() });
+            }
+        } else if self.is_made(rollout)? {
+            self.tell_active(rollout, row.binding.revision, By::Itself).await.map_err(|_| Ended::Stopped)?;
         } else {
             return Err(changed(&row.binding, rollout).into());
         }
@@ -79,13 +100,30 @@ impl Service {
         let (tenant, revision) = (row.id.clone(), row.binding.revision);
         let before = self.present_of(&tenant);
         let compared = self.change_rollout(&tenant, rollout.id, |rollout| {
-            compare_with(rollout, before.as_deref());
+            compare_with(rollout, &row.binding, before.as_deref());
             Ok(())
         });
         compared.await?;
         let row = self.with_grants(row, &rollout.plugin, &NewGrants::These(rollout.grants.clone())).await?;
         self.rebind(row, rollout.plugin, rollout.config.clone(), Some(revision), Hidden::Refused).await?;
-        self.set_active(rollout, revision + 1, by).await
+        self.tell_active(rollout, revision + 1, by).await
+    }
+
+    /// Whether the candidate has been bound, whatever its rollout says so far.
+    pub(super) fn is_made(&self, rollout: &Rollout) -> Result<bool, AdminError> {
+        Ok(is_made_by(&self.row(rollout.tenant.as_str())?.binding, rollout))
+    }
+
+    /// The candidate decides. What the store cannot write of that at this moment is tried again.
+    async fn tell_active(&self, rollout: &Rollout, revision: u64, by: By) -> Result<(), AdminError> {
+        let mut back_off = BackOff::from(TOLD_PAUSE);
+        for _ in 1..TOLD_TRIES {
+            match self.set_active(rollout, revision, by).await {
+                Err(error) if may_pass(&error) => tokio::time::sleep(back_off.pause()).await,
+                told => return told,
+            }
+        }
+        self.set_active(rollout, revision, by).await
     }
 
     async fn set_activating(&self, rollout: &Rollout) -> Result<(), AdminError> {
@@ -121,7 +159,7 @@ impl Service {
             if let Some(step) = rollout.step_mut(StepName::Activate) {
                 step.state = StepState::Done;
                 step.ended = Some(now);
-                step.findings = json!({ "revision": revision });
+                step.findings["revision"] = json!(revision);
             }
             // Whoever works on it goes on with the next step.
             if by == By::Itself {
@@ -234,6 +272,9 @@ impl Service {
             });
             outdated.await?;
         }
+        for rollout in rollouts.iter().filter(|rollout| is_overtaken(rollout, now)) {
+            self.mark_overtaken(rollout, now).await?;
+        }
         let is_left = (left.plugin, &left.config) != (now.plugin, &now.config);
         let decided = |rollout: &&Rollout| {
             let is_active = is_under_way(rollout) || matches!(rollout.state, RolloutState::Active | RolloutState::Done);
@@ -243,6 +284,30 @@ impl Service {
             self.mark_as(rollout, state).await?;
         }
         Ok(())
+    }
+
+    /// What it looks at, or is tried beside, does not decide any more: it ends where it is, and makes room for another one.
+    async fn mark_overtaken(&self, rollout: &Rollout, now: &Binding) -> Result<(), AdminError> {
+        if let Some(worker) = self.rollouts.of(rollout.id) {
+            worker.cancelled.store(true, Ordering::Relaxed);
+        }
+        let marked = self.change_rollout(&rollout.tenant, rollout.id, |rollout| {
+            if is_overtaken(rollout, now) {
+                self.end_overtaken(rollout, now);
+            } else {
+                // Between two steps it has come to wait.
+                outdate(rollout, now);
+            }
+            Ok(())
+        });
+        marked.await.map(drop)
+    }
+
+    /// Ends the step that is under way, and the rollout with it.
+    pub(super) fn end_overtaken(&self, rollout: &mut Rollout, now: &Binding) {
+        self.end_step(rollout, StepState::Cancelled, None);
+        rollout.state = RolloutState::Replaced;
+        rollout.says = Some(since(now, rollout));
     }
 
     async fn mark_as(&self, rollout: &Rollout, state: RolloutState) -> Result<(), AdminError> {
@@ -272,6 +337,9 @@ impl Service {
                 });
                 outdated.await?;
             }
+            if is_overtaken(&rollout, &binding) {
+                self.mark_overtaken(&rollout, &binding).await?;
+            }
             self.mark_if_left(&rollout, &binding).await?;
         }
         Ok(())
@@ -285,13 +353,41 @@ impl Service {
         if is_of(binding, rollout) && binding.revision >= activated {
             return Ok(false);
         }
-        let went_back = rollout.from != rollout.plugin && rollout.from == binding.plugin;
+        let went_back = is_what_was_left(binding, rollout);
         let state =
             if went_back || is_on_its_way_back(rollout) { RolloutState::RolledBack } else { RolloutState::Replaced };
         self.mark_as(rollout, state).await?;
         tracing::warn!(tenant.id = %rollout.tenant, rollout.id = %rollout.id, rollout.state = state.as_str(), "a candidate does not decide any more");
         Ok(true)
     }
+}
+
+/// Whether another binding, or other settings, have come while a rollout has still to come to its activation.
+pub(super) fn is_overtaken(rollout: &Rollout, now: &Binding) -> bool {
+    rollout.state == RolloutState::Running
+        && rollout.activated.is_none()
+        && rollout.revision != now.revision
+        && !is_made_by(now, rollout)
+}
+
+/// Whether a binding is what comes of a rollout's activation.
+fn is_made_by(binding: &Binding, rollout: &Rollout) -> bool {
+    binding.revision == rollout.revision + 1 && is_of(binding, rollout)
+}
+
+/// Whether a binding is the one that the candidate took the place of.
+fn is_what_was_left(binding: &Binding, rollout: &Rollout) -> bool {
+    let left = rollout.step(StepName::Activate).and_then(|step| step.findings["left"].as_str());
+    match left {
+        Some(left) => left == mark_of(binding).to_string(),
+        // A row of before that was kept tells of the plugin only.
+        None => rollout.from != rollout.plugin && rollout.from == binding.plugin,
+    }
+}
+
+/// By what a binding is known again: its plugin and its configuration.
+pub(super) fn mark_of(binding: &Binding) -> HexDigest {
+    HexDigest::of(format!("{} {}", binding.plugin, binding.config).as_bytes())
 }
 
 /// Whether a binding is the candidate.

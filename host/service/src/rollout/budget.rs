@@ -3,13 +3,13 @@
 //! Times are judged by the half: a machine with much to do makes a few calls slow, and only a slow plugin makes every second one so. They are
 //! counted in steps, and of a step the end is taken that speaks for the candidate.
 
-use muster_model::WatchBudget;
+use muster_model::{TenantId, WatchBudget};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::AdminError;
 use crate::breaker::Breaker;
-use crate::figures::Counts;
+use crate::figures::{Counts, Figures};
 
 /// How long a candidate can be watched, in seconds: a day.
 pub const MAX_WATCH_S: u32 = 24 * 60 * 60;
@@ -38,7 +38,7 @@ pub(super) fn asked(budget: Option<WatchBudget>) -> Result<WatchBudget, AdminErr
     } else {
         return Ok(budget);
     };
-    Err(AdminError::Invalid(problem))
+    Err(AdminError::Wrong(problem))
 }
 
 /// How the binding before has fared, as far as that is known.
@@ -75,6 +75,30 @@ pub(super) struct Over {
     pub what: &'static str,
     /// In a sentence, with its numbers.
     pub says: String,
+}
+
+impl Over {
+    /// With what is known of the failures: of which kinds they were, what the first was, and where to read what the plugin itself has said.
+    /// What an earlier process has met is known by its kind only.
+    pub(super) fn with_failures(self, figures: &Figures, tenant: &TenantId) -> Self {
+        let Self { what, mut says } = self;
+        let kinds = kinds(&figures.counts());
+        if matches!(what, "failed" | "left-alone") && !kinds.is_empty() {
+            says = format!("{says}: {kinds}");
+            if let Some(first) = figures.first_failure() {
+                says = format!("{says}; the first of them: {first}");
+            }
+            says = format!("{says}; what the plugin has logged: muster plugin tail --tenant {tenant}");
+        }
+        Self { what, says }
+    }
+}
+
+/// `17 trapped, 3 too slow`
+fn kinds(counts: &Counts) -> String {
+    let named = [("trapped", "trapped"), ("deadline", "too slow"), ("limit", "over a limit"), ("invalid", "not valid")];
+    let counted = named.iter().map(|(class, says)| (counts.of(class), says)).filter(|(count, _)| *count > 0);
+    counted.map(|(count, says)| format!("{count} {says}")).collect::<Vec<_>>().join(", ")
 }
 
 /// What is to be said when the time is over.
@@ -254,6 +278,28 @@ mod tests {
     fn so_many_failures_are_enough_however_many_calls_there_were() {
         let over = judge(&WatchBudget::default(), &Before::default(), &fast(100_000, 20, 0)).unwrap();
         assert_eq!((over.what, over.says.as_str()), ("failed", "20 of 100020 calls failed, and 20 are enough"));
+    }
+
+    #[test]
+    fn failures_are_told_by_their_kind_with_the_first_of_them_and_where_the_plugins_own_lines_are() {
+        let figures = Figures::new(Timestamp::from_millis(0));
+        let fails = |error: PluginError| figures.count(Duration::ZERO, Some(&error));
+        fails(PluginError::Rejected(Rejection { status: 409, scim_type: None, detail: "no".to_owned() }));
+        fails(PluginError::Busy);
+        fails(PluginError::Deadline { function: "mapping.plan", limit_ms: 10 });
+        for cause in ["unreachable", "stack overflow"] {
+            fails(PluginError::Trapped { function: "mapping.to-account", cause: cause.to_owned() });
+        }
+        let tenant = TenantId::parse("acme").unwrap();
+        let over = |what| Over { what, says: "3 of 5 calls failed".to_owned() }.with_failures(&figures, &tenant).says;
+        let says = "3 of 5 calls failed: 2 trapped, 1 too slow; the first of them: the plugin did not answer mapping.plan within 10 ms; what the plugin has logged: muster plugin tail --tenant acme";
+        assert_eq!((over("failed").as_str(), over("left-alone").as_str()), (says, says));
+        assert_eq!(over("slow"), "3 of 5 calls failed", "it is about something else");
+        let earlier = Figures::new(Timestamp::from_millis(0));
+        earlier.add(&figures.counts());
+        let told = not_loaded().with_failures(&earlier, &tenant).says;
+        let says = "the candidate could not be loaded: 2 trapped, 1 too slow; what the plugin has logged: muster plugin tail --tenant acme";
+        assert_eq!(told, says, "what the first was is known to whoever has met it");
     }
 
     #[test]

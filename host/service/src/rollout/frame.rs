@@ -9,6 +9,7 @@ use muster_plugin::Plugin;
 use muster_store::StoreError;
 use serde_json::{Value, json};
 
+use super::activate::is_overtaken;
 use super::trials::decides_in;
 use super::weigh::not_kept;
 use super::{MAX_TOLD_OF_A_ROLLOUT, Work};
@@ -107,14 +108,19 @@ impl Service {
                 && let Some(against) = speaks_against(&rollout, name)
             {
                 self.change_rollout(&work.tenant, work.id, |rollout| {
-                    rollout.until = StepName::Preview;
-                    rollout.says = Some(against.clone());
+                    if rollout.state == RolloutState::Running {
+                        rollout.until = StepName::Preview;
+                        rollout.says = Some(against.clone());
+                    }
                     Ok(())
                 })
                 .await?;
                 continue;
             }
             let rollout = self.begin_step(work, name).await?;
+            if rollout.state != RolloutState::Running {
+                continue;
+            }
             let came = match name {
                 StepName::Check => self.check_candidate(&rollout).await,
                 StepName::Compile => self.compile_candidate(&rollout).await,
@@ -144,7 +150,10 @@ impl Service {
         work.progress.set_total(0);
         let now = self.parts.clock.now();
         let begun = self.change_rollout(&work.tenant, work.id, |rollout| {
-            if let Some(step) = rollout.step_mut(name) {
+            // Whoever has ended it in between has ended this step as well.
+            if rollout.state == RolloutState::Running
+                && let Some(step) = rollout.step_mut(name)
+            {
                 step.state = StepState::Running;
                 step.began = step.began.or(Some(now));
             }
@@ -154,7 +163,7 @@ impl Service {
     }
 
     async fn finish_step(&self, work: &Work, name: StepName, came: Result<Found, Ended>) -> Result<(), AdminError> {
-        let now = self.parts.clock.now();
+        let (now, binding) = (self.parts.clock.now(), self.row(work.tenant.as_str())?.binding);
         let finished = self.change_rollout(&work.tenant, work.id, |rollout| {
             // Whoever went back to another binding has ended it already.
             if rollout.state != RolloutState::Running {
@@ -172,6 +181,15 @@ impl Service {
                     }
                 }
                 Err(Ended::Stopped | Ended::Watched) => {}
+                // It was met before whoever has bound something else has told it.
+                Err(ended @ (Ended::Cancelled | Ended::Failed(_))) if is_overtaken(rollout, &binding) => {
+                    self.end_overtaken(rollout, &binding);
+                    if let (Ended::Failed(says), Some(why)) = (ended, &mut rollout.says)
+                        && says.starts_with(why.as_str())
+                    {
+                        why.clone_from(says);
+                    }
+                }
                 Err(Ended::Cancelled) => self.end_step(rollout, StepState::Cancelled, None),
                 Err(Ended::Failed(says)) => self.end_step(rollout, StepState::Failed, Some(says)),
             }
@@ -179,8 +197,9 @@ impl Service {
         });
         let finished = finished.await?;
         let says = finished.says.as_deref().unwrap_or_default();
+        let failed = finished.step(name).and_then(|step| step.findings["failed"].as_u64());
         tracing::info!(
-            tenant.id = %work.tenant, rollout.id = %work.id, rollout.step = name.as_str(), rollout.state = finished.state.as_str(), says,
+            tenant.id = %work.tenant, rollout.id = %work.id, rollout.step = name.as_str(), rollout.state = finished.state.as_str(), failed, says,
             "step of a rollout ended"
         );
         Ok(())
@@ -195,11 +214,13 @@ impl Service {
         findings: Value,
     ) -> Result<(), Ended> {
         let kept = self.change_rollout(&work.tenant, work.id, |rollout| {
-            if rollout.state == RolloutState::Running {
+            let goes_on = rollout.state == RolloutState::Running;
+            if goes_on {
                 keep(rollout);
-                if let Some(step) = rollout.step_mut(name) {
-                    step.findings.clone_from(&findings);
-                }
+            }
+            // What was found until somebody ended the step was found.
+            if let Some(step) = rollout.step_mut(name).filter(|step| goes_on || step.state == StepState::Cancelled) {
+                step.findings.clone_from(&findings);
             }
             Ok(())
         });
@@ -300,12 +321,30 @@ pub(super) fn outdate(rollout: &mut Rollout, binding: &Binding) {
 
 /// Why a candidate does not come to decide before somebody has looked at what was found.
 fn speaks_against(rollout: &Rollout, next: StepName) -> Option<String> {
+    let against = against(rollout);
+    let waits = if next == StepName::Canary { "before the canary" } else { "to be activated" };
+    (!against.is_empty()).then(|| format!("it waits {waits}, because {}", against.join(", and ")))
+}
+
+/// What the steps have found that speaks against the candidate: a sentence each.
+fn against(rollout: &Rollout) -> Vec<&str> {
     let looked = [StepName::Preview, StepName::Replay, StepName::Shadow, StepName::Canary];
     let looked = looked.into_iter().filter_map(|name| rollout.step(name));
     let said = looked.filter_map(|step| step.findings.get("against")?.as_array());
-    let against: Vec<&str> = said.flatten().filter_map(Value::as_str).collect();
-    let waits = if next == StepName::Canary { "before the canary" } else { "to be activated" };
-    (!against.is_empty()).then(|| format!("it waits {waits}, because {}", against.join(", and ")))
+    said.flatten().filter_map(Value::as_str).collect()
+}
+
+/// Whoever lets a candidate decide against which something speaks says that he knows it.
+pub(super) fn check_against(rollout: &Rollout) -> Result<(), AdminError> {
+    let against = against(rollout);
+    if against.is_empty() {
+        return Ok(());
+    }
+    let (id, tenant) = (rollout.id, &rollout.tenant);
+    Err(AdminError::InUse(format!(
+        "rollout {id} is not activated, because {}; to let its candidate decide all the same: muster rollout activate {tenant} {id} --anyway",
+        against.join(", and ")
+    )))
 }
 
 /// The binding is another one than the rollout has looked at.
@@ -313,7 +352,8 @@ pub(super) fn changed(binding: &Binding, rollout: &Rollout) -> AdminError {
     AdminError::InUse(since(binding, rollout))
 }
 
-fn since(binding: &Binding, rollout: &Rollout) -> String {
+/// The same as a sentence.
+pub(super) fn since(binding: &Binding, rollout: &Rollout) -> String {
     let (is, was, id) = (binding.revision, rollout.revision, rollout.id);
     format!(
         "the binding has changed since rollout {id} began (it is at revision {is}, not at {was}); start another rollout"

@@ -6,7 +6,7 @@ use std::time::Duration;
 use muster_model::{Rollout, RolloutId, RolloutState, Step, StepName, StepState, TenantId, Timestamp};
 use serde_json::Value;
 
-use super::frame::{Ended, changed};
+use super::frame::{Ended, changed, check_against};
 use super::{CANCEL_WAIT, Work, trials};
 use crate::binding::Bound;
 use crate::trial::{Canary, Trial};
@@ -113,11 +113,14 @@ impl Service {
     }
 
     /// Ends a trial that is under way with the activation of its candidate, and waits for that; `None`: there is none under way.
-    pub(super) async fn promote(&self, tenant: &str, id: &str) -> Result<Option<Value>, AdminError> {
+    pub(super) async fn promote(&self, tenant: &str, id: &str, anyway: bool) -> Result<Option<Value>, AdminError> {
         let row = self.row(tenant)?;
         let rollout = self.rollout_named(&row, id).await?;
         if !is_tried(&rollout) {
             return Ok(None);
+        }
+        if !anyway {
+            check_against(&rollout)?;
         }
         let promoted = self.change_rollout(&row.id, rollout.id, |rollout| {
             if is_tried(rollout) {
@@ -160,7 +163,7 @@ impl Service {
         if let Some(other) = others.iter().find(|other| super::is_under_way(other)) {
             return Err(super::running(other));
         }
-        let before = (rollout.until, rollout.says.clone());
+        let before = (rollout.until, rollout.accepted, rollout.says.clone());
         let set = self.change_rollout(&row.id, rollout.id, |rollout| {
             (rollout.state, rollout.until, rollout.accepted, rollout.says) = (RolloutState::Running, last, true, None);
             Ok(())
@@ -168,7 +171,8 @@ impl Service {
         let set = set.await?;
         if let Err(error) = self.set_to_work(&set) {
             let back = self.change_rollout(&row.id, rollout.id, |rollout| {
-                (rollout.state, rollout.until, rollout.says) = (RolloutState::Waiting, before.0, before.1.clone());
+                (rollout.until, rollout.accepted, rollout.says) = before.clone();
+                rollout.state = RolloutState::Waiting;
                 Ok(())
             });
             back.await?;

@@ -36,6 +36,30 @@ impl Pace {
     }
 }
 
+/// Work that comes now and then: what lies between two pieces of it is no work, and whoever rests can be told of its end meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Share {
+    /// Since the last rest.
+    worked: Duration,
+    rests_until: Option<Instant>,
+}
+
+impl Share {
+    /// One piece is done; it took so long.
+    pub(super) fn worked(&mut self, took: Duration, now: Instant) {
+        self.worked += took;
+        let pause = pause(self.worked, Duration::ZERO);
+        if !pause.is_zero() {
+            *self = Self { worked: Duration::ZERO, rests_until: Some(now + pause) };
+        }
+    }
+
+    /// How long it is before the next piece may begin.
+    pub(super) fn rest(&self, now: Instant) -> Duration {
+        self.rests_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+}
+
 /// How long to rest after so long a time, in which so long was only waited: as long as it waited, and for what it worked until that is its
 /// share.
 fn pause(passed: Duration, waited: Duration) -> Duration {
@@ -56,5 +80,20 @@ mod tests {
         assert_eq!(pause(ms(10), ms(0)), ms(30));
         assert_eq!(pause(ms(10), ms(10)), ms(10));
         assert_eq!(pause(ms(10), ms(6)), ms(18));
+    }
+
+    #[test]
+    fn what_lies_between_two_pieces_of_work_is_no_work() {
+        let (ms, began) = (Duration::from_millis, Instant::now());
+        let mut share = Share::default();
+        share.worked(ms(2), began);
+        share.worked(ms(2), began + ms(60_000));
+        assert_eq!(share.rest(began + ms(60_000)), ms(0), "a minute in which nothing came needs no rest");
+        share.worked(ms(2), began + ms(60_010));
+        assert_eq!(share.rest(began + ms(60_010)), ms(18), "three times as long as it has worked");
+        assert_eq!(share.rest(began + ms(60_020)), ms(8));
+        assert_eq!(share.rest(began + ms(60_030)), ms(0));
+        share.worked(ms(2), began + ms(60_040));
+        assert_eq!(share.rest(began + ms(60_040)), ms(0), "after a rest it is counted anew");
     }
 }

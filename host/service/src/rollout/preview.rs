@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muster_model::{Record, Rollout, StepName};
+use muster_model::{Record, Rollout, StepName, TenantId};
 use serde_json::{Value, json};
 
 use super::Work;
@@ -14,6 +14,7 @@ use super::walk::{Walk, is_in_sample};
 use super::weigh::Weighed;
 use crate::Service;
 use crate::authenticate::Caller;
+use crate::meets::otherwise;
 
 /// After how many resources that got no answer from the candidate it is not asked any more.
 pub const MAX_FAILURES: u64 = 100;
@@ -68,7 +69,7 @@ impl Service {
                     self.look_at(caller, &record, tally, collisions).await?;
                     tally.earlier += u64::from(record.plugin != rollout.from);
                     if tally.failed >= MAX_FAILURES {
-                        return Err(Ended::Failed(too_many_failures()));
+                        return Err(Ended::Failed(too_many_failures(&work.tenant)));
                     }
                 }
                 pace.rest().await;
@@ -98,14 +99,18 @@ impl Service {
     }
 }
 
-pub(super) fn too_many_failures() -> String {
-    format!("the plugin gave no answer for {MAX_FAILURES} resources; it was not asked any more")
+pub(super) fn too_many_failures(tenant: &TenantId) -> String {
+    format!(
+        "the plugin gave no answer for {MAX_FAILURES} resources; it was not asked any more; what it has logged: muster plugin tail --tenant {tenant}"
+    )
 }
 
 fn findings(rollout: &Rollout, caller: &Caller, tally: &Tally, mut collisions: Collisions) -> Value {
     let collide = collisions.count(|kind, attribute| caller.bound.canonical(kind, attribute));
     let mut found = json!(tally);
-    found["against"] = json!(against(rollout, tally, collide));
+    let present = caller.tenant.bound.load_full();
+    let met = present.map_or_else(Vec::new, |present| otherwise(&present, &caller.bound));
+    found["against"] = json!(against(rollout, tally, collide, met));
     found["collisions"] = collisions.told();
     found["not_kept"] = json!(rollout.not_kept);
     found["sample"] = json!(rollout.sample);
@@ -113,18 +118,18 @@ fn findings(rollout: &Rollout, caller: &Caller, tally: &Tally, mut collisions: C
 }
 
 /// What somebody should have looked at before the candidate decides.
-fn against(rollout: &Rollout, tally: &Tally, collide: u64) -> Vec<String> {
+fn against(rollout: &Rollout, tally: &Tally, collide: u64, met: Vec<String>) -> Vec<String> {
     let counted = [
         (tally.rejected, "rejected"),
         (tally.failed, "without an answer from the plugin"),
         (tally.not_served, "of a kind that it does not serve"),
         (collide, "with a name that another one has"),
     ];
-    let mut against: Vec<String> = counted
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} of {} would be {what}", tally.looked_at))
-        .collect();
+    // Who cannot ask any more comes before what would be answered.
+    let mut against = met;
+    let some = counted.into_iter().filter(|(count, _)| *count > 0);
+    against.extend(some.map(|(count, what)| format!("{count} of {} would be {what}", tally.looked_at)));
+    against.extend(tally.loses());
     match rollout.not_kept.len() {
         0 => {}
         1 => against.push("one attribute that it reads was not kept until now".to_owned()),

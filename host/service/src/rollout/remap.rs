@@ -97,7 +97,7 @@ impl Service {
                 let caller = self.remap_caller(remapping)?;
                 self.remap_some(&caller, some, remapping).await?;
                 if remapping.tally.failed - remapping.failed_before >= MAX_FAILURES {
-                    return Err(Ended::Failed(too_many_failures()));
+                    return Err(Ended::Failed(too_many_failures(&remapping.work.tenant)));
                 }
                 remapping.cursor = some.last().map(|last| place(&last.resource_type, last.id));
                 remapping.unkept += u64::try_from(some.len()).unwrap_or(u64::MAX);

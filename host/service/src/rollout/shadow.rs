@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::frame::{Ended, Found};
 use super::live::{KEPT_EVERY, LOOKED_EVERY, Live, passed_ms};
-use super::pace::Pace;
+use super::pace::Share;
 use super::past::no_answers;
 use super::tally::Tally;
 use super::{MAX_FAILURES, Work};
@@ -83,7 +83,7 @@ struct Shadowing {
     present_then: Fared,
     tally: Tally,
     failed_before: u64,
-    pace: Pace,
+    share: Share,
 }
 
 impl Shadowing {
@@ -111,8 +111,8 @@ impl Service {
         let tally = std::mem::take(&mut before.tally);
         let caller = self.rollout_caller(work, "shadow", live.candidate.clone())?;
         let present_then = Fared::of(&live.present.own);
-        let (failed_before, pace) = (tally.failed, Pace::new());
-        let mut shadowing = Shadowing { caller, live, queued, before, present_then, tally, failed_before, pace };
+        let (failed_before, share) = (tally.failed, Share::default());
+        let mut shadowing = Shadowing { caller, live, queued, before, present_then, tally, failed_before, share };
         work.progress.set_total(asked.for_s);
         work.progress.waits(true);
         let came = self.look_beside(work, rollout, asked, &mut shadowing).await;
@@ -163,14 +163,16 @@ impl Service {
                 }
                 kept = (Instant::now(), found);
             }
-            tokio::select! {
-                queued = shadowing.queued.recv() => {
-                    if let Some(queued) = queued {
-                        self.compare_queued(shadowing, queued).await?;
-                    }
-                }
-                () = tokio::time::sleep(LOOKED_EVERY) => {}
-                () = self.told_to_stop() => {}
+            // A rest is no reason to overlook that somebody has ended it.
+            let rest = shadowing.share.rest(Instant::now());
+            let pause = if rest.is_zero() { LOOKED_EVERY } else { rest.min(LOOKED_EVERY) };
+            let queued = tokio::select! {
+                queued = shadowing.queued.recv(), if rest.is_zero() => queued,
+                () = tokio::time::sleep(pause) => None,
+                () = self.told_to_stop() => None,
+            };
+            if let Some(queued) = queued {
+                self.compare_queued(shadowing, queued).await?;
             }
         }
     }
@@ -182,17 +184,31 @@ impl Service {
         {
             self.go_on(work)?;
             self.compare_queued(shadowing, queued).await?;
+            loop {
+                let rest = shadowing.share.rest(Instant::now());
+                if rest.is_zero() {
+                    break;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(rest.min(LOOKED_EVERY)) => {}
+                    () = self.told_to_stop() => {}
+                }
+                self.go_on(work)?;
+            }
         }
         Ok(())
     }
 
     async fn compare_queued(&self, shadowing: &mut Shadowing, queued: Queued) -> Result<(), Ended> {
+        let began = Instant::now();
         let came = self.compare(&mut shadowing.caller, None, &queued.past).await?;
+        shadowing.share.worked(began.elapsed(), Instant::now());
+        // Requests have their turn.
+        tokio::task::yield_now().await;
         shadowing.tally.compares(&queued.past, came);
         if shadowing.tally.failed - shadowing.failed_before >= MAX_FAILURES {
             return Err(Ended::Failed(no_answers()));
         }
-        shadowing.pace.rest().await;
         Ok(())
     }
 }

@@ -24,6 +24,9 @@ pub const MAX_VALUE_TOLD_BYTES: usize = 256;
 /// How many changed values, and how many tasks, are told of one resource.
 const MAX_TOLD_OF_ONE: usize = 20;
 
+/// How many attributes are named that resources would lose; of more it is told how many there are.
+const MAX_LOST_NAMED: usize = 5;
+
 /// Under which name is counted what is too much to be counted by name.
 const OTHERS: &str = "(others)";
 
@@ -51,6 +54,12 @@ pub(super) struct Tally {
     pub events: BTreeMap<String, u64>,
     /// In how many resources each attribute changes.
     pub resource: BTreeMap<String, u64>,
+    /// How many resources would have something no longer that is kept of them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub losing: u64,
+    /// From how many resources each attribute would be gone.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost: BTreeMap<String, u64>,
     /// In how many accounts each value changes.
     pub account: BTreeMap<String, u64>,
     /// From which state to which other one.
@@ -93,6 +102,8 @@ pub(super) struct Seen {
     event: Event,
     states: Option<(String, String)>,
     resource: Vec<String>,
+    /// Those of them that are not there any more.
+    lost: Vec<String>,
     account: Vec<String>,
     tasks: Vec<(String, bool)>,
     /// What another plugin wanted to be done instead.
@@ -127,6 +138,7 @@ impl Seen {
             event: change.event,
             states: (was != becomes).then(|| (was.clone(), becomes.clone())),
             resource: paths(&resource),
+            lost: resource.iter().filter(|one| one.became.is_none()).map(|one| one.place.to_string()).collect(),
             account: paths(&accounts),
             tasks: actions(tasks),
             tasks_were: Vec::new(),
@@ -149,6 +161,8 @@ impl Tally {
         self.changed += 1;
         count(&mut self.events, json!(seen.event).as_str().unwrap_or_default());
         seen.resource.iter().for_each(|path| count(&mut self.resource, path));
+        self.losing += u64::from(!seen.lost.is_empty());
+        seen.lost.iter().for_each(|path| count(&mut self.lost, path));
         seen.account.iter().for_each(|path| count(&mut self.account, path));
         if let Some((was, becomes)) = seen.states {
             count(named(&mut self.states, &was), &becomes);
@@ -190,6 +204,19 @@ impl Tally {
         }
         let newly = self.rejections.iter_mut().skip(told[0]).chain(self.failures.iter_mut().skip(told[1]));
         newly.for_each(|told| past.name_in(told));
+    }
+
+    /// What would be lost, in a sentence, the most frequent first: an undo brings it back, going back to the binding before does not.
+    pub(super) fn loses(&self) -> Option<String> {
+        let mut lost: Vec<(&String, &u64)> = self.lost.iter().collect();
+        lost.sort_by(|one, other| other.1.cmp(one.1).then_with(|| one.0.cmp(other.0)));
+        let mut named: Vec<String> = lost.iter().take(MAX_LOST_NAMED).map(|(path, _)| (*path).clone()).collect();
+        if lost.len() > MAX_LOST_NAMED {
+            named.push(format!("{} more", lost.len() - MAX_LOST_NAMED));
+        }
+        let says =
+            || format!("{} of {} would lose what is kept of them: {}", self.losing, self.looked_at, named.join(", "));
+        (self.losing > 0).then(says)
     }
 
     /// What somebody should have looked at before the candidate decides; `of` is what was compared.
@@ -317,6 +344,16 @@ mod tests {
         }
         count(&mut counts, "field 3");
         assert_eq!((counts.len(), counts["field 3"], counts[OTHERS]), (MAX_COUNTED + 1, 2, 7));
+    }
+
+    #[test]
+    fn what_would_be_lost_is_named_the_most_frequent_first() {
+        assert_eq!(Tally::default().loses(), None);
+        let lost = [("title", 1), ("emails", 12), ("a", 2), ("b", 2), ("c", 2), ("d", 2), ("z", 1)];
+        let lost = lost.into_iter().map(|(path, count)| (path.to_owned(), count)).collect();
+        let tally = Tally { looked_at: 15, losing: 12, lost, ..Tally::default() };
+        let says = "12 of 15 would lose what is kept of them: emails, a, b, c, d, 2 more";
+        assert_eq!(tally.loses().as_deref(), Some(says));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const MAX_CANARY_PERCENT: u8 = 50;
 
 /// The trials that are asked for, if they can be had.
 pub(super) fn asked(new: &NewRollout) -> Result<Trials, AdminError> {
-    let invalid = |says: String| Err(AdminError::Invalid(says));
+    let invalid = |says: String| Err(AdminError::Wrong(says));
     let is_time = |seconds: u64, most: u64| (1..=most).contains(&seconds);
     if new.replay_s.is_some_and(|seconds| !is_time(seconds, MAX_REPLAY_S)) {
         return invalid(format!("replay_s is 1 to {MAX_REPLAY_S}, in seconds"));

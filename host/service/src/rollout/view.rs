@@ -10,6 +10,9 @@ use crate::{AdminError, Service};
 /// What plugins are called, by digest.
 type Names = HashMap<PluginDigest, (String, String)>;
 
+/// What of a step's findings is there for the next process, and for nobody who reads them.
+const KEPT_ONLY: [&str; 2] = ["left", "seen"];
+
 impl Service {
     pub(super) async fn rollout_view(&self, rollout: &Rollout) -> Result<Value, AdminError> {
         let names = self.plugin_names().await?;
@@ -43,7 +46,10 @@ impl Service {
         let so_far = (rollout.state == RolloutState::Watching && step.name == StepName::Watch)
             .then(|| self.watched_so_far(rollout))
             .flatten();
-        let findings = so_far.unwrap_or_else(|| step.findings.clone());
+        let mut findings = so_far.unwrap_or_else(|| step.findings.clone());
+        if let Some(found) = findings.as_object_mut() {
+            found.retain(|name, _| !KEPT_ONLY.contains(&name.as_str()));
+        }
         if !findings.is_null() {
             shown["findings"] = findings;
         }

@@ -8,60 +8,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use muster_model::{Binding, Rollout, RolloutId, RolloutState, StepName, StepState, TenantId, TenantRow, Timestamp};
-use serde::{Deserialize, Serialize};
+use muster_model::{Binding, Rollout, RolloutId, RolloutState, StepName, StepState, TenantId, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::watch as channel;
 
-use super::activate::is_of;
-use super::budget::{Before, Over, Verdict, at_the_end, before, findings, judge, left_alone, not_loaded};
+use super::activate::mark_of;
+use super::again::BackOff;
+use super::back::already_over;
+use super::budget::{Before, Verdict, at_the_end, before, findings, judge, left_alone, not_loaded};
 use super::frame::{Ended, Found};
+use super::seen::Seen;
 use super::{Registered, TURN_WAIT, Work, Worker};
-use crate::admin::Hidden;
 use crate::binding::Bound;
-use crate::figures::Counts;
+use crate::figures::{Counts, Figures};
 use crate::jobs::Progress;
 use crate::{AdminError, Service};
 
 /// How often a candidate is looked at; also at each call that got no account.
 const LOOKED_EVERY: Duration = Duration::from_millis(250);
 
-/// How often at most it is kept what was counted, if a call has failed since.
-const KEPT_AFTER_FAILURE: Duration = Duration::from_secs(1);
-
-/// How often, if there was any call.
-const KEPT_AFTER_CALLS: Duration = Duration::from_secs(5);
-
-/// How often, whatever there was: for how long the candidate was watched.
-const KEPT_EVERY: Duration = Duration::from_mins(1);
-
 /// A candidate on probation.
 #[derive(Debug)]
-struct Watching {
-    rollout: Rollout,
-    before: Before,
+pub(super) struct Watching {
+    pub rollout: Rollout,
+    pub before: Before,
     /// What an earlier process has seen of it.
     earlier: Option<Seen>,
     /// When it is over, as the clock counts what has really passed.
     until: Duration,
-}
-
-/// What is kept of a watch that goes on.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Seen {
-    counts: Counts,
-    /// For how long it was watched.
-    watched_ms: u64,
-}
-
-impl Seen {
-    /// Whether there is enough news since then to be kept.
-    fn is_to_be_kept(&self, since: Duration, now: &Counts) -> bool {
-        let is_worse = now.failed() > self.counts.failed();
-        since >= KEPT_EVERY
-            || (since >= KEPT_AFTER_CALLS && *now != self.counts)
-            || (since >= KEPT_AFTER_FAILURE && is_worse)
-    }
 }
 
 /// Why there is nothing to watch.
@@ -104,12 +78,15 @@ impl Service {
         }
         let service = self.clone();
         tokio::spawn(async move {
-            let mut watching = None;
-            // What the store could not do it may be able to do in a moment.
+            let (mut watching, mut back_off) = (None, BackOff::from(TURN_WAIT));
             while let Err(error) = service.watch(&work, &mut watching).await {
-                tracing::error!(tenant.id = %work.tenant, rollout.id = %work.id, %error, "a candidate cannot be watched");
+                let pause = back_off.pause();
+                tracing::error!(
+                    tenant.id = %work.tenant, rollout.id = %work.id, %error, again_in_s = pause.as_secs(),
+                    "a candidate cannot be watched, or cannot give way"
+                );
                 tokio::select! {
-                    () = tokio::time::sleep(TURN_WAIT) => {}
+                    () = tokio::time::sleep(pause) => {}
                     () = service.told_to_stop() => break,
                 }
             }
@@ -150,7 +127,11 @@ impl Service {
             return Ok(());
         }
         let watching = match watching {
-            Some(watching) => &*watching,
+            Some(watching) => {
+                // It may be on its way back already.
+                watching.rollout = self.rollout_of(work).await?;
+                &*watching
+            }
             None => &*watching.insert(self.watching(work).await?),
         };
         let whole = Duration::from_secs(u64::from(watching.rollout.watch.seconds));
@@ -183,10 +164,10 @@ impl Service {
             }
             let over = judge(&watching.rollout.watch, &watching.before, &counts);
             if let Some(over) = over.or_else(|| left_alone(&bound.breaker, &counts)) {
-                return self.fall_back(work, watching, &counts, over).await;
+                return self.fall_back(work, watching, &counts, over.with_failures(&bound.own, &work.tenant)).await;
             }
             if left.is_zero() {
-                return self.end_watch(work, watching, &counts).await;
+                return self.end_watch(work, watching, &bound.own).await;
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOKED_EVERY) => {}
@@ -204,7 +185,7 @@ impl Service {
             |name: &str| rollout.step(StepName::Watch).map(|step| step.findings[name].clone()).unwrap_or_default();
         // What an earlier version has kept and this one does not understand is not known.
         let before = serde_json::from_value(kept("before")).unwrap_or_default();
-        let earlier: Option<Seen> = serde_json::from_value(kept("seen")).unwrap_or_default();
+        let earlier = Seen::kept(&rollout, StepName::Watch);
         if let Some(earlier) = &earlier
             && let Some(bound) = self.present_of(&work.tenant)
         {
@@ -232,9 +213,12 @@ impl Service {
     }
 
     /// The time is over. What is to follow by itself follows if nothing was found.
-    async fn end_watch(&self, work: &Work, watching: &Watching, counts: &Counts) -> Result<(), AdminError> {
+    async fn end_watch(&self, work: &Work, watching: &Watching, figures: &Figures) -> Result<(), AdminError> {
+        let counts = &figures.counts();
         let (says, is_clean) = match at_the_end(&watching.rollout.watch, &watching.before, counts) {
-            Verdict::Over(over) => return self.fall_back(work, watching, counts, over).await,
+            Verdict::Over(over) => {
+                return self.fall_back(work, watching, counts, over.with_failures(figures, &work.tenant)).await;
+            }
             Verdict::Clean => (None, true),
             // Nobody knows what was not kept when the server ended.
             Verdict::NotJudged { says, is_clean } => (Some(says), is_clean && watching.earlier.is_none()),
@@ -268,107 +252,13 @@ impl Service {
         Ok(())
     }
 
-    /// The tenant goes back to the binding before, if the candidate still decides.
-    async fn fall_back(&self, work: &Work, watching: &Watching, counts: &Counts, over: Over) -> Result<(), AdminError> {
-        let one_at_a_time = self.administration.lock().await;
-        let row = self.row(work.tenant.as_str())?;
-        let present = self.rollout_of(work).await?;
-        let is_watched = present.state == RolloutState::Watching && !work.cancelled.load(Ordering::Relaxed);
-        if !is_watched || self.mark_if_left(&present, &row.binding).await? {
-            // Whoever has bound something else, or does not want it to be watched, was quicker.
-            return Ok(());
-        }
-        let (revision, left) = (row.binding.revision, row.binding.clone());
-        let mut found = findings(&watching.rollout.watch, &watching.before, counts);
-        found["over"] = json!(over.what);
-        // Should the server end in the middle, the row tells why there is another binding, and what was counted.
-        let mut kept = found.clone();
-        kept["seen"] = json!(Seen { counts: *counts, watched_ms: 0 });
-        self.keep_watched(work, &over.says, &kept).await?;
-        let previous = row.previous.clone().filter(|previous| !is_of(previous, &watching.rollout));
-        let went_back = match previous {
-            Some(previous) => {
-                self.rebind(row, previous.plugin, previous.config, Some(revision), Hidden::Accepted).await
-            }
-            None => Err(AdminError::NotFound("binding before it to go back to".to_owned())),
-        };
-        let (says, state) = match &went_back {
-            Ok(view) => (
-                format!("{}; {} {} decides again", over.says, view.plugin.name, view.plugin.version),
-                RolloutState::RolledBack,
-            ),
-            Err(error) => (format!("{}; it decides all the same, because {error}", over.says), RolloutState::Active),
-        };
-        drop(one_at_a_time);
-        if went_back.is_ok() {
-            match self.written(&work.tenant, &left).await {
-                Ok(written) => found["written"] = json!(written),
-                Err(error) => {
-                    tracing::warn!(tenant.id = %work.tenant, rollout.id = %work.id, %error, "what a candidate has written was not counted");
-                }
-            }
-        }
-        let now = self.parts.clock.now();
-        self.change_rollout(&work.tenant, work.id, |rollout| {
-            if let Some(step) = rollout.step_mut(StepName::Watch) {
-                step.state = StepState::Failed;
-                step.ended = Some(now);
-                step.says = Some(over.says.clone());
-                step.findings.clone_from(&found);
-            }
-            rollout.state = state;
-            rollout.says = Some(says.clone());
-            Ok(())
-        })
-        .await?;
-        let went_back = went_back.is_ok();
-        metrics::counter!("muster_rollouts_over_budget_total", "reason" => over.what, "went_back" => went_back.to_string())
-            .increment(1);
-        tracing::warn!(
-            tenant.id = %work.tenant, rollout.id = %work.id, plugin.digest = %watching.rollout.plugin, went_back, says,
-            "a candidate on probation is over its budget"
-        );
-        Ok(())
-    }
-
-    /// From here on the rollout is on its way back, and nobody else need mark it.
-    async fn keep_watched(&self, work: &Work, says: &str, found: &Value) -> Result<(), AdminError> {
-        let kept = self.change_rollout(&work.tenant, work.id, |rollout| {
-            rollout.says = Some(says.to_owned());
-            if let Some(step) = rollout.step_mut(StepName::Watch) {
-                step.state = StepState::Failed;
-                step.says = Some(says.to_owned());
-                step.findings.clone_from(found);
-            }
-            Ok(())
-        });
-        kept.await.map(drop)
-    }
-
     /// Whether something else is bound than what is to be watched; the rollout says so from then on.
     async fn is_left(&self, work: &Work) -> Result<bool, AdminError> {
         let _one_at_a_time = self.administration.lock().await;
         self.mark_if_left(&self.rollout_of(work).await?, &self.row(work.tenant.as_str())?.binding).await
     }
 
-    /// Whoever goes back just after the tenant has gone back by itself would bring back what was too much.
-    pub(crate) async fn check_way_back(&self, row: &TenantRow, previous: &Binding) -> Result<(), AdminError> {
-        let rollouts = self.parts.store.rollouts(&row.id).await?;
-        let latest = rollouts.iter().rev().find(|rollout| is_of(previous, rollout));
-        let left = latest.filter(|rollout| rollout.state == RolloutState::RolledBack).and_then(|rollout| {
-            let step = rollout.step(StepName::Watch).filter(|step| step.state == StepState::Failed)?;
-            Some((rollout.id, step.ended))
-        });
-        let Some((id, ended)) = left else { return Ok(()) };
-        let at = ended.map_or_else(String::new, |ended| format!(" at {ended}"));
-        Err(AdminError::InUse(format!(
-            "the binding before is the candidate of rollout {id}, which was rolled back by itself{at}; \
-             to bind it again all the same: muster tenant rollback {} --again",
-            row.id
-        )))
-    }
-
-    pub(super) fn present_of(&self, tenant: &TenantId) -> Option<Arc<Bound>> {
+    pub(crate) fn present_of(&self, tenant: &TenantId) -> Option<Arc<Bound>> {
         self.tenants.view().tenant(tenant).and_then(|tenant| tenant.bound.load_full())
     }
 
@@ -381,24 +271,6 @@ impl Service {
     }
 }
 
-/// Whether it was over its budget, and the tenant is going back.
-pub(super) fn is_on_its_way_back(rollout: &Rollout) -> bool {
-    let has_failed = rollout.step(StepName::Watch).is_some_and(|step| step.state == StepState::Failed);
-    rollout.state == RolloutState::Watching && has_failed
-}
-
-/// The server has ended in the middle of the way back, before it was made: what was too much is too much still.
-fn already_over(rollout: &Rollout) -> Option<Over> {
-    let step = rollout.step(StepName::Watch).filter(|_| is_on_its_way_back(rollout))?;
-    let what = match step.findings["over"].as_str() {
-        Some("rejected") => "rejected",
-        Some("slow") => "slow",
-        Some("left-alone") => "left-alone",
-        Some(_) | None => "failed",
-    };
-    Some(Over { what, says: step.says.clone().unwrap_or_default() })
-}
-
 /// From now on it is on probation.
 pub(super) fn begin(rollout: &mut Rollout, now: Timestamp) {
     rollout.state = RolloutState::Watching;
@@ -409,12 +281,20 @@ pub(super) fn begin(rollout: &mut Rollout, now: Timestamp) {
 }
 
 /// Keeps how the binding before has fared: the moment it is left is the last at which that is known.
-pub(super) fn compare_with(rollout: &mut Rollout, left: Option<&Bound>) {
+pub(super) fn compare_with(rollout: &mut Rollout, binding: &Binding, left: Option<&Bound>) {
+    if let Some(step) = rollout.step_mut(StepName::Activate) {
+        step.findings = json!({ "left": mark_of(binding) });
+    }
+
     let refused_in_preview = rollout.step(StepName::Preview).and_then(|step| {
         let count = |name: &str| step.findings[name].as_u64();
         Some((count("rejected")?, count("looked_at")?))
     });
-    let before = before(left.map(|left| left.own.counts()), refused_in_preview);
+    let now = before(left.map(|left| left.own.counts()), refused_in_preview);
+    // The process in which the canary began may have been another one, which had seen more of it.
+    let kept = rollout.step(StepName::Canary).map(|step| step.findings["before"].clone());
+    let kept = kept.and_then(|kept| serde_json::from_value::<Before>(kept).ok());
+    let before = kept.filter(|kept| kept.calls > now.calls).unwrap_or(now);
     if let Some(step) = rollout.step_mut(StepName::Watch) {
         step.findings = json!({ "before": before });
     }

@@ -92,7 +92,8 @@ impl Service {
             return;
         }
         let given_up = self.change_rollout(&work.tenant, work.id, |rollout| {
-            if rollout.state == RolloutState::Running {
+            // What decides already goes on after the next start.
+            if rollout.state == RolloutState::Running && (rollout.activated.is_some() || !self.is_made(rollout)?) {
                 self.end_step(rollout, StepState::Failed, Some(&error.to_string()));
             }
             Ok(())

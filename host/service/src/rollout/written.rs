@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use muster_model::{Binding, LogEntry, TenantId, Timestamp};
+use muster_model::{Binding, LogEntry, RequestId, Rollout, StepName, TenantId, Timestamp};
 use muster_store::{Directory, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::activate::is_of;
+use super::request_of;
 use crate::standard::STANDARD;
 use crate::{AdminError, Service};
 
@@ -74,7 +76,20 @@ impl Service {
             "revision": left.revision,
             "bound": left.at.to_string(),
             "written": self.written(tenant, left).await?,
+            "remapped_by": self.remapped_by(tenant, left).await?,
         }))
+    }
+}
+
+impl Service {
+    /// By which request the log knows what a binding has mapped again: going back does not undo that, and an undo of this request does.
+    async fn remapped_by(&self, tenant: &TenantId, left: &Binding) -> Result<Option<RequestId>, StoreError> {
+        let has_mapped = |rollout: &&Rollout| {
+            let step = rollout.step(StepName::Remap).filter(|step| step.began >= Some(left.at));
+            is_of(left, rollout) && step.is_some_and(|step| step.findings["changed"].as_u64() > Some(0))
+        };
+        let rollouts = self.parts.store.rollouts(tenant).await?;
+        Ok(rollouts.iter().rev().find(has_mapped).map(|rollout| request_of(rollout.id)))
     }
 }
 

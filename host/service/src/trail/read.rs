@@ -51,7 +51,7 @@ impl FromStr for StatusRange {
             }
             _ => number(text).map(|status| Self(status, status)),
         };
-        range.ok_or_else(|| AdminError::Invalid("status is 404, 4xx or failed".to_owned()))
+        range.ok_or_else(|| AdminError::Wrong("status is 404, 4xx or failed".to_owned()))
     }
 }
 
@@ -61,11 +61,11 @@ impl RequestsAsked {
             None => Ok(None),
             Some(text) => match Timestamp::parse(text) {
                 Some(time) => Ok(Some(time)),
-                None => Err(AdminError::Invalid(format!("{name} is a time such as 2026-11-03T14:03:00Z"))),
+                None => Err(AdminError::Wrong(format!("{name} is a time such as 2026-11-03T14:03:00Z"))),
             },
         };
         let resource = |text: &String| {
-            ResourceId::parse(text).ok_or_else(|| AdminError::Invalid("resource is the id of a resource".to_owned()))
+            ResourceId::parse(text).ok_or_else(|| AdminError::Wrong("resource is the id of a resource".to_owned()))
         };
         Ok(RequestQuery {
             before: self.before,

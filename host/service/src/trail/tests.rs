@@ -108,6 +108,7 @@ fn bound(retained: &[&str]) -> Bound {
         breaker: crate::breaker::Breaker::new(std::sync::Arc::new(muster_model::SystemClock)),
         figures: std::sync::Arc::new(crate::figures::Figures::new(muster_model::Timestamp::from_millis(0))),
         own: std::sync::Arc::new(crate::figures::Figures::new(muster_model::Timestamp::from_millis(0))),
+        aside: std::sync::atomic::AtomicU64::new(0),
         trial: arc_swap::ArcSwapOption::empty(),
     }
 }

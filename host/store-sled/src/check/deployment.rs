@@ -24,6 +24,7 @@ impl Check<'_> {
                 self.fact(None, format!("tenant {} is bound to a plugin that is not there", tenant.id));
             }
         }
+        self.queues(space)?;
         self.values::<TokenRow>(space, b'K', "tokens", "a token")?;
         let seen = self.value(space, &space.clock_seen(), CLOCK_SEEN)?;
         if seen.is_some_and(|seen| codec::decode::<ClockSeen>(&seen, CLOCK_SEEN).is_err()) {

@@ -1,4 +1,4 @@
-//! The log against its counters, its seals, its histories and the records; the tasks against the log.
+//! The log against its counters, its seals, its histories and the records.
 
 use muster_model::{Event, LogEntry, LogHash, Seal};
 use muster_store::StoreError;
@@ -136,31 +136,6 @@ impl Check<'_> {
             if !is_told(self.tree, space, anchor, &key)? {
                 self.derived(space, "a history has an entry that does not tell of it".to_owned());
             }
-        }
-        Ok(())
-    }
-
-    pub(super) fn tasks(&mut self, space: &Space) -> Result<(), StoreError> {
-        let Ok((log, last)) = codec::heads(self.get(&space.heads())?) else { return Ok(()) };
-        let mut through = None;
-        for row in self.rows(&space.tasks(0)) {
-            let (key, _) = row?;
-            self.look();
-            let seq = last_number(&key).unwrap_or_default();
-            if through.is_some_and(|through| seq != through + 1) {
-                self.fact(Some(space), format!("a task before task {seq} is missing"));
-            }
-            through = Some(seq);
-            let task = self.value(space, &key, &format!("task {seq}"))?.map(|row| codec::decode_task(seq, &row));
-            match task {
-                Some(Ok(task)) if (1..=log).contains(&task.change) => self.count("tasks", 1),
-                Some(Ok(_)) => self.fact(Some(space), format!("task {seq} follows from no entry of the log")),
-                Some(Err(_)) => self.fact(Some(space), format!("task {seq} cannot be read")),
-                None => {}
-            }
-        }
-        if through.is_some_and(|through| through != last) || (through.is_none() && last > 0) {
-            self.fact(Some(space), format!("the tasks do not end at task {last}"));
         }
         Ok(())
     }

@@ -4,22 +4,25 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use async_trait::async_trait;
 use muster_model::{PluginDigest, PluginRow, Seal, TenantId, TenantRow, TokenRow, Trust};
-use muster_store::StoreError;
 use muster_store::moving::{
     Brought, Bytes, Export, ImportId, Item, Mover as _, PLUGIN_PART_BYTES, TokenRowItem, Which, by_length,
 };
+use muster_store::{Entry, StoreError};
 use serde::de::DeserializeOwned;
 
 use crate::TRUST;
 use crate::codec::{self, damaged};
 use crate::entry;
-use crate::keys::{Range, Space, kind_of_resource, last_id, last_number};
+use crate::keys::{self, Range, Space, kind_of_resource, last_id, last_number};
 use crate::log::Bounds;
 use crate::moving::{SledMover, by_id};
+use crate::plugin_state::{STATE, decode_entry};
 use crate::snapshot::{Row, Snapshot};
 
 /// How many rows are read at once.
 const MAX_ROWS_A_BATCH: usize = 512;
+/// As that, of what plugins remember: a megabyte of the largest.
+const MAX_ENTRIES_A_BATCH: usize = 16;
 /// Up to so many tenants, what is not exported is forgotten before anything is read; beyond, as each has its turn: each of these makes the
 /// snapshot consist of more pieces.
 const MAX_FORGOTTEN_AHEAD: usize = 32;
@@ -51,6 +54,8 @@ enum Stage {
     Members(Of),
     Log { of: Of, next: u64, seals: VecDeque<Seal> },
     Tasks(Of),
+    States { of: Of, plugins: VecDeque<(String, u64)> },
+    StateEntries { of: Of, plugin: String, plugins: VecDeque<(String, u64)> },
     Plugins,
     WaitingPlugin(PluginDigest),
     Trust,
@@ -198,6 +203,8 @@ impl Reading {
                 Stage::Members(of) => self.members(of, &mut items)?,
                 Stage::Log { of, next, seals } => self.log(of, next, seals, &mut items)?,
                 Stage::Tasks(of) => self.tasks(of, &mut items)?,
+                Stage::States { of, plugins } => self.state(of, plugins, &mut items)?,
+                Stage::StateEntries { of, plugin, plugins } => self.state_entries(of, plugin, plugins, &mut items)?,
                 Stage::Plugins => self.plugin(&mut items)?,
                 Stage::WaitingPlugin(digest) => self.waiting_plugin(digest, &mut items)?,
                 Stage::Trust => {
@@ -306,15 +313,59 @@ impl Reading {
 
     fn tasks(&mut self, of: Of, items: &mut Vec<Item>) -> Result<Stage, StoreError> {
         let rows = self.snapshot.next_in(&of.space.tasks(0), MAX_ROWS_A_BATCH)?;
-        if rows.is_empty() {
-            self.snapshot.forget(&of.space.everything())?;
-            return Ok(Stage::Tenant);
+        let seq_of = |row: &Row| last_number(&row.key).ok_or_else(|| damaged("a task"));
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            let mut plugins = VecDeque::new();
+            for row in every(&mut self.snapshot, &of.space.rows(b'v'))? {
+                let plugin = keys::remembering(&row.key).ok_or_else(|| damaged(STATE))?;
+                plugins.push_back((plugin.to_owned(), codec::number(Some(row.own.clone()))?));
+            }
+            return Ok(Stage::States { of, plugins });
+        };
+        let mut progresses = BTreeMap::new();
+        for row in every(&mut self.snapshot, &of.space.progresses(seq_of(first)?, seq_of(last)?))? {
+            progresses.insert(seq_of(&row)?, Box::new(codec::decode(&row.value()?, "a task's progress")?));
         }
         for row in rows {
-            let seq = last_number(&row.key).ok_or_else(|| damaged("a task"))?;
-            items.push(Item::Task { tenant: of.tenant.clone(), task: codec::decode_task(seq, &row.value()?)? });
+            let seq = seq_of(&row)?;
+            let (task, progress) = (codec::decode_task(seq, &row.value()?)?, progresses.remove(&seq));
+            items.push(Item::Task { tenant: of.tenant.clone(), task, progress });
         }
         Ok(Stage::Tasks(of))
+    }
+
+    fn state(
+        &mut self,
+        of: Of,
+        mut plugins: VecDeque<(String, u64)>,
+        items: &mut Vec<Item>,
+    ) -> Result<Stage, StoreError> {
+        let Some((plugin, last)) = plugins.pop_front() else {
+            self.snapshot.forget(&of.space.everything())?;
+            return Ok(Stage::Tenant);
+        };
+        items.push(Item::State { tenant: of.tenant.clone(), plugin: plugin.clone(), last });
+        Ok(Stage::StateEntries { of, plugin, plugins })
+    }
+
+    fn state_entries(
+        &mut self,
+        of: Of,
+        plugin: String,
+        plugins: VecDeque<(String, u64)>,
+        items: &mut Vec<Item>,
+    ) -> Result<Stage, StoreError> {
+        let rows = self.snapshot.next_in(&of.space.state_entries(&plugin), MAX_ENTRIES_A_BATCH)?;
+        if rows.is_empty() {
+            return Ok(Stage::States { of, plugins });
+        }
+        for row in rows {
+            let key = keys::remembered(&row.key).ok_or_else(|| damaged(STATE))?.to_owned();
+            let Entry { version, value } = decode_entry(&row.value()?)?;
+            let (tenant, plugin) = (of.tenant.clone(), plugin.clone());
+            items.push(Item::StateEntry { tenant, plugin, key, version, value: Bytes(value) });
+        }
+        Ok(Stage::StateEntries { of, plugin, plugins })
     }
 
     fn plugin(&mut self, items: &mut Vec<Item>) -> Result<Stage, StoreError> {

@@ -1,6 +1,6 @@
 //! What an import writes, row by row.
 
-use muster_model::{PluginDigest, ResourceId, Seal, TenantId};
+use muster_model::{PluginDigest, Progress, ResourceId, Seal, Task, TenantId};
 use muster_store::moving::{Brought, Finished, Import, ImportId, Item};
 use muster_store::{Member, StoreError, Write};
 use sled::IVec;
@@ -11,9 +11,11 @@ use crate::entry;
 use crate::keys::{Range, Space, kind_of_resource, kind_of_row, last_id};
 use crate::log::Bounds;
 use crate::moving::{Moving, Stand, State};
+use crate::plugin_state;
 use crate::prepared::{PreparedChange, PreparedWrite};
 use crate::reader::Reader;
 use crate::staging::Staging;
+use crate::tasks;
 
 /// Items on their way into the store, encoded.
 pub(crate) struct Load {
@@ -55,8 +57,22 @@ enum Loading {
         seal: Seal,
     },
     Task {
-        key: Vec<u8>,
+        space: Space,
+        task: Box<Task>,
         row: Vec<u8>,
+        progress: Option<Box<Progress>>,
+    },
+    State {
+        space: Space,
+        plugin: String,
+        last: u64,
+    },
+    StateEntry {
+        space: Space,
+        plugin: String,
+        key: String,
+        version: u64,
+        value: Vec<u8>,
     },
 }
 
@@ -142,6 +158,7 @@ impl Load {
         if stand(&self.import, State::Loading, staging)?.loaded.items != self.expected {
             return Err(StoreError::Stale);
         }
+        staging.be_quiet();
         for load in &self.loads {
             load.apply(staging)?;
         }
@@ -175,10 +192,16 @@ impl Loading {
                 Self::Entry { space: Space::of(&tenant), seq: told.seq, row, tells_of }
             }
             Item::Seal { tenant, seal } => Self::Seal { space: Space::of(&tenant), seal },
-            Item::Task { tenant, task } => Self::Task {
-                key: Space::of(&tenant).task(task.seq),
+            Item::Task { tenant, task, progress } => Self::Task {
+                space: Space::of(&tenant),
                 row: codec::task_row(task.change, &codec::encode_task(task.at, &task.task)?),
+                task: Box::new(task),
+                progress,
             },
+            Item::State { tenant, plugin, last } => Self::State { space: Space::of(&tenant), plugin, last },
+            Item::StateEntry { tenant, plugin, key, version, value } => {
+                Self::StateEntry { space: Space::of(&tenant), plugin, key, version, value: value.0 }
+            }
             Item::Plugin { row } => Self::Waiting {
                 key: deployment.waiting_plugin(import, &row.digest),
                 later: None,
@@ -228,7 +251,18 @@ impl Loading {
                 staging.put_value(space.seal(seal.seq), &codec::encode(seal)?)?;
                 staging.put_value(space.log_bounds(), &codec::encode(&Bounds { sealed: *seal, ..bounds })?)
             }
-            Self::Task { key, row } => staging.put_value(key.clone(), row),
+            Self::Task { space, task, row, progress } => tasks::load(space, staging, task, row, progress.as_deref()),
+            Self::State { space, plugin, last } => {
+                let key = space.state_last(plugin);
+                if staging.has(&key)? {
+                    return Err(StoreError::Stale);
+                }
+                staging.put(key, &last.to_be_bytes());
+                Ok(())
+            }
+            Self::StateEntry { space, plugin, key, version, value } => {
+                plugin_state::load_entry(space, staging, plugin, key, *version, value)
+            }
         }
     }
 }
@@ -269,6 +303,7 @@ impl Finish {
             }
             staging.put_value(deployment.tenant(tenant), row)?;
             staging.delete_value(deployment.reserved(tenant))?;
+            tasks::show_all(tenant, staging)?;
         }
         for (key, row) in &self.tokens {
             if staging.has(key)? {

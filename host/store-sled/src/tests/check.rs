@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use muster_model::{LogHash, ResourceType, Seal, Trust};
-use muster_store::Store;
+use muster_model::{Attempt, LogHash, Progress, Queue, ResourceType, Seal, Standing, Trust};
 use muster_store::contract::help::{USER, at, id, tenant};
+use muster_store::{Settled, Store};
 use sled::IVec;
 use tempfile::TempDir;
 
 use super::load::loaded;
-use crate::keys::{self, Range, Space};
+use crate::keys::{self, Range, Space, last_number};
 use crate::{OfflineError, OpenError, Options, Report, SledStore, check, codec, rebuild_index};
 
 const STEPS: usize = 300;
@@ -20,9 +20,33 @@ async fn sound_store() -> TempDir {
     let store: Arc<dyn Store> = Arc::new(SledStore::open(folder.path(), Options::default()).unwrap());
     loaded(&store, 7, STEPS).await;
     seal(&store).await;
+    tasks(&store).await;
     store.put_trust(&Trust { version: 1, ..Trust::default() }, 0).await.unwrap();
     store.close().await;
     folder
+}
+
+/// Carries some of acme's tasks out, and lets a plugin remember something.
+async fn tasks(store: &Arc<dyn Store>) {
+    let outbox = store.outbox(&tenant("acme"));
+    let leases = outbox.lease(&Queue::plugin(), at(1_000_000), at(1_000_060), 8).await.unwrap().tasks;
+    assert_eq!(leases.len(), 8);
+    let attempt = Attempt { at: at(1_000_000), took_ms: 5, failure: None };
+    let outcomes = [
+        Settled::Done(attempt.clone()),
+        Settled::Done(attempt.clone()),
+        Settled::Again { attempt: attempt.clone(), due: at(1_000_100) },
+        Settled::Parked(attempt),
+        Settled::Held,
+    ];
+    for (lease, outcome) in leases.iter().zip(outcomes) {
+        outbox.settle(lease, outcome).await.unwrap();
+    }
+    let state = store.plugin_state(&tenant("acme"), "poggio");
+    for key in ["one", "other", "gone"] {
+        state.put(key, &[7; 9_000], None, 1 << 20).await.unwrap();
+    }
+    state.delete("gone", None).await.unwrap();
 }
 
 /// Seals acme's log twice, and cuts it off at the first.
@@ -136,6 +160,39 @@ const MENDABLE: &[Damage] = &[
     }),
     ("a member that does not know it", |db| drop(db.remove(one(db, b'g').0).unwrap())),
     ("a member only by its own account", |db| drop(db.insert(acme().group(id(1), id(999_999)), &[]).unwrap())),
+    ("a task that stands nowhere", |db| drop(db.remove(one(db, b'y').0).unwrap())),
+    ("a task that stands twice", |db| {
+        let seq = last_number(&one(db, b't').0).unwrap();
+        db.insert(acme().standing(Standing::Cancelled, seq), &[]).unwrap();
+    }),
+    ("a task that follows from nothing", |db| drop(db.remove(one(db, b'e').0).unwrap())),
+    ("a task that follows twice", |db| drop(db.insert(beside(&one(db, b'e').0), &[]).unwrap())),
+    ("a task that blocks no lane", |db| drop(db.remove(one(db, b'q').0).unwrap())),
+    ("a task that blocks two lanes", |db| {
+        let seq = last_number(&one(db, b't').0).unwrap();
+        db.insert(acme().in_lane(id(999_999), &Queue::plugin(), seq), &[]).unwrap();
+    }),
+    ("a head that is not due", |db| drop(db.remove(one(db, b'w').0).unwrap())),
+    ("a head that is due twice", |db| {
+        let seq = last_number(&one(db, b'w').0).unwrap();
+        db.insert(acme().due(&Queue::plugin(), at(77), seq), &[]).unwrap();
+    }),
+    ("all heads are gone", |db| {
+        for kind in *b"qw" {
+            for (key, _) in rows(db, &acme().rows(kind)) {
+                db.remove(key).unwrap();
+            }
+        }
+    }),
+    ("a wrong count of tasks", |db| drop(db.insert(one(db, b'n').0, &77_u64.to_be_bytes()).unwrap())),
+    ("a queue that is not known to hold tasks", |db| {
+        drop(db.remove(Space::deployment().queue(&tenant("acme"), &Queue::plugin())).unwrap());
+    }),
+    ("a queue that is said to hold tasks", |db| {
+        let queue = Queue::parse("webhook:none").unwrap();
+        db.insert(Space::deployment().queue(&tenant("acme"), &queue), &[]).unwrap();
+    }),
+    ("a wrong count of what is remembered", |db| drop(db.insert(one(db, b'G').0, &7_u64.to_be_bytes()).unwrap())),
     ("a gap in a history", |db| drop(db.remove(one(db, b'H').0).unwrap())),
     ("a history of an entry that does not tell of it", |db| {
         drop(db.insert(acme().told(id(999_999), 50), &[]).unwrap());
@@ -143,7 +200,7 @@ const MENDABLE: &[Damage] = &[
     ("a history of an entry that is not there", |db| drop(db.insert(acme().told(id(1), 99_999), &[]).unwrap())),
     ("a part of no value", |db| drop(db.insert(keys::part(&acme().record(&USER, id(999_999)), 3), b"x").unwrap())),
     ("all index rows gone", |db| {
-        for kind in *b"kiasdASuRgMH" {
+        for kind in *b"kiasdASuRgMHyeqwnG" {
             for (key, _) in rows(db, &acme().rows(kind)) {
                 db.remove(key).unwrap();
             }
@@ -206,6 +263,15 @@ const FACTS: &[Damage] = &[
         }
     }),
     ("a task is gone", |db| drop(db.remove(one(db, b't').0).unwrap())),
+    ("that a task is done is gone", |db| drop(db.remove(&rows(db, &acme().rows(b'p'))[0].0).unwrap())),
+    ("what has become of a task is not what it was", |db| drop(db.insert(one(db, b'p').0, b"x").unwrap())),
+    ("something has become of no task", |db| {
+        let progress = serde_json::to_vec(&Progress::new(at(1))).unwrap();
+        let key = acme().progress(999_999);
+        db.insert(&key[..], codec::rows(&key, &progress).0).unwrap();
+    }),
+    ("what a plugin remembers is not what it was", |db| drop(db.insert(one(db, b'z').0, b"x").unwrap())),
+    ("which plugin remembers is not known", |db| drop(db.remove(one(db, b'v').0).unwrap())),
     ("a plugin's component is gone", |db| {
         let (key, _) = rows(db, &Space::deployment().rows(b'B')).pop().unwrap();
         db.remove(key).unwrap();

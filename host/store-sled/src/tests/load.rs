@@ -126,6 +126,7 @@ pub(super) async fn loaded(store: &Arc<dyn Store>, seed: u64, steps: usize) {
             scim: ScimSettings::default(),
             retention: muster_model::Retention::default(),
             grants: Vec::new(),
+            secrets: Vec::new(),
         };
         store.add_tenant(&row).await.unwrap();
         let mut load = Load::new(store.directory(&tenant(name)), seed);

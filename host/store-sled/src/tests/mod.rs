@@ -13,6 +13,8 @@ mod long_reads;
 mod model;
 mod moves;
 mod moving;
+mod outbox;
+mod outbox_model;
 mod room;
 mod snapshot;
 mod timing;

@@ -36,8 +36,16 @@ async fn create(store: &Arc<dyn Store>) {
 fn items() -> Vec<Item> {
     let binding = Binding { plugin: PluginDigest::of(b"one"), config: json!({}), revision: 1, at: at(0) };
     let (scim, retention) = (ScimSettings::default(), Retention::default());
-    let row =
-        TenantRow { id: tenant("new"), created: at(0), binding, previous: None, scim, retention, grants: Vec::new() };
+    let row = TenantRow {
+        id: tenant("new"),
+        created: at(0),
+        binding,
+        previous: None,
+        scim,
+        retention,
+        grants: Vec::new(),
+        secrets: Vec::new(),
+    };
     let first = Item::Tenant { row, anchor: Seal::START, last_entry: USERS, last_task: 0 };
     let made = |n: u64| user(n, &format!("user{n}@example.com"));
     let records = (0..USERS).map(|n| Item::Record { tenant: tenant("new"), record: made(n) });

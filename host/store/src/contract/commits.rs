@@ -31,7 +31,7 @@ pub async fn a_commit_that_fails_leaves_nothing_behind(fixture: &mut impl Fixtur
     assert_eq!(directory.member_count(id(8)).await.unwrap(), 0);
     assert_eq!(directory.list(&query(&USER, None)).await.unwrap().total, 1);
     assert_eq!(directory.log(0, 10).await.unwrap(), []);
-    assert_eq!(store.outbox(&tenant("acme")).tasks(0, 10).await.unwrap(), []);
+    assert_eq!(store.outbox(&tenant("acme")).tasks(None, 0, 10).await.unwrap(), []);
 }
 
 pub async fn a_commit_that_gives_names_up_first_can_exchange_them(fixture: &mut impl Fixture) {
@@ -124,16 +124,16 @@ pub async fn tasks_are_committed_with_the_changes_that_they_follow_from(fixture:
     directory.commit(second).await.unwrap();
 
     let outbox = store.outbox(&tenant("acme"));
-    let tasks = outbox.tasks(0, 10).await.unwrap();
-    let seen: Vec<_> = tasks.iter().map(|task| (task.seq, task.change, task.task.action.as_str())).collect();
+    let tasks = outbox.tasks(None, 0, 10).await.unwrap();
+    let seen: Vec<_> = tasks.iter().map(|(task, _)| (task.seq, task.change, task.task.action.as_str())).collect();
     assert_eq!(seen, [(1, 3, "invite"), (2, 2, "notify"), (3, 3, "welcome")]);
-    assert_eq!((tasks[0].at, &tasks[0].task), (at(9), &task(&bob, "invite")));
-    assert_eq!(outbox.tasks(1, 1).await.unwrap(), tasks[1..2]);
-    assert_eq!(store.outbox(&tenant("other")).tasks(0, 10).await.unwrap(), []);
+    assert_eq!((tasks[0].0.at, &tasks[0].0.task), (at(9), &task(&bob, "invite")));
+    assert_eq!(outbox.tasks(None, 1, 1).await.unwrap(), tasks[1..2]);
+    assert_eq!(store.outbox(&tenant("other")).tasks(None, 0, 10).await.unwrap(), []);
 
     let stray = Commit { tasks: vec![(1, task(&ada, "lost"))], changes: vec![change(&ada)], ..commit(vec![]) };
     assert!(directory.commit(stray).await.is_err(), "there is no such change");
-    assert_eq!(outbox.tasks(0, 10).await.unwrap().len(), 3);
+    assert_eq!(outbox.tasks(None, 0, 10).await.unwrap().len(), 3);
 }
 
 pub async fn tenants_do_not_see_each_other(fixture: &mut impl Fixture) {
@@ -178,7 +178,7 @@ pub async fn everything_is_there_after_a_restart(fixture: &mut impl Fixture) {
     };
     directory.commit(first).await.unwrap();
     let log = directory.log(0, 10).await.unwrap();
-    let tasks = store.outbox(&tenant("acme")).tasks(0, 10).await.unwrap();
+    let tasks = store.outbox(&tenant("acme")).tasks(None, 0, 10).await.unwrap();
     drop(directory);
     drop(store);
 
@@ -194,10 +194,10 @@ pub async fn everything_is_there_after_a_restart(fixture: &mut impl Fixture) {
     assert_eq!(directory.member_count(id(8)).await.unwrap(), 2);
     assert_eq!(directory.groups_of(id(2)).await.unwrap(), [id(8)]);
     assert_eq!(directory.log(0, 10).await.unwrap(), log);
-    assert_eq!(store.outbox(&tenant("acme")).tasks(0, 10).await.unwrap(), tasks);
+    assert_eq!(store.outbox(&tenant("acme")).tasks(None, 0, 10).await.unwrap(), tasks);
     let more = Commit { changes: vec![change(&ada)], tasks: vec![(0, task(&ada, "again"))], ..commit(vec![]) };
     assert_eq!(directory.commit(more).await.unwrap().seq, 3, "the count goes on");
-    assert_eq!(store.outbox(&tenant("acme")).tasks(1, 10).await.unwrap()[0].seq, 2);
+    assert_eq!(store.outbox(&tenant("acme")).tasks(None, 1, 10).await.unwrap()[0].0.seq, 2);
     let again = directory.commit(commit(vec![insert(&user(3, "ada"))])).await;
     assert!(matches!(again, Err(StoreError::Taken { .. })));
 }

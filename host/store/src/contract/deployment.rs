@@ -16,7 +16,16 @@ const LARGE_PLUGIN_BYTES: usize = 3 * 1024 * 1024;
 fn tenant_row(name: &str) -> TenantRow {
     let binding = Binding { plugin: PluginDigest::of(b"one"), config: json!({ "a": 1 }), revision: 1, at: at(0) };
     let (scim, retention) = (ScimSettings::default(), Retention::default());
-    TenantRow { id: tenant(name), created: at(0), binding, previous: None, scim, retention, grants: Vec::new() }
+    TenantRow {
+        id: tenant(name),
+        created: at(0),
+        binding,
+        previous: None,
+        scim,
+        retention,
+        grants: Vec::new(),
+        secrets: Vec::new(),
+    }
 }
 
 fn rebound(row: &TenantRow) -> TenantRow {

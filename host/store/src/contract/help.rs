@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use muster_model::{
-    Account, Actor, Change, Event, Key, NewTask, PluginDigest, Record, RequestId, ResourceId, ResourceType, Snapshot,
-    TenantId, Timestamp, Version,
+    Account, Actor, Change, Event, Key, NewTask, PluginDigest, Queue, Record, RequestId, ResourceId, ResourceType,
+    Snapshot, TenantId, Timestamp, Version,
 };
 use muster_protocol::Document;
 use muster_protocol::filter::{Filter, Literal, Op};
@@ -139,6 +139,7 @@ pub fn task(record: &Record, action: &str) -> NewTask {
         arguments: Vec::new(),
         destructive: false,
         plugin: record.plugin,
+        queue: Queue::plugin(),
     }
 }
 

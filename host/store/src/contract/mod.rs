@@ -20,8 +20,10 @@ pub mod lists;
 pub mod log;
 pub mod members;
 pub mod moving;
+pub mod outbox;
 pub mod pages;
 pub mod planned;
+pub mod plugin_state;
 pub mod records;
 pub mod replay;
 pub mod rollouts;
@@ -108,6 +110,19 @@ macro_rules! contract_tests {
             moving::an_abandoned_import_leaves_nothing_behind
             moving::what_came_of_an_import_is_remembered_for_a_while
             moving::whom_a_deployment_trusts_moves_with_the_whole_of_it_only
+            outbox::a_lane_is_carried_out_in_order_and_others_go_on
+            outbox::what_is_tried_again_waits_until_it_is_due
+            outbox::the_earliest_due_is_leased_first_and_the_rest_is_told
+            outbox::a_task_is_leased_once_until_the_lease_ends
+            outbox::a_lease_that_ran_out_counts_until_another_one_is_given
+            outbox::what_is_parked_blocks_nobody_and_what_is_held_does
+            outbox::a_decision_ends_the_lease_and_moves_the_task
+            outbox::a_task_can_be_replayed_after_its_lane_has_gone_on
+            outbox::tasks_are_told_in_pages_by_standing_by_change_and_by_resource
+            outbox::queues_that_hold_tasks_are_found
+            outbox::what_is_over_is_forgotten_and_nothing_else
+            outbox::nothing_is_lost_by_a_restart_but_the_leases
+            outbox::of_many_who_lease_at_once_none_gets_what_another_has
             pages::pages_follow_each_other_by_position
             pages::several_kinds_are_listed_one_after_the_other
             pages::a_list_is_in_the_order_of_an_attribute_and_then_of_ids
@@ -119,6 +134,10 @@ macro_rules! contract_tests {
             planned::what_begins_with_a_text_is_found_without_a_search
             planned::who_is_active_is_found_without_a_search
             planned::what_changed_since_is_found_without_a_search
+            plugin_state::what_a_plugin_remembers_is_its_own_and_survives_a_restart
+            plugin_state::a_version_of_what_is_remembered_is_given_once
+            plugin_state::what_would_be_too_much_is_not_remembered
+            plugin_state::of_two_who_remember_at_once_one_is_told_that_it_has_changed
             records::a_record_is_read_back_as_it_was_written
             records::a_record_of_a_hundred_kilobytes_is_read_back
             records::an_id_is_inserted_once

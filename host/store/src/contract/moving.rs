@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use muster_model::{
-    Binding, LogHash, OwnedName, PluginDigest, PluginRow, PublicKey, Retention, ScimSettings, Seal, TenantId,
-    TenantRow, Token, TokenId, TokenKey, TokenRow, Trust, TrustedKey,
+    Actor, Binding, LogHash, OwnedName, PluginDigest, PluginRow, PublicKey, Queue, Retention, ScimSettings, Seal,
+    SecretName, SecretRow, TenantId, TenantRow, Token, TokenId, TokenKey, TokenRow, Trust, TrustedKey,
 };
 use serde_json::json;
 
@@ -13,17 +13,29 @@ use super::help::{
     GROUP, USER, at, change, commit, eq, found, group, id, insert, is_stale, is_taken, join, key, make, remove,
     replace, task, tenant, user,
 };
+use super::outbox::{done, failed, lease, outbox, seqs, soon};
 use crate::moving::file::Counts;
 use crate::moving::{Chain, Check, Finished, Import, ImportId, Item, Loaded, MAX_FINISHED, TokenRowItem, Which};
-use crate::{Commit, Directory, Store, StoreError};
+use crate::{Commit, Directory, Outbox, Settled, Store, StoreError};
 
 /// More than three parts of a plugin.
 const PLUGIN_BYTES: usize = 150_000;
 
 fn tenant_row(name: &str, plugin: PluginDigest) -> TenantRow {
     let binding = Binding { plugin, config: json!({ "a": 1 }), revision: 3, at: at(0) };
+    let name_of = SecretName::parse("api-key").unwrap();
+    let secrets = vec![SecretRow { name: name_of, sealed: b"sealed".to_vec(), at: at(0), by: Actor::Operator }];
     let (scim, retention) = (ScimSettings::default(), Retention::default());
-    TenantRow { id: tenant(name), created: at(0), binding, previous: None, scim, retention, grants: Vec::new() }
+    TenantRow {
+        id: tenant(name),
+        created: at(0),
+        binding,
+        previous: None,
+        scim,
+        retention,
+        grants: Vec::new(),
+        secrets,
+    }
 }
 
 fn token_row(of: &str, name: &str) -> TokenRow {
@@ -85,7 +97,24 @@ async fn fill(store: &Arc<dyn Store>, name: &str) -> Arc<dyn Directory> {
         }
     }
     keeper.prune(4, 100).await.unwrap();
+    carry_out(store, name).await;
     directory
+}
+
+/// Something has become of some of its tasks, one was forgotten, and a plugin remembers something.
+async fn carry_out(store: &Arc<dyn Store>, name: &str) {
+    let outbox = store.outbox(&tenant(name));
+    let leases = outbox.lease(&Queue::plugin(), at(6), soon(6), 5).await.unwrap().tasks;
+    let again = Settled::Again { attempt: failed(6), due: at(60) };
+    let outcomes = [done(6), done(7), again, Settled::Parked(failed(6)), Settled::Held];
+    for (lease, outcome) in leases.iter().zip(outcomes) {
+        outbox.settle(lease, outcome).await.unwrap();
+    }
+    assert_eq!(outbox.prune(at(7), 10).await.unwrap(), 1);
+    for (plugin, key) in [("secoda", "a"), ("secoda", "bb"), ("secoda", "c"), ("poggio", ""), ("gone", "a")] {
+        store.plugin_state(&tenant(name), plugin).put(key, &[7; 10_000], None, 1 << 20).await.unwrap();
+    }
+    store.plugin_state(&tenant(name), "gone").delete("a", None).await.unwrap();
 }
 
 async fn export(store: &Arc<dyn Store>, which: &Which) -> Vec<Item> {
@@ -117,7 +146,11 @@ fn renamed(items: Vec<Item>, name: &str) -> Vec<Item> {
         }
         Item::Entry { entry, .. } => Item::Entry { tenant: new.clone(), entry },
         Item::Seal { seal, .. } => Item::Seal { tenant: new.clone(), seal },
-        Item::Task { task, .. } => Item::Task { tenant: new.clone(), task },
+        Item::Task { task, progress, .. } => Item::Task { tenant: new.clone(), task, progress },
+        Item::State { plugin, last, .. } => Item::State { tenant: new.clone(), plugin, last },
+        Item::StateEntry { plugin, key, version, value, .. } => {
+            Item::StateEntry { tenant: new.clone(), plugin, key, version, value }
+        }
         other @ (Item::Plugin { .. } | Item::PluginBytes { .. } | Item::Trust { .. }) => other,
     };
     items.into_iter().map(item).collect()
@@ -180,7 +213,8 @@ pub async fn what_is_exported_can_be_loaded_and_is_exported_the_same(fixture: &m
     }
     check.end().unwrap();
     let of = counts.tenants[&tenant("acme")];
-    assert_eq!((of.tokens, of.records, of.members, of.entries, of.seals, of.tasks), (2, 9, 2, 6, 1, 9));
+    assert_eq!((of.tokens, of.records, of.members, of.entries, of.seals), (2, 9, 2, 6, 1));
+    assert_eq!((of.tasks, of.states), (8, 4), "one was forgotten");
     assert_eq!((counts.tenants.len(), counts.plugins), (2, 2));
     let order: Vec<&TenantId> = whole.iter().filter_map(Item::tenant).collect();
     assert!(order.first().is_some_and(|first| first.as_str() == "b"), "shorter names come first");
@@ -194,6 +228,8 @@ pub async fn what_is_exported_can_be_loaded_and_is_exported_the_same(fixture: &m
     load(&store, &announced.id, first).await.unwrap();
     assert_eq!(names(&store).await, ["acme", "b"], "nothing is shown before it is finished");
     assert_eq!((store.tokens().await.unwrap().len(), store.plugins().await.unwrap().len()), (4, 2));
+    let queues = store.queues(None, 10).await.unwrap();
+    assert!(queues.iter().all(|(tenant, _)| tenant.as_str() != "new"), "nobody carries its tasks out");
     let taken = store.add_tenant(&tenant_row("new", PluginDigest::of(b""))).await.unwrap_err();
     assert!(is_taken(&taken, "tenant"), "its name is reserved");
 
@@ -208,6 +244,7 @@ pub async fn what_is_exported_can_be_loaded_and_is_exported_the_same(fixture: &m
     assert_eq!(names(&store).await, ["acme", "b", "new"]);
     assert!(store.mover().imports().await.unwrap().is_empty());
     assert_eq!(export(&store, &Which::Tenants(vec![tenant("new")])).await, items);
+    assert!(store.queues(None, 10).await.unwrap().contains(&(tenant("new"), Queue::plugin())));
 }
 
 pub async fn what_was_loaded_is_read_and_written_as_if_it_had_always_been_there(fixture: &mut impl Fixture) {
@@ -228,8 +265,28 @@ pub async fn what_was_loaded_is_read_and_written_as_if_it_had_always_been_there(
     assert_eq!(new.history(id(5), None, 9).await.unwrap(), old.history(id(5), None, 9).await.unwrap());
     let (kept, keeps) = (store.log_keeper(&tenant("acme")), store.log_keeper(&tenant("new")));
     assert_eq!(keeps.status().await.unwrap(), kept.status().await.unwrap());
-    let tasks = store.outbox(&tenant("new")).tasks(0, 100).await.unwrap();
-    assert_eq!(tasks, store.outbox(&tenant("acme")).tasks(0, 100).await.unwrap());
+    let tasks = store.outbox(&tenant("new")).tasks(None, 0, 100).await.unwrap();
+    let acme = outbox(&store);
+    assert_eq!(tasks, acme.tasks(None, 0, 100).await.unwrap());
+    let loaded = store.outbox(&tenant("new"));
+    let sorted = async |outbox: &Arc<dyn Outbox>| {
+        let mut counts = outbox.counts().await.unwrap();
+        counts.sort();
+        counts
+    };
+    assert_eq!(sorted(&loaded).await, sorted(&acme).await);
+    assert_eq!(loaded.tasks_of(6, 0, 9).await.unwrap(), acme.tasks_of(6, 0, 9).await.unwrap());
+    let (due, expected) = (lease(&loaded, 60, 9).await, lease(&acme, 60, 9).await);
+    assert_eq!((seqs(&due), seqs(&due).len()), (seqs(&expected), 5), "four that nobody had, and one again");
+    for plugin in ["secoda", "poggio", "gone"] {
+        let (old, new) = (store.plugin_state(&tenant("acme"), plugin), store.plugin_state(&tenant("new"), plugin));
+        assert_eq!(new.bytes().await.unwrap(), old.bytes().await.unwrap());
+        for key in ["a", "bb", ""] {
+            assert_eq!(new.get(key).await.unwrap(), old.get(key).await.unwrap());
+        }
+        let (after, afterwards) = (old.put("x", b"", None, 1 << 20).await, new.put("x", b"", None, 1 << 20).await);
+        assert_eq!(after.unwrap(), afterwards.unwrap(), "no version is given twice");
+    }
 
     let (renamed, write) = replace(&user(2, "user 2"), json!({ "userName": "somebody" }));
     let last = keeps.status().await.unwrap().last;

@@ -95,8 +95,16 @@ pub async fn rollouts_are_not_exported(fixture: &mut impl Fixture) {
     let (store, acme) = (fixture.store(), tenant("acme"));
     let binding = Binding { plugin: PluginDigest::of(b"one"), config: json!({}), revision: 7, at: at(0) };
     let (scim, retention) = (ScimSettings::default(), Retention::default());
-    let row =
-        TenantRow { id: acme.clone(), created: at(0), binding, previous: None, scim, retention, grants: Vec::new() };
+    let row = TenantRow {
+        id: acme.clone(),
+        created: at(0),
+        binding,
+        previous: None,
+        scim,
+        retention,
+        grants: Vec::new(),
+        secrets: Vec::new(),
+    };
     store.add_tenant(&row).await.unwrap();
     store.put_rollout(&rollout(&acme, 1), None).await.unwrap();
 

@@ -1,13 +1,15 @@
 use std::cmp::Ordering;
 
 use muster_model::{
-    Event, Grant, LogEntry, LogHash, MAX_GRANTS_A_TENANT, MAX_OWNED_NAMES, MAX_TRUSTED_KEYS, PluginDigest, PluginRow,
-    Record, ResourceId, ResourceType, Seal, Task, TenantId, TenantRow, TokenId, TokenRow, Trust,
+    Event, Grant, LogEntry, LogHash, MAX_ATTEMPTS_TOLD, MAX_GRANTS_A_TENANT, MAX_OWNED_NAMES, MAX_SEALED_BYTES,
+    MAX_SECRETS_A_TENANT, MAX_TRUSTED_KEYS, PluginDigest, PluginRow, Progress, Record, ResourceId, ResourceType, Seal,
+    Task, TenantId, TenantRow, TokenId, TokenRow, Trust,
 };
 use serde::{Deserialize, Serialize};
 
 use super::fits::fits;
 use super::{Item, PLUGIN_PART_BYTES, by_length};
+use crate::{MAX_STATE_KEY_BYTES, MAX_STATE_VALUE_BYTES};
 
 /// How long the name of a kind can be, in bytes: that of every kind which can be declared.
 pub const MAX_KIND_BYTES: usize = 64;
@@ -27,6 +29,12 @@ const MAX_COUNT: u64 = 1 << 53;
 const MAX_PLUGIN_NAME_BYTES: usize = 1024;
 /// How large a plugin can be, in bytes: what the runtime takes.
 const MAX_PLUGIN_BYTES: u64 = 32 << 20;
+/// How many decisions over one task can be told.
+const MAX_DECISIONS_TOLD: usize = 10_000;
+/// How long a sentence about a task can be, in bytes.
+const MAX_SENTENCE_BYTES: usize = 8 * 1024;
+/// How many plugins can remember something of one tenant.
+const MAX_STATES: usize = 10_000;
 
 /// Holds a list of items to its order, its references and its log's chain, one item after the other. It remembers the last of each, not
 /// all of them, so that it can be kept with how far an import has come.
@@ -58,6 +66,8 @@ struct Tenant {
     hash: LogHash,
     sealed: u64,
     task: u64,
+    #[serde(default)]
+    state: Option<State>,
 }
 
 /// In this order.
@@ -68,6 +78,17 @@ enum Section {
     Members,
     Log,
     Tasks,
+    States,
+}
+
+/// The plugin of which it comes what it remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    plugin: String,
+    last: u64,
+    key: Option<String>,
+    /// How many plugins there were.
+    number: usize,
 }
 
 /// The plugin whose bytes come.
@@ -96,7 +117,11 @@ impl Check {
             }
             Item::Entry { tenant, entry } => self.of(tenant, Section::Log)?.entry(entry),
             Item::Seal { tenant, seal } => self.of(tenant, Section::Log)?.seal(seal),
-            Item::Task { tenant, task } => self.of(tenant, Section::Tasks)?.task(task),
+            Item::Task { tenant, task, progress } => self.of(tenant, Section::Tasks)?.task(task, progress.as_deref()),
+            Item::State { tenant, plugin, last } => self.of(tenant, Section::States)?.state(plugin, *last),
+            Item::StateEntry { tenant, plugin, key, version, value } => {
+                self.of(tenant, Section::States)?.state_entry(plugin, key, *version, &value.0)
+            }
             Item::Plugin { row } => self.plugin(row),
             Item::PluginBytes { digest, at, bytes } => self.plugin_bytes(*digest, *at, &bytes.0),
             Item::Trust { row } => self.trust(row),
@@ -132,6 +157,13 @@ impl Check {
         if row.grants.len() > MAX_GRANTS_A_TENANT || row.grants.iter().any(is_long) {
             return Err("is a tenant that has granted more than one can");
         }
+        let is_large = row.secrets.iter().any(|secret| secret.sealed.len() > MAX_SEALED_BYTES);
+        if row.secrets.len() > MAX_SECRETS_A_TENANT || is_large {
+            return Err("is a tenant with more secrets than one can have");
+        }
+        if !row.secrets.is_sorted_by(|one, other| one.name < other.name) {
+            return Err("is a tenant with a secret out of order, or there twice");
+        }
         self.tenant = Some(Tenant {
             id: row.id.clone(),
             last_entry,
@@ -145,6 +177,7 @@ impl Check {
             hash: anchor.hash,
             sealed: anchor.seq,
             task: 0,
+            state: None,
         });
         Ok(())
     }
@@ -316,10 +349,11 @@ impl Tenant {
         Ok(())
     }
 
-    fn task(&mut self, task: &Task) -> Result<(), Wrong> {
-        if task.seq != self.task + 1 || task.seq > self.last_task {
-            return Err("is a task out of order, or there twice, or the one before it is missing");
+    fn task(&mut self, task: &Task, progress: Option<&Progress>) -> Result<(), Wrong> {
+        if task.seq <= self.task || task.seq > self.last_task {
+            return Err("is a task out of order, or there twice, or behind the last one");
         }
+        progress.map_or(Ok(()), becomes)?;
         if task.change == 0 || task.change > self.last_entry {
             return Err("is a task of a change that never was");
         }
@@ -327,12 +361,43 @@ impl Tenant {
         Ok(())
     }
 
+    fn state(&mut self, plugin: &str, last: u64) -> Result<(), Wrong> {
+        if self.state.as_ref().is_some_and(|before| by_length(&before.plugin, plugin).is_ge()) {
+            return Err("is what a plugin remembers, out of order, or there twice");
+        }
+        if plugin.is_empty() || plugin.len() > MAX_STATE_KEY_BYTES {
+            return Err("has a name that is too long, or none");
+        }
+        if !(1..=MAX_COUNT).contains(&last) {
+            return Err("is what a plugin remembers, with a number that nothing was counted to");
+        }
+        let number = self.state.as_ref().map_or(0, |before| before.number) + 1;
+        if number > MAX_STATES {
+            return Err("is what one plugin too many remembers");
+        }
+        self.state = Some(State { plugin: plugin.to_owned(), last, key: None, number });
+        Ok(())
+    }
+
+    fn state_entry(&mut self, plugin: &str, key: &str, version: u64, value: &[u8]) -> Result<(), Wrong> {
+        let state = self.state.as_mut().filter(|state| state.plugin == plugin);
+        let state = state.ok_or("is what a plugin remembers that it does not stand behind")?;
+        if state.key.as_ref().is_some_and(|before| by_length(before, key).is_ge()) {
+            return Err("is what a plugin remembers, out of order, or there twice");
+        }
+        if key.len() > MAX_STATE_KEY_BYTES || value.len() > MAX_STATE_VALUE_BYTES {
+            return Err("is larger than what a plugin can remember");
+        }
+        if !(1..=state.last).contains(&version) {
+            return Err("is what a plugin remembers, with a number that nothing was counted to");
+        }
+        state.key = Some(key.to_owned());
+        Ok(())
+    }
+
     fn end(&self) -> Result<(), Wrong> {
         if self.entry != self.last_entry {
             return Err("stands where a log is not at its end");
-        }
-        if self.task != self.last_task {
-            return Err("stands where the tasks of a tenant are not at their end");
         }
         Ok(())
     }
@@ -342,6 +407,23 @@ impl Plugin {
     fn end(self) -> Result<(), Wrong> {
         if self.have == self.size { Ok(()) } else { Err("stands where a plugin is not at its end") }
     }
+}
+
+/// What can have become of a task of which anything has.
+fn becomes(progress: &Progress) -> Result<(), Wrong> {
+    let Progress { revision, attempts, told, decisions, .. } = progress;
+    if !(1..=MAX_COUNT).contains(revision) {
+        return Err("is a task with a number that nothing was counted to");
+    }
+    if told.len() > MAX_ATTEMPTS_TOLD || usize::try_from(*attempts).is_ok_and(|attempts| attempts < told.len()) {
+        return Err("is a task that tells of more attempts than there were");
+    }
+    let sentences = told.iter().filter_map(|attempt| attempt.failure.as_ref());
+    let mut texts = sentences.chain(decisions.iter().map(|decision| &decision.what));
+    if decisions.len() > MAX_DECISIONS_TOLD || texts.any(|text| text.len() > MAX_SENTENCE_BYTES) {
+        return Err("is a task of which too much is told");
+    }
+    Ok(())
 }
 
 fn is_kind(kind: &ResourceType) -> bool {

@@ -114,8 +114,16 @@ pub struct TenantCounts {
     pub entries: u64,
     /// Seals over them.
     pub seals: u64,
-    /// Tasks that wait.
+    /// Tasks.
     pub tasks: u64,
+    /// What plugins remember.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub states: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "that is how serde asks")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Counts {
@@ -131,13 +139,18 @@ impl Counts {
         }
         let Some(counts) = self.tenants.get_mut(tenant) else { return };
         match item {
-            Item::Tenant { .. } | Item::Plugin { .. } | Item::PluginBytes { .. } | Item::Trust { .. } => {}
+            Item::Tenant { .. }
+            | Item::State { .. }
+            | Item::Plugin { .. }
+            | Item::PluginBytes { .. }
+            | Item::Trust { .. } => {}
             Item::Token { .. } => counts.tokens += 1,
             Item::Record { .. } => counts.records += 1,
             Item::Member { .. } => counts.members += 1,
             Item::Entry { .. } => counts.entries += 1,
             Item::Seal { .. } => counts.seals += 1,
             Item::Task { .. } => counts.tasks += 1,
+            Item::StateEntry { .. } => counts.states += 1,
         }
     }
 }

@@ -172,7 +172,12 @@ impl Replay {
                 self.is_bounded()
             }
             Item::Plugin { .. } | Item::Trust { .. } => self.end(),
-            Item::Token { .. } | Item::Seal { .. } | Item::Task { .. } | Item::PluginBytes { .. } => Ok(()),
+            Item::Token { .. }
+            | Item::Seal { .. }
+            | Item::Task { .. }
+            | Item::State { .. }
+            | Item::StateEntry { .. }
+            | Item::PluginBytes { .. } => Ok(()),
         }
     }
 

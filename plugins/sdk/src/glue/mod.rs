@@ -4,6 +4,7 @@
 //! roles that it names, and imports what it calls.
 
 mod convert;
+pub(crate) mod http;
 mod roles;
 
 use host::muster::plugin::{config, log as host_log, secrets, state, types};

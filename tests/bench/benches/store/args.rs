@@ -63,6 +63,8 @@ pub(crate) struct Args {
 pub(crate) enum Part {
     /// Durable creates, against sled itself.
     Commits,
+    /// Leases and settles of tasks, with few and with many that wait.
+    Outbox,
     /// What reads and writes cost in data sets of different sizes; disk, memory, reopening.
     Sizes,
     /// What a member costs in groups of different sizes.

@@ -1,7 +1,7 @@
 //! What the store on sled costs, each figure beside its reference in the same run. Nothing here fails on a time.
 //!
 //! `cargo xtask bench store` runs all of it; `args` says what can be chosen. `commits` holds it against sled itself, `sizes` a
-//! small directory against a large one, and `requests` does so at a server.
+//! small directory against a large one, and `requests` does so at a server. `outbox` carries tasks out.
 
 #![allow(
     clippy::expect_used,
@@ -15,6 +15,7 @@ mod args;
 mod commits;
 mod data;
 mod line;
+mod outbox;
 mod people;
 mod raw;
 mod requests;
@@ -38,6 +39,9 @@ fn main() -> anyhow::Result<()> {
     }
     if args.wants(Part::Commits) {
         commits::run(&args)?;
+    }
+    if args.wants(Part::Outbox) {
+        outbox::run(&args)?;
     }
     let at_the_store = [Part::Sizes, Part::Members, Part::Moving].into_iter().any(|part| args.wants(part));
     if at_the_store {

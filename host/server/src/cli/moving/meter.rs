@@ -20,6 +20,11 @@ impl Meter {
 
     /// So much of so much; not oftener than anybody reads.
     pub(in crate::cli) fn tell(&mut self, what: &str, done: u64, total: u64) {
+        self.tell_in("", what, done, total);
+    }
+
+    /// The same, in a unit.
+    pub(in crate::cli) fn tell_in(&mut self, unit: &str, what: &str, done: u64, total: u64) {
         let pause = if self.is_watched { OFTEN } else { SELDOM };
         if self.told.unwrap_or(self.began).elapsed() < pause {
             return;
@@ -28,8 +33,9 @@ impl Meter {
         let percent = (done.min(total) * 100).checked_div(total);
         let share = percent.map(|percent| format!(" ({percent} %)")).unwrap_or_default();
         let (start, end) = if self.is_watched { ("\r\x1b[K", "") } else { ("", "\n") };
+        let space = if unit.is_empty() { "" } else { " " };
         // Progress that cannot be told is no reason to stop.
-        let _ = write!(std::io::stderr(), "{start}{what}: {done}{share}{end}");
+        let _ = write!(std::io::stderr(), "{start}{what}: {done}{space}{unit}{share}{end}");
     }
 
     /// One line that stays.

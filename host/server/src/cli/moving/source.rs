@@ -9,6 +9,7 @@ use muster_store::moving::file::{self, Counts, End, LineError, MAX_LINE_BYTES, M
 use muster_store::moving::{Chain, Check, Item, MAX_HELD, Parts, Replay, Unfit};
 
 use super::meter::Meter;
+use crate::files::Told as _;
 
 /// An export in a file, read from its first line to its last, and found to be whole.
 #[derive(Debug)]
@@ -170,7 +171,9 @@ impl Selection {
             | Item::Member { .. }
             | Item::Entry { .. }
             | Item::Seal { .. }
-            | Item::Task { .. } => item.tenant().is_some_and(|tenant| tenants.contains(tenant)),
+            | Item::Task { .. }
+            | Item::State { .. }
+            | Item::StateEntry { .. } => item.tenant().is_some_and(|tenant| tenants.contains(tenant)),
         }
     }
 }
@@ -195,9 +198,8 @@ pub(in crate::cli) struct Lines {
 
 impl Lines {
     pub(in crate::cli) fn open(path: &Path) -> anyhow::Result<Self> {
-        let place = || path.display().to_string();
-        let file = File::open(path).with_context(place)?;
-        let metadata = file.metadata().with_context(place)?;
+        let file = File::open(path).of(path, "an export")?;
+        let metadata = file.metadata().of(path, "an export")?;
         ensure!(metadata.is_file(), "{} is no file", path.display());
         let reader = BufReader::with_capacity(1 << 20, file);
         Ok(Self { path: path.to_owned(), reader, line: Vec::new(), number: 0, read: 0, length: metadata.len() })

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::language::Language;
 use super::{bytes, counted};
 use crate::cli::say;
+use crate::files::Told as _;
 
 /// Which plugin is built.
 #[derive(Debug, Args)]
@@ -60,7 +61,7 @@ pub(super) fn build(folder: &Path, quiet: bool) -> anyhow::Result<Built> {
     let files = read_cases(&folder.join("cases"))?;
     let (name, component) = language.compile(folder, quiet)?;
     let dist = folder.join("dist");
-    std::fs::create_dir_all(&dist).with_context(|| dist.display().to_string())?;
+    std::fs::create_dir_all(&dist).written(&dist)?;
     let file = dist.join(name).with_extension("wasm");
     embedded(folder, &files, &component, file, Some(language))
 }
@@ -82,7 +83,7 @@ fn embedded(
     language: Option<Language>,
 ) -> anyhow::Result<Built> {
     let component = cases::embed(component, files).with_context(|| format!("the cases of {}", folder.display()))?;
-    std::fs::write(&file, &component).with_context(|| file.display().to_string())?;
+    std::fs::write(&file, &component).written(&file)?;
     Ok(Built { file, component, language, cases: files.len() })
 }
 
@@ -90,7 +91,7 @@ fn embedded(
 pub(super) fn read_cases(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.with_context(|| folder.display().to_string())?,
+        entries => entries.of(folder, "a folder of cases")?,
     };
     let mut files = Vec::new();
     for entry in entries {
@@ -100,9 +101,9 @@ pub(super) fn read_cases(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>
         }
         ensure!(files.len() < MAX_CASES, "{}: there are more than {MAX_CASES} cases", folder.display());
         let told = || path.display().to_string();
-        let size = std::fs::metadata(&path).with_context(told)?.len();
+        let size = std::fs::metadata(&path).of(&path, "a case")?.len();
         ensure!(size <= MAX_CASE_BYTES as u64, "{}: it has {size} bytes; a case has at most {MAX_CASE_BYTES}", told());
-        let text = std::fs::read(&path).with_context(told)?;
+        let text = std::fs::read(&path).of(&path, "a case")?;
         cases::parse(&text).with_context(told)?;
         let name = path.file_name().context("a file has a name")?.to_str().with_context(told)?.to_owned();
         files.push((name, text));

@@ -9,19 +9,20 @@ use muster_model::{Account, Event, RequestId, ResourceId, TenantId, Timestamp};
 use muster_plugin::{Call, Kind, PlanChange, Plugin, PluginError, Role};
 use muster_protocol::Document;
 use muster_service::cases::{self, Case, MAX_RUN, Method, NOW};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::heard::Heard;
 use super::shape::Shape;
 use super::tried::Tried;
 use super::worst::{Worst, account_bytes, tasks_bytes};
-use super::{bytes, component};
+use super::{bytes, component, component_file};
 use crate::app::{self, Workbench};
 use crate::cli::say;
 
 /// What is measured.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Check {
-    /// The component (.wasm)
+    /// The component (.wasm), or the folder of a plugin that was built
     file: PathBuf,
     /// How often each function is called
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=MAX_CALLS))]
@@ -36,6 +37,9 @@ const MAX_CALLS: i64 = 1_000_000;
 /// Calls before those that count: the first one of a plugin fetches its code.
 const CALLS_BEFORE: u32 = 5;
 
+/// The request for which it is measured.
+const MEASURED: &str = "check";
+
 /// How long the calls of one function took.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Times {
@@ -47,30 +51,47 @@ struct Times {
 
 impl Check {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let shown = || self.file.display().to_string();
-        let component = component(&self.file)?;
+        let file = component_file(&self.file)?;
+        let shown = || file.display().to_string();
+        let component = component(&file)?;
         let size = u64::try_from(component.len()).unwrap_or(u64::MAX);
         let stories = cases::embedded(&component).with_context(shown)?;
-        let bench = Workbench::open()?;
+        let heard = Arc::new(Heard::default());
+        let bench = Workbench::heard_by(heard.clone())?;
         let (host, loaded) = (bench.host.clone(), component.clone());
         let began = Instant::now();
         let load = tokio::task::spawn_blocking(move || host.load(&loaded)).await?;
         load.with_context(shown)?;
         let compiled = began.elapsed();
         let shape = Shape::of(&component).with_context(shown)?;
-        let tried = Tried::try_out(&bench, component, &stories, MAX_RUN).await.with_context(shown)?;
+        let tried = Tried::try_out(&bench, &heard, component, &stories, MAX_RUN).await.with_context(shown)?;
         let (plugin, calls) = (tried.plugin.clone(), self.calls);
         let measuring =
             move || anyhow::Ok((measure(plugin.as_ref(), &stories, calls)?, worst(plugin.as_ref(), &stories)?));
-        let (measured, worst) = tokio::task::spawn_blocking(measuring).await??;
-        // Also what the cases took, where a resource is what it has become in several requests.
-        let worst = worst.with_memory(tried.plugin.as_ref());
+        let took = tokio::task::spawn_blocking(measuring).await?;
+        // What it is can be told of a plugin that fails as well.
+        let (took, failure) = match took {
+            // Also what the cases took, where a resource is what it has become in several requests.
+            Ok((calls, worst)) => (Some(Took { calls, worst: worst.with_memory(tried.plugin.as_ref()) }), None),
+            Err(error) => (None, Some(error)),
+        };
 
-        let found = Found { size, compiled, shape, tried, measured, worst };
+        let found = Found { size, compiled, shape, tried, took };
+        let logged = heard.of(MEASURED);
         if self.json {
-            say(found.json())?;
+            let mut told = found.json();
+            if let Some(error) = &failure {
+                told["failure"] = json!({ "says": format!("{error:#}"), "logged": logged.json() });
+            }
+            say(told)?;
         } else {
             found.tell()?;
+        }
+        if let Some(error) = failure {
+            if !self.json {
+                logged.told().into_iter().try_for_each(|line| say(format_args!("  {:<20} {line}", "a call failed")))?;
+            }
+            return Err(error.context(shown()));
         }
         if found.tried.failed() > 0 {
             bail!("{}: {}; `muster plugin test` shows them", shown(), found.tried.summary());
@@ -85,29 +106,39 @@ struct Found {
     compiled: Duration,
     shape: Shape,
     tried: Tried,
-    measured: Vec<(&'static str, Times)>,
+    /// `None`: a call failed.
+    took: Option<Took>,
+}
+
+/// What its calls took.
+struct Took {
+    calls: Vec<(&'static str, Times)>,
     worst: Worst,
 }
 
 impl Found {
     fn json(&self) -> Value {
-        let Self { size, compiled, shape, tried, measured, worst } = self;
+        let Self { size, compiled, shape, tried, took } = self;
         let manifest = tried.plugin.manifest();
         let function = |(name, times): &(&str, Times)| ((*name).to_owned(), times.json());
-        json!({
+        let mut told = json!({
             "plugin": manifest.name, "version": manifest.version, "digest": tried.plugin.digest(),
             "size": size, "max_size": app::MAX_PLUGIN_BYTES,
             "contract": shape.contract, "imports": shape.imports, "exports": shape.exports,
             "cases": tried.outcomes.len(), "cases_failed": tried.failed(),
             "load_us": micros(*compiled),
-            "calls": measured.iter().map(function).collect::<Map<_, _>>(), "max_call_us": micros(app::CALL_DEADLINE),
-            "memory_bytes": worst.memory, "max_memory_bytes": app::MAX_PLUGIN_MEMORY_BYTES,
-            "worst": worst.json(),
-        })
+            "max_call_us": micros(app::CALL_DEADLINE), "max_memory_bytes": app::MAX_PLUGIN_MEMORY_BYTES,
+        });
+        if let Some(Took { calls, worst }) = took {
+            told["calls"] = Value::Object(calls.iter().map(function).collect());
+            told["memory_bytes"] = json!(worst.memory);
+            told["worst"] = worst.json();
+        }
+        told
     }
 
     fn tell(&self) -> anyhow::Result<()> {
-        let Self { size, compiled, shape, tried, measured, worst } = self;
+        let Self { size, compiled, shape, tried, took } = self;
         let manifest = tried.plugin.manifest();
         say(format_args!("{} {}   sha256:{}", manifest.name, manifest.version, tried.plugin.digest()))?;
         let line = |what: &str, text: String| say(format_args!("  {what:<20} {text}"));
@@ -122,8 +153,9 @@ impl Found {
         line("WASI, to nowhere", or_none(wasi))?;
         line("cases", if tried.outcomes.is_empty() { "none".to_owned() } else { tried.summary() })?;
         line("loaded in", format!("{} ms, compiling included", compiled.as_millis()))?;
-        for (name, times) in measured {
-            line(name, format!("{times} of {} ms", app::CALL_DEADLINE.as_millis()))?;
+        let Some(Took { calls, worst }) = took else { return Ok(()) };
+        for (name, times) in calls {
+            line(name, times.to_string())?;
         }
         worst.lines().into_iter().try_for_each(|(what, used)| line(what, used))
     }
@@ -133,7 +165,7 @@ impl Found {
 fn measure(plugin: &dyn Plugin, stories: &[(String, Case)], calls: u32) -> anyhow::Result<Vec<(&'static str, Times)>> {
     let mut measured = Vec::new();
     let Some((config, kind, document)) = samples(plugin, stories).into_iter().next() else { return Ok(measured) };
-    let (tenant, request, config) = (TenantId::parse("check")?, RequestId("check".into()), Arc::new(config));
+    let (tenant, request, config) = (TenantId::parse("check")?, RequestId(MEASURED.into()), Arc::new(config));
     let call = Call { tenant: &tenant, request: &request, now: Timestamp::from_millis(NOW), config: &config };
     let id = ResourceId::from_bytes([0; 16]);
     let mut account: Option<Account> = None;
@@ -164,7 +196,8 @@ fn measure(plugin: &dyn Plugin, stories: &[(String, Case)], calls: u32) -> anyho
 /// The most that is used of each limit by what the plugin's cases send, each as a new resource and as one that changes.
 fn worst(plugin: &dyn Plugin, stories: &[(String, Case)]) -> anyhow::Result<Worst> {
     let mut worst = Worst::default();
-    let (tenant, request, id) = (TenantId::parse("check")?, RequestId("check".into()), ResourceId::from_bytes([0; 16]));
+    let (tenant, request, id) =
+        (TenantId::parse("check")?, RequestId(MEASURED.into()), ResourceId::from_bytes([0; 16]));
     for (config, kind, document) in samples(plugin, stories) {
         let config = Arc::new(config);
         let call = Call { tenant: &tenant, request: &request, now: Timestamp::from_millis(NOW), config: &config };
@@ -250,7 +283,10 @@ impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { calls, min, median, max } = self;
         let [min, median, max] = [min, median, max].map(|took| micros(*took));
-        write!(f, "{median} µs ({min} to {max} in {calls} calls)")
+        write!(
+            f,
+            "{median} µs in the middle, {min} to {max} µs, in {calls} calls of one request that the cases make, on this machine"
+        )
     }
 }
 

@@ -19,7 +19,11 @@ impl List {
         if self.remote.json {
             return say(answer);
         }
-        for plugin in answer["plugins"].as_array().into_iter().flatten() {
+        let plugins = answer["plugins"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if plugins.is_empty() {
+            return say("no plugin is kept; `muster plugin push` brings one");
+        }
+        for plugin in plugins {
             say(line(plugin))?;
             say(format_args!("  {}   {}{}", signed(plugin), bound(plugin), came(plugin)))?;
             if let Some(warning) = plugin["warning"].as_str() {
@@ -49,10 +53,15 @@ fn came(plugin: &Value) -> String {
 }
 
 fn bound(plugin: &Value) -> String {
-    match plugin["tenants"].as_u64() {
+    let bound = match plugin["tenants"].as_u64() {
         Some(0) | None => "bound to no tenant".to_owned(),
         Some(1) => "bound to one tenant".to_owned(),
         Some(count) => format!("bound to {count} tenants"),
+    };
+    match plugin["can_go_back"].as_u64() {
+        Some(0) | None => bound,
+        Some(1) => format!("{bound}; one tenant can go back to it"),
+        Some(count) => format!("{bound}; {count} tenants can go back to it"),
     }
 }
 
@@ -78,5 +87,9 @@ mod tests {
         );
         let counts = [0, 1, 7].map(|count| bound(&json!({ "tenants": count })));
         assert_eq!(counts, ["bound to no tenant", "bound to one tenant", "bound to 7 tenants"]);
+        let back = |count: u64| bound(&json!({ "tenants": 0, "can_go_back": count }));
+        assert_eq!(back(0), "bound to no tenant");
+        assert_eq!(back(1), "bound to no tenant; one tenant can go back to it");
+        assert_eq!(back(2), "bound to no tenant; 2 tenants can go back to it");
     }
 }

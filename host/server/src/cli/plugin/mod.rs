@@ -2,8 +2,10 @@
 
 mod build;
 mod check;
+mod component;
 mod describe;
 mod health;
+mod heard;
 mod inspect;
 mod key;
 mod keygen;
@@ -27,13 +29,13 @@ mod tried;
 mod verify;
 mod worst;
 
-use std::path::Path;
-
-use anyhow::{Context, bail, ensure};
+use anyhow::bail;
 use clap::Subcommand;
 use serde_json::Value;
 
 use super::tenant::plain;
+use component::{component, component_file};
+pub(super) use health::of_class;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Plugin {
@@ -102,19 +104,6 @@ fn line(plugin: &Value) -> String {
     let (name, version) = (plain(&plugin["name"]), plain(&plugin["version"]));
     let (digest, pushed) = (plain(&plugin["digest"]), plain(&plugin["pushed"]));
     format!("{name:<24} {version:<10} sha256:{digest}   {} bytes   pushed {pushed}", plugin["size"])
-}
-
-/// The bytes of a component.
-fn component(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let name = || file.display().to_string();
-    let size = std::fs::metadata(file).with_context(name)?.len();
-    ensure!(
-        size <= crate::app::MAX_PLUGIN_BYTES,
-        "{}: it has {size} bytes, and a plugin has at most {}",
-        name(),
-        crate::app::MAX_PLUGIN_BYTES
-    );
-    std::fs::read(file).with_context(name)
 }
 
 /// A number of bytes as people say it.

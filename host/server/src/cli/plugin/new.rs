@@ -29,7 +29,12 @@ impl New {
         check_name(&self.name)?;
         let files = files(&self.lang, &self.name)?;
         let folder = self.dir.join(&self.name);
-        ensure!(!folder.exists(), "{}: it is there already", folder.display());
+        ensure!(
+            !folder.exists(),
+            "{}: it is there already; take another name, or another place with --dir; if it is a plugin's folder, go on with it: muster plugin test {}",
+            folder.display(),
+            folder.display()
+        );
         for (file, text) in &files {
             write(&folder.join(file), text)?;
         }
@@ -38,7 +43,10 @@ impl New {
             return say(json!({ "folder": folder, "language": self.lang, "files": names }));
         }
         say(format_args!("{}   a plugin in {}; begin with its README.md", folder.display(), self.lang))?;
-        say(format_args!("  muster plugin test {}", folder.display()))
+        let (name, folder) = (&self.name, folder.display());
+        say(format_args!("  muster plugin test {folder}     builds it, and runs its cases"))?;
+        say(format_args!("  muster plugin push {folder}     to a running server (MUSTER_SERVER, MUSTER_ADMIN_KEY)"))?;
+        say(format_args!("  muster tenant create {name}-demo --plugin {name}"))
     }
 }
 

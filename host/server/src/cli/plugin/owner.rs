@@ -49,6 +49,7 @@ impl Owner {
             return say(answer);
         }
         match answer["owners"].as_array() {
+            Some(owners) if owners.is_empty() => say("no name of a plugin belongs to anybody"),
             Some(owners) => owners.iter().map(line).try_for_each(say),
             None => say(line(&answer)),
         }

@@ -2,25 +2,29 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use muster_oci::{Component, Reference};
+use muster_oci::{Component, Reference, Taken};
 use serde_json::json;
 
-use super::component;
+use super::push::not_stale;
 use super::registry::Login;
 use super::shape::Shape;
-use crate::app::{Workbench, read_signature, signature_beside};
+use super::{component, component_file};
+use crate::app::{Workbench, read_signature, signature_beside, signature_file};
 use crate::cli::say;
 
 /// What is published, and where.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Publish {
-    /// The component (.wasm)
+    /// The component (.wasm), or the folder of a plugin that was built
     file: PathBuf,
     /// <oci://HOST/REPOSITORY:TAG>
     reference: String,
     /// Its signature; without it FILE.sig, if that is there
     #[arg(long)]
     signature: Option<PathBuf>,
+    /// Gives the tag to this component even if it names another one
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     login: Login,
     /// Answer in JSON
@@ -30,13 +34,18 @@ pub(in crate::cli) struct Publish {
 
 impl Publish {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let told = || self.file.display().to_string();
-        let mut registry = self.login.registry(Reference::parse(&self.reference)?)?;
-        let bytes = component(&self.file)?;
+        let reference = Reference::parse(&self.reference)?;
+        let file = component_file(&self.file)?;
+        let told = || file.display().to_string();
+        let bytes = component(&file)?;
         let signature = match &self.signature {
             Some(file) => Some(read_signature(file)?),
-            None => signature_beside(&self.file)?,
+            None => signature_beside(&file)?,
         };
+        if let Some(signature) = &signature {
+            let beside = self.signature.clone().unwrap_or_else(|| signature_file(&file));
+            not_stale(signature, &beside, &bytes, &file)?;
+        }
         // What no server would take is not published.
         let (bench, loaded) = (Workbench::open()?, bytes.clone());
         let plugin = tokio::task::spawn_blocking(move || bench.host.load(&loaded)).await?.with_context(told)?;
@@ -53,7 +62,8 @@ impl Publish {
             exports: &shape.exports,
             signature: text.as_deref(),
         };
-        let digest = muster_model::HexDigest::from_bytes(registry.push(&published).await?);
+        let taken = if self.force { Taken::Moved } else { Taken::Kept };
+        let digest = self.login.push(reference, &published, taken).await?;
         let signed_by = signature.as_ref().map(|signature| signature.key);
         if self.json {
             return say(json!({

@@ -1,13 +1,15 @@
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, bail};
 use clap::Args;
+use muster_model::PluginDigest;
 use muster_oci::Reference;
-use muster_service::NewPlugin;
+use muster_service::signing::{SignatureError, SignatureFile};
+use muster_service::{NewPlugin, cases};
 
-use super::build::only_component;
 use super::registry::{Login, fetch};
-use super::{component, line};
-use crate::app::{read_signature, signature_beside};
+use super::{component, component_file, counted, line};
+use crate::app::{read_signature, signature_beside, signature_file};
 use crate::cli::admin_client::AdminClient;
 use crate::cli::tenant::plain;
 use crate::cli::{Remote, say};
@@ -39,20 +41,33 @@ impl Push {
             let signature = given.or(found.signature);
             (found.bytes, NewPlugin { by, origin: Some(found.origin), signature })
         } else {
-            let path = Path::new(&self.path);
-            let file = if path.is_dir() { only_component(&path.join("dist"))? } else { path.to_owned() };
+            let file = component_file(Path::new(&self.path))?;
             let bytes = component(&file)?;
             let signature = match given {
                 Some(given) => Some(given),
                 None => signature_beside(&file)?,
             };
+            if let Some(signature) = &signature {
+                let beside = self.signature.clone().unwrap_or_else(|| signature_file(&file));
+                not_stale(signature, &beside, &bytes, &file)?;
+            }
             (bytes, NewPlugin { by, origin: None, signature })
         };
+        let carried = cases::embedded(&bytes).map_or(0, |stories| stories.len());
+        // A wrong key is told before the bytes are on their way: who refuses them does not read them to their end.
+        client.get(&["plugin-keys"]).await?;
         let answer = client.push_plugin(bytes, &new).await?;
         if self.remote.json {
             return say(answer);
         }
         say(line(&answer))?;
+        match carried {
+            0 => say("  cases      none are in it")?,
+            count => say(format_args!(
+                "  cases      {}, which were not run: `muster plugin test` and rollouts do",
+                counted(count, "case")
+            ))?,
+        }
         if let Some(key) = answer["new_owner"].as_str() {
             say(format_args!("  the name {} belongs to {key} from now on", plain(&answer["name"])))?;
         }
@@ -60,5 +75,18 @@ impl Push {
             Some(warning) => say(format_args!("  warning: {warning}")),
             None => Ok(()),
         }
+    }
+}
+
+/// Refuses a signature that was made for an earlier build, by the name of its file.
+pub(super) fn not_stale(signature: &SignatureFile, beside: &Path, bytes: &[u8], file: &Path) -> anyhow::Result<()> {
+    match signature.verify(PluginDigest::of(bytes)) {
+        Ok(()) => Ok(()),
+        Err(error @ SignatureError::OtherBytes { .. }) => bail!(
+            "{}: {error}; sign it again (muster plugin sign {} --key KEYFILE), or delete the file",
+            beside.display(),
+            file.display()
+        ),
+        Err(error) => Err(error).with_context(|| beside.display().to_string()),
     }
 }

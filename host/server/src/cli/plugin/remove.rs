@@ -7,7 +7,7 @@ use crate::cli::{Remote, say};
 /// What is removed.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Remove {
-    /// NAME@VERSION, or a digest
+    /// NAME@VERSION, or a digest; NAME, if there is one version of it
     plugin: String,
     #[command(flatten)]
     remote: Remote,

@@ -21,8 +21,10 @@ pub(super) const RUST: &[(&str, &str)] = sources![
     "context.rs",
     "delivery.rs",
     "glue/convert.rs",
+    "glue/http.rs",
     "glue/mod.rs",
     "glue/roles.rs",
+    "http.rs",
     "input.rs",
     "lib.rs",
     "lifecycle.rs",
@@ -30,6 +32,7 @@ pub(super) const RUST: &[(&str, &str)] = sources![
     "manifest.rs",
     "reject.rs",
     "testing.rs",
+    "testing/world.rs",
     "tests.rs",
     "value.rs",
 ];

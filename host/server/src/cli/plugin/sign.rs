@@ -4,15 +4,16 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::component;
 use super::signer::private_key;
+use super::{component, component_file};
 use crate::app::{Workbench, signature_file};
 use crate::cli::say;
+use crate::files::Told as _;
 
 /// What is signed, and with what.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Sign {
-    /// The component (.wasm)
+    /// The component (.wasm), or the folder of a plugin that was built
     file: PathBuf,
     /// The file of your private key, as `muster plugin keygen` has made it
     #[arg(long)]
@@ -28,15 +29,16 @@ pub(in crate::cli) struct Sign {
 impl Sign {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let key = private_key(&self.key)?;
-        let component = component(&self.file)?;
+        let file = component_file(&self.file)?;
+        let component = component(&file)?;
         let bench = Workbench::open()?;
         // What it says of itself is signed as well, so it is asked.
         let plugin = tokio::task::spawn_blocking(move || bench.host.load(&component)).await?;
-        let plugin = plugin.with_context(|| self.file.display().to_string())?;
+        let plugin = plugin.with_context(|| file.display().to_string())?;
         let signature = key.sign(plugin.as_ref());
-        let output = self.output.unwrap_or_else(|| signature_file(&self.file));
+        let output = self.output.unwrap_or_else(|| signature_file(&file));
         let text = serde_json::to_string_pretty(&signature)? + "\n";
-        std::fs::write(&output, text).with_context(|| output.display().to_string())?;
+        std::fs::write(&output, text).written(&output)?;
         if self.json {
             return say(json!({ "file": output, "signature": signature }));
         }

@@ -9,6 +9,8 @@ use anyhow::{Context, bail, ensure};
 use muster_model::PublicKey;
 use muster_service::signing::SigningKey;
 
+use crate::files::Told as _;
+
 /// How large the file of a key can be, in bytes.
 const MAX_KEY_BYTES: u64 = 1 << 10;
 
@@ -34,19 +36,18 @@ pub(super) fn make(file: &Path) -> anyhow::Result<SigningKey> {
 }
 
 fn write_new(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let told = || path.display().to_string();
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).with_context(told)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(told)
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).written(path)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).written(path)
 }
 
 /// The private key in this file, if nobody but its owner can read it.
 pub(super) fn private_key(path: &Path) -> anyhow::Result<SigningKey> {
-    let told = || path.display().to_string();
-    let file = fs::File::open(path).with_context(told)?;
+    const WHAT: &str = "the private key of `muster plugin keygen`";
+    let file = fs::File::open(path).of(path, WHAT)?;
     // Of the file that was opened: its name may mean another one by now.
-    let mode = file.metadata().with_context(told)?.permissions().mode() & 0o777;
+    let mode = file.metadata().of(path, WHAT)?.permissions().mode() & 0o777;
     let mut text = String::new();
-    file.take(MAX_KEY_BYTES).read_to_string(&mut text).with_context(told)?;
+    file.take(MAX_KEY_BYTES).read_to_string(&mut text).of(path, WHAT)?;
     if PublicKey::parse(text.trim()).is_some() {
         bail!("{}: this is the public key; a private one signs, the file beside it without `.pub`", path.display());
     }
@@ -67,7 +68,7 @@ pub(super) fn public_key(text: &str) -> anyhow::Result<String> {
     match fs::File::open(text) {
         Ok(file) => file.take(MAX_KEY_BYTES).read_to_string(&mut content).with_context(none)?,
         Err(error) if error.kind() == ErrorKind::NotFound => bail!("{}", none()),
-        Err(error) => return Err(error).with_context(|| text.to_owned()),
+        Err(error) => return Err(error).of(Path::new(text), "a public key"),
     };
     let key = PublicKey::parse(content.trim()).with_context(none)?;
     Ok(key.to_string())
@@ -102,6 +103,25 @@ mod tests {
         }
         let told = private_key(&public_file(&file)).unwrap_err().to_string();
         assert!(told.contains("this is the public key"), "nobody is told to hide it: {told}");
+    }
+
+    #[test]
+    fn of_a_file_so_much_is_read_as_a_key_can_have() {
+        let room = tempfile::tempdir().unwrap();
+        let (file, most) = (room.path().join("key"), usize::try_from(MAX_KEY_BYTES).unwrap());
+        let public = make(&file).unwrap().public().to_string();
+        let within = room.path().join("within.pub");
+        write_new(&within, &format!("{public:>most$}"), 0o644).unwrap();
+        assert_eq!(public_key(within.to_str().unwrap()).unwrap(), public);
+        let beyond = room.path().join("beyond.pub");
+        write_new(&beyond, &format!("{public:>0$}", most + 1), 0o644).unwrap();
+        let told = format!("{:#}", public_key(beyond.to_str().unwrap()).unwrap_err());
+        assert!(told.contains("it is no public key") && !told.contains(&public), "{told}");
+        let private = fs::read_to_string(&file).unwrap();
+        let beyond = room.path().join("beyond");
+        write_new(&beyond, &format!("{private:>0$}", most + private.len()), 0o600).unwrap();
+        let told = private_key(&beyond).unwrap_err().to_string();
+        assert!(told.ends_with("it holds no private key of `muster plugin keygen`"), "{told}");
     }
 
     #[test]

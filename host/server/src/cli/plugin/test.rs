@@ -1,4 +1,5 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use super::build::{build, parsed, read_cases};
 use super::component;
+use super::heard::Heard;
 use super::tried::Tried;
 use crate::app::Workbench;
 use crate::cli::say;
@@ -36,15 +38,19 @@ const CASES: &str = include_str!("cases.txt");
 impl Test {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let shown = self.path.display();
+        // What is asked for by name is there, and has something in it.
+        let named = self.cases.as_deref().map(named_cases).transpose()?;
         let component =
             if self.path.is_dir() { build(&self.path, self.json)?.component } else { component(&self.path)? };
-        let stories = match &self.cases {
-            Some(folder) => parsed(&read_cases(folder)?)?,
+        let stories = match named {
+            Some(files) => parsed(&files)?,
             None => cases::embedded(&component).with_context(|| shown.to_string())?,
         };
-        let bench = Workbench::open()?;
+        let heard = Arc::new(Heard::default());
+        let bench = Workbench::heard_by(heard.clone())?;
         let within = Duration::from_secs(self.seconds);
-        let tried = Tried::try_out(&bench, component, &stories, within).await.with_context(|| shown.to_string())?;
+        let tried = Tried::try_out(&bench, &heard, component, &stories, within).await;
+        let tried = tried.with_context(|| shown.to_string())?;
         ensure!(
             !tried.outcomes.is_empty(),
             "{shown}: there are no cases; each is a file in the plugin's folder cases/"
@@ -65,6 +71,15 @@ impl Test {
         }
         if self.json { Ok(()) } else { say(tried.summary()) }
     }
+}
+
+/// The cases of the folder that was named.
+fn named_cases(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let shown = folder.display();
+    ensure!(folder.is_dir(), "--cases {shown}: there is no such folder");
+    let files = read_cases(folder)?;
+    ensure!(!files.is_empty(), "--cases {shown}: the folder has no cases; each is a file NAME.json in it");
+    Ok(files)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use clap::Args;
 use muster_service::signing::SignatureFile;
 use serde_json::json;
 
-use super::component;
 use super::signer::public_key;
+use super::{component, component_file};
 use crate::app::{Workbench, read_signature, signature_file};
 use crate::cli::admin_client::AdminClient;
 use crate::cli::tenant::plain;
@@ -15,7 +15,7 @@ use crate::cli::{Remote, say};
 /// What is verified, and whom to believe.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Verify {
-    /// The component (.wasm)
+    /// The component (.wasm), or the folder of a plugin that was built
     file: PathBuf,
     /// Its signature; without it, FILE.sig
     #[arg(long)]
@@ -38,7 +38,8 @@ pub(in crate::cli) struct Verify {
 }
 
 impl Verify {
-    pub(super) async fn run(self) -> anyhow::Result<()> {
+    pub(super) async fn run(mut self) -> anyhow::Result<()> {
+        self.file = component_file(&self.file)?;
         let told = || self.file.display().to_string();
         let component = component(&self.file)?;
         let signature = read_signature(&self.signature.clone().unwrap_or_else(|| signature_file(&self.file)))?;

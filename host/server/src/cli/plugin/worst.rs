@@ -15,7 +15,7 @@ const TIMES: usize = 9;
 pub(super) struct Worst {
     /// Bytes over the memories of an instance.
     pub(super) memory: u64,
-    /// How long a call took.
+    /// How long the calls of the slowest request took, in the middle.
     pub(super) time: Duration,
     /// Bytes of an answer, all its texts together.
     pub(super) answer: u64,
@@ -66,7 +66,14 @@ impl Worst {
         let (time, deadline) = (micros(self.time), micros(app::CALL_DEADLINE));
         [
             ("memory at most", format!("{} of {}, {}", bytes(self.memory), bytes(MEMORY), share(self.memory, MEMORY))),
-            ("time at most", format!("{time} µs of {} ms, {}", app::CALL_DEADLINE.as_millis(), share(time, deadline))),
+            (
+                "slowest request",
+                format!(
+                    "{time} µs of {} ms, {}, in the middle of {TIMES} calls of each that the cases make",
+                    app::CALL_DEADLINE.as_millis(),
+                    share(time, deadline)
+                ),
+            ),
             ("answer at most", format!("{} of {}, {}", bytes(self.answer), bytes(ANSWER), share(self.answer, ANSWER))),
         ]
     }
@@ -138,7 +145,11 @@ mod tests {
         let worst = Worst { memory: 16 << 20, time: Duration::from_micros(25), answer: 300 };
         assert_eq!(
             worst.lines().map(|(_, text)| text),
-            ["16.0 MiB of 64.0 MiB, 25.0 %", "25 µs of 10 ms, 0.3 %", "300 bytes of 256 KiB, 0.1 %"]
+            [
+                "16.0 MiB of 64.0 MiB, 25.0 %",
+                "25 µs of 10 ms, 0.3 %, in the middle of 9 calls of each that the cases make",
+                "300 bytes of 256 KiB, 0.1 %"
+            ]
         );
         assert_eq!(worst.json()["memory_bytes"], json!({ "used": 16 << 20, "limit": 64 << 20, "percent": 25.0 }));
     }

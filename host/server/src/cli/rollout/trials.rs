@@ -1,7 +1,10 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::counted::{self, TOLD_OF_EACH};
+use super::shown::progress;
 use super::watching::seconds;
+use crate::cli::plugin::of_class;
 use crate::cli::tenant::plain;
 
 /// What the candidate goes through after the preview and before it decides; what is not asked for is left out.
@@ -71,8 +74,7 @@ pub(super) fn brief(step: &Value, counted: impl FnOnce(&Value) -> Option<String>
         }
         _ => return None,
     };
-    let unit = if step["name"] == "replay" { "entries" } else { "s" };
-    let time = step["done"].as_u64().map_or_else(String::new, |done| format!("{done} of {} {unit}; ", step["total"]));
+    let time = progress(step).map_or_else(String::new, |time| format!("{time}; "));
     Some(format!("{time}{found}"))
 }
 
@@ -81,16 +83,11 @@ pub(super) fn lines(findings: &Value, line: &mut impl FnMut(&str, String)) {
     for (action, tasks) in objects(findings, "tasks_were") {
         line("task was", format!("{action} {}", tasks["count"]));
     }
-    for row in findings["acceptances"].as_array().into_iter().flatten() {
-        let name = row["name"].as_str().map_or_else(String::new, |name| format!(" {name}"));
-        let was = plain(&row["says"]);
-        line("accepted", format!("{}{name}: was refused ({was})", plain(&row["resource_type"])));
+    let accepted = findings["acceptances"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for row in accepted.iter().take(TOLD_OF_EACH) {
+        line("accepted", format!("{}: was refused ({})", counted::of(row), plain(&row["says"])));
     }
-    let told = findings["acceptances"].as_array().map_or(0, Vec::len) as u64;
-    let more = findings["accepted"].as_u64().unwrap_or_default().saturating_sub(told);
-    if more > 0 {
-        line("accepted", format!("{more} more"));
-    }
+    counted::more(findings, accepted.len(), "accepted", line);
     if let Some(refused) = findings["refused"]["count"].as_u64().filter(|count| *count > 0) {
         line(
             "refused",
@@ -106,7 +103,7 @@ pub(super) fn lines(findings: &Value, line: &mut impl FnMut(&str, String)) {
     for name in ["present", "candidate"] {
         if let Some(us) = findings[name]["mean_us"].as_u64() {
             let without: Vec<String> = objects(&findings[name], "without_an_account")
-                .map(|(class, count)| format!(", {count} {class}"))
+                .map(|(class, count)| format!(", {count} {}", of_class(class)))
                 .collect();
             line(name, format!("{} calls, {us} µs each{}", findings[name]["calls"], without.concat()));
         }
@@ -127,10 +124,10 @@ mod tests {
     #[test]
     fn a_canary_is_a_share_and_a_time() {
         assert_eq!(canary("5%:10m"), Ok((5, 600)));
-        assert_eq!(canary("20:90"), Ok((20, 90)));
+        assert_eq!(canary("20:90s"), Ok((20, 90)));
         for text in ["", "5%", "x%:10m", "300%:10m"] {
             assert_eq!(canary(text), Err("a share and a time, as in 5%:10m".to_owned()), "{text}");
         }
-        assert_eq!(canary("5%:soon"), Err("a time, as in 90s, 5m or 2h".to_owned()));
+        assert_eq!(canary("5%:90"), Err("a time with its unit, as in 90s, 5m or 2h".to_owned()));
     }
 }

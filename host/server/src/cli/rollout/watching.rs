@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Watching")]
 pub(super) struct Watching {
-    /// How long the candidate is watched once it decides: seconds, or 90s, 5m, 2h; 0: not at all
+    /// How long the candidate is watched once it decides: 90s, 5m, 2h; 0: not at all
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = seconds)]
     watch: u64,
     /// Goes back when more calls in a hundred fail
@@ -46,13 +46,14 @@ impl Watching {
     }
 }
 
-/// `90`, `90s`, `5m`, `2h`: in seconds.
+/// `90s`, `5m`, `2h`: in seconds. Whoever writes 24 may mean hours: only nothing has no unit.
 pub(super) fn seconds(text: &str) -> Result<u64, String> {
     let units = [("s", 1), ("m", 60), ("h", 3_600)];
     let unit = units.iter().find_map(|(name, seconds)| Some((text.strip_suffix(name)?, *seconds)));
-    let (number, seconds) = unit.unwrap_or((text, 1));
+    let (number, seconds) = unit.or((text == "0").then_some((text, 1))).unwrap_or_default();
     let number: Option<u64> = number.parse().ok();
-    number.and_then(|number| number.checked_mul(seconds)).ok_or_else(|| "a time, as in 90s, 5m or 2h".to_owned())
+    let seconds = number.and_then(|number| number.checked_mul(seconds));
+    seconds.ok_or_else(|| "a time with its unit, as in 90s, 5m or 2h".to_owned())
 }
 
 #[cfg(test)]
@@ -60,12 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_has_a_unit_or_is_in_seconds() {
-        for (text, expected) in [("0", 0), ("90", 90), ("90s", 90), ("5m", 300), ("2h", 7_200)] {
+    fn a_time_has_a_unit_unless_it_is_none() {
+        for (text, expected) in [("0", 0), ("0m", 0), ("90s", 90), ("5m", 300), ("2h", 7_200)] {
             assert_eq!(seconds(text), Ok(expected), "{text}");
         }
-        for text in ["", "m", "5 m", "-1", "1.5h", "5d", "99999999999999999999h"] {
-            assert_eq!(seconds(text), Err("a time, as in 90s, 5m or 2h".to_owned()), "{text}");
+        for text in ["", "m", "24", "5 m", "-1", "1.5h", "5d", "99999999999999999999h"] {
+            assert_eq!(seconds(text), Err("a time with its unit, as in 90s, 5m or 2h".to_owned()), "{text}");
         }
     }
 }

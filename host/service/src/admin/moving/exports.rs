@@ -75,7 +75,7 @@ impl Service {
 
     fn known(&self, names: &[String]) -> Result<Vec<TenantId>, AdminError> {
         if names.is_empty() || names.len() > MAX_TENANTS {
-            return Err(AdminError::Invalid(format!("an export is of 1 to {MAX_TENANTS} tenants, or of everything")));
+            return Err(AdminError::Wrong(format!("an export is of 1 to {MAX_TENANTS} tenants, or of everything")));
         }
         let mut tenants = names.iter().map(|name| Ok(self.row(name)?.id)).collect::<Result<Vec<_>, AdminError>>()?;
         tenants.sort();

@@ -27,7 +27,8 @@ impl Service {
     pub async fn finish_import(self: &Arc<Self>, id: &str) -> Result<JobId, AdminError> {
         let finished = self.finished(id).await?;
         if let Some(finished) = finished {
-            return self.jobs().start("import", "items", move |_| async move { Ok(told(&finished)) });
+            let told = self.told(&finished);
+            return self.jobs().start("import", "items", move |_| async move { Ok(told) });
         }
         let (import, _) = self.unfinished(id).await?;
         let service = Arc::clone(self);
@@ -44,7 +45,7 @@ impl Service {
         // No more lines meanwhile.
         let _one_at_a_time = self.loading.lock().await;
         if let Some(finished) = self.finished(&import.id.0).await? {
-            return Ok(told(&finished));
+            return Ok(self.told(&finished));
         }
         self.is_complete(import).await?;
         progress.set_total(import.items);
@@ -72,7 +73,15 @@ impl Service {
         };
         self.serve(&finished, &tokens, bound, trust).await?;
         tracing::info!(import.id = %import.id, items = import.items, tenants = import.tenants.len(), "import finished");
-        Ok(told(&finished))
+        self.log_grants(finished.counts.tenants.keys());
+        Ok(self.told(&finished))
+    }
+
+    /// What the operators are told.
+    fn told(&self, finished: &Finished) -> Value {
+        let mut told = told(finished);
+        told["grants"] = self.told_grants(finished.counts.tenants.keys());
+        told
     }
 
     /// The tokens as they are kept here: each says by what key it is recognised, if that is not the one of this deployment.
@@ -91,7 +100,7 @@ impl Service {
         for row in &brought.plugins {
             let manifest = loaded.get(&row.digest).map(|plugin| plugin.manifest());
             if manifest.is_some_and(|manifest| manifest.name != row.name || manifest.version != row.version) {
-                return Err(AdminError::Invalid(format!("plugin {} calls itself something else", row.digest)));
+                return Err(AdminError::Wrong(format!("plugin {} calls itself something else", row.digest)));
             }
         }
         Ok(())
@@ -105,7 +114,7 @@ impl Service {
         }
         loaded.check.end().map_err(|why| AdminError::Invalid(format!("the last item {why}")))?;
         if loaded.chain != import.end {
-            return Err(AdminError::Invalid("what was sent is not what was announced: the digests differ".to_owned()));
+            return Err(AdminError::Wrong("what was sent is not what was announced: the digests differ".to_owned()));
         }
         Ok(())
     }
@@ -160,7 +169,7 @@ impl Service {
             return Err(AdminError::Unavailable(StoreError::Damaged(why.to_owned())));
         }
         if !counts.tenants.keys().eq(import.tenants.iter().collect::<BTreeSet<_>>()) {
-            return Err(AdminError::Invalid("a tenant that was announced did not come".to_owned()));
+            return Err(AdminError::Wrong("a tenant that was announced did not come".to_owned()));
         }
         Ok(replay.end().map(|()| ReadBack { counts, needed, unproved: 0 }))
     }
@@ -175,7 +184,7 @@ impl Service {
         for row in &brought.plugins {
             let bytes = mover.plugin(&import.id, &row.digest).await?.unwrap_or_default();
             if PluginDigest::of(&bytes) != row.digest {
-                return Err(AdminError::Invalid(format!("the bytes of plugin {} are not its own", row.digest)));
+                return Err(AdminError::Wrong(format!("the bytes of plugin {} are not its own", row.digest)));
             }
         }
         let mut known: BTreeSet<PluginDigest> = brought.plugins.iter().map(|row| row.digest).collect();
@@ -217,7 +226,7 @@ impl Service {
             // Who presents a token is one tenant's: no other may have brought the same.
             let mut hashes: BTreeSet<[u8; 32]> = view.tokens().map(|token| *token.hash.as_bytes()).collect();
             if !tokens.iter().all(|token| hashes.insert(*token.hash.as_bytes())) {
-                return Err(AdminError::Invalid("a token is there twice, or is another tenant's here".to_owned()));
+                return Err(AdminError::Wrong("a token is there twice, or is another tenant's here".to_owned()));
             }
         }
         if let Some(trust) = trust {
@@ -243,7 +252,7 @@ impl Service {
     }
 }
 
-/// What the operators are told.
+/// As it is remembered.
 fn told(finished: &Finished) -> Value {
     let Finished { id, at, whole: _, items, digest, counts, tokens_known, unproved } = finished;
     let tokens: u64 = counts.tenants.values().map(|counts| counts.tokens).sum();

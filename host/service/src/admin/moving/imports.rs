@@ -75,10 +75,10 @@ impl Service {
         tenants.sort_by(|one, other| by_length(one.as_str(), other.as_str()));
         tenants.dedup();
         if tenants.len() > MAX_TENANTS || (tenants.is_empty() && !new.whole) {
-            return Err(AdminError::Invalid(format!("an import is of 1 to {MAX_TENANTS} tenants")));
+            return Err(AdminError::Wrong(format!("an import is of 1 to {MAX_TENANTS} tenants")));
         }
         if new.whole && !manifest.whole {
-            return Err(AdminError::Invalid("the export is not of a whole deployment".to_owned()));
+            return Err(AdminError::Wrong("the export is not of a whole deployment".to_owned()));
         }
         let named = Sha256::new().chain_update(Sha256::digest(line)).chain_update(json!(tenants).to_string());
         let named: [u8; 32] = named.chain_update(new.digest.to_string()).finalize().into();
@@ -224,7 +224,7 @@ fn read_lines(import: &Import, loaded: Loaded, lines: &[u8]) -> Result<(Vec<Item
     for line in lines.split(|byte| *byte == b'\n') {
         let wrong = |why: &dyn std::fmt::Display| AdminError::Invalid(format!("item {number} {why}"));
         if items.len() == MAX_ITEMS_A_LOAD {
-            return Err(AdminError::Invalid(format!("there are more than {MAX_ITEMS_A_LOAD} items in one request")));
+            return Err(AdminError::Wrong(format!("there are more than {MAX_ITEMS_A_LOAD} items in one request")));
         }
         if number == import.items {
             return Err(wrong(&"is one more than was announced"));

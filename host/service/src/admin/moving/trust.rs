@@ -61,7 +61,7 @@ impl Service {
         if manifest.name == row.name && manifest.version == row.version {
             return Ok(());
         }
-        Err(AdminError::Invalid(format!("plugin {} calls itself something else", row.digest)))
+        Err(AdminError::Wrong(format!("plugin {} calls itself something else", row.digest)))
     }
 }
 

@@ -30,15 +30,31 @@ pub(super) fn standing(row: &PluginRow, trust: &Trust) -> Standing {
     if trust.trusted(&signature.key).is_some() { Standing::Trusted } else { Standing::Untrusted }
 }
 
-/// What speaks against a plugin, as the end of a sentence that begins with its name; `None`: nothing.
-pub(super) fn objection(standing: Standing, key: Option<&PublicKey>) -> Option<String> {
+/// What speaks against a plugin.
+#[derive(Debug)]
+pub(super) struct Objection {
+    /// The end of a sentence that begins with its name.
+    pub why: String,
+    /// What to do about it.
+    mend: String,
+}
+
+/// How a plugin comes to a signature that counts.
+const SIGN: &str = "sign it with a trusted key, and push it again: muster plugin sign FILE --key KEYFILE";
+
+/// What speaks against a plugin; `None`: nothing.
+pub(super) fn objection(standing: Standing, key: Option<&PublicKey>) -> Option<Objection> {
     let key = || key.map_or_else(String::new, ToString::to_string);
-    match standing {
-        Standing::Trusted => None,
-        Standing::Unsigned => Some("is not signed".to_owned()),
-        Standing::Untrusted => Some(format!("is signed by {}, which is no trusted key", key())),
-        Standing::Broken => Some(format!("has a signature that {} did not make", key())),
-    }
+    let (why, mend) = match standing {
+        Standing::Trusted => return None,
+        Standing::Unsigned => ("is not signed".to_owned(), SIGN.to_owned()),
+        Standing::Untrusted => (
+            format!("is signed by {}, which is no trusted key", key()),
+            format!("if its plugins are to be taken: muster plugin key add NAME {}", key()),
+        ),
+        Standing::Broken => (format!("has a signature that {} did not make", key()), SIGN.to_owned()),
+    };
+    Some(Objection { why, mend })
 }
 
 /// `poggio@0.1.0 (sha256:...)`: what each sentence about a plugin begins with.
@@ -48,13 +64,13 @@ pub(super) fn called(row: &PluginRow) -> String {
 
 impl SignaturePolicy {
     /// Refuses what speaks against a plugin, or says it, or neither.
-    pub(super) fn judge(self, plugin: &str, objection: Option<String>) -> Result<Option<String>, AdminError> {
-        let Some(objection) = objection else { return Ok(None) };
+    pub(super) fn judge(self, plugin: &str, objection: Option<Objection>) -> Result<Option<String>, AdminError> {
+        let Some(Objection { why, mend }) = objection else { return Ok(None) };
         match self {
             Self::Off => Ok(None),
-            Self::Warn => Ok(Some(format!("{plugin} {objection}"))),
+            Self::Warn => Ok(Some(format!("{plugin} {why}"))),
             Self::Required => Err(AdminError::Untrusted(format!(
-                "{plugin} {objection}, and this deployment takes only plugins that a trusted key has signed (plugins.signatures is \"required\")"
+                "{plugin} {why}, and this deployment takes only plugins that a trusted key has signed (plugins.signatures is \"required\"); {mend}"
             ))),
         }
     }
@@ -95,7 +111,9 @@ impl Service {
             Ok(None) if policy != SignaturePolicy::Off => {
                 let plugin = self.plugin(digest).await?;
                 let other = says_what_was_signed(row, plugin.as_ref()).err();
-                let objection = other.map(|other| format!("is not what was signed: {other}"));
+                let not_it =
+                    |other| Objection { why: format!("is not what was signed: {other}"), mend: SIGN.to_owned() };
+                let objection = other.map(not_it);
                 policy.judge(&called(row), objection)
             }
             judged => judged,
@@ -132,11 +150,14 @@ mod tests {
 
     #[test]
     fn what_speaks_against_a_plugin_is_refused_told_or_passed_over() {
-        let told = |policy: SignaturePolicy| policy.judge("p@1", Some("is not signed".to_owned()));
+        let told = |policy: SignaturePolicy| policy.judge("p@1", objection(Standing::Unsigned, None));
         assert_eq!(told(SignaturePolicy::Off).unwrap(), None);
         assert_eq!(told(SignaturePolicy::Warn).unwrap().as_deref(), Some("p@1 is not signed"));
         let refused = told(SignaturePolicy::Required).unwrap_err().to_string();
         assert!(refused.starts_with("p@1 is not signed, and this deployment takes"), "{refused}");
+        assert!(
+            refused.ends_with("; sign it with a trusted key, and push it again: muster plugin sign FILE --key KEYFILE")
+        );
         for policy in [SignaturePolicy::Off, SignaturePolicy::Warn, SignaturePolicy::Required] {
             assert_eq!(policy.judge("p@1", None).unwrap(), None);
         }

@@ -51,7 +51,8 @@ impl NewPlugin {
 
 impl Service {
     /// Keeps a plugin, after it was checked, compiled and asked to describe itself. A version is pushed once: the same bytes again change
-    /// nothing, but that a signature is added where there was none that counts; other bytes are refused.
+    /// nothing, but that a signature is added where there was none that counts, and that it takes a name that is nobody's where its key is
+    /// trusted by now; other bytes are refused.
     pub async fn push_plugin(&self, bytes: Vec<u8>, new: NewPlugin) -> Result<PushedView, AdminError> {
         let digest = PluginDigest::of(&bytes);
         let was_loaded = self.loaded().contains_key(&digest);
@@ -87,7 +88,7 @@ impl Service {
         let taken = |row: &&PluginRow| row.name == manifest.name && row.version == manifest.version;
         if let Some(row) = rows.iter().find(taken) {
             return Err(AdminError::InUse(format!(
-                "{}@{} is sha256:{} here, and these bytes are sha256:{digest}: a version never changes; give them another version, or remove the one that is here while nobody uses it",
+                "{}@{} is sha256:{} here, and these bytes are sha256:{digest}: a version never changes; give them another one, where the plugin's version stands (Cargo.toml, package.json, or its manifest), or remove the one that is here while nobody uses it: muster plugin remove {0}@{1}",
                 row.name, row.version, row.digest
             )));
         }
@@ -136,12 +137,18 @@ impl Service {
     ) -> Result<PushedView, AdminError> {
         let counts = |row: &PluginRow| standing(row, &trust) == Standing::Trusted;
         let signed = PluginRow { signature: signature.or(kept.signature), ..kept.clone() };
+        if signature.is_some() && signature != kept.signature {
+            // One that cannot count is not dropped without a word.
+            may_be_called(&signed, &trust)?;
+        }
         let is_better = kept.signature.is_none() || (!counts(kept) && counts(&signed));
         if signed == *kept || !is_better {
             let warning = self.judge(kept, &trust)?;
-            return Ok(PushedView { plugin: PluginView::of(kept), warning, new_owner: None });
+            // The key may be trusted only since the signature came: whoever brings it again takes what it could not take then.
+            let is_brought = counts(kept) && signature.is_some() && signature == kept.signature;
+            let new_owner = if is_brought { self.take_name(kept, trust, false).await? } else { None };
+            return Ok(PushedView { plugin: PluginView::of(kept), warning, new_owner });
         }
-        may_be_called(&signed, &trust)?;
         let warning = self.judge(&signed, &trust)?;
         let new_owner = self.take_name(&signed, trust, false).await?;
         self.parts.store.replace_plugin(&signed).await?;
@@ -185,13 +192,16 @@ impl Service {
 pub(in crate::admin) fn may_be_called(row: &PluginRow, trust: &Trust) -> Result<(), AdminError> {
     let Some(owned) = trust.owner(&row.name) else { return Ok(()) };
     let (name, key) = (&row.name, &owned.key);
-    let why = match &row.signature {
+    let whose = trust.trusted(key).map_or_else(|| key.to_string(), |trusted| format!("{key} ({})", trusted.name));
+    let (why, mend) = match &row.signature {
         Some(signature) if signature.key == *key => return Ok(()),
-        Some(signature) => format!("is signed by {}", signature.key),
-        None => "is not signed".to_owned(),
+        Some(signature) => {
+            (format!("is signed by {}", signature.key), format!("hand it over first: muster plugin owner {name} KEY"))
+        }
+        None => (
+            "is not signed".to_owned(),
+            "a signature by that key is missing: muster plugin sign FILE --key KEYFILE".to_owned(),
+        ),
     };
-    Err(AdminError::Untrusted(format!(
-        "{} {why}, and the name {name} belongs to {key}; hand it over first: muster plugin owner {name} KEY",
-        called(row)
-    )))
+    Err(AdminError::Untrusted(format!("{} {why}, and the name {name} belongs to {whose}; {mend}", called(row))))
 }

@@ -4,7 +4,7 @@ use muster_model::{MAX_OWNED_NAMES, MAX_TRUSTED_KEYS, OwnedName, PublicKey, Trus
 use muster_store::StoreError;
 use serde::{Deserialize, Serialize};
 
-use crate::signing::short;
+use crate::signing::{can_sign, short};
 use crate::{AdminError, Service};
 
 /// How long the name of a key can be, in bytes.
@@ -75,7 +75,14 @@ impl Service {
             if known.name == new.name && known.key == key {
                 return Ok(key_view(known, &trust));
             }
-            return Err(AdminError::InUse(format!("{} is trusted as {:?} already", known.key, known.name)));
+            return Err(AdminError::InUse(if known.key == key {
+                format!("{key} is trusted as {:?} already", known.name)
+            } else {
+                format!(
+                    "the name {:?} is that of {} already; choose another one, or remove that key",
+                    known.name, known.key
+                )
+            }));
         }
         if trust.keys.len() >= MAX_TRUSTED_KEYS {
             return Err(AdminError::InUse(format!("{MAX_TRUSTED_KEYS} keys are trusted; remove one first")));
@@ -209,7 +216,13 @@ fn read_key(text: &str) -> Result<PublicKey, AdminError> {
             short(text)
         ))
     };
-    PublicKey::parse(text.trim()).ok_or_else(none)
+    let key = PublicKey::parse(text.trim()).ok_or_else(none)?;
+    if !can_sign(&key) {
+        return Err(AdminError::Invalid(format!(
+            "{key} is no public key that anything could be signed with: it is no point of the curve, or a weak one"
+        )));
+    }
+    Ok(key)
 }
 
 fn check_key_name(name: &str) -> Result<(), AdminError> {

@@ -54,6 +54,8 @@ pub struct ListedView {
     pub signed_by_name: Option<String>,
     /// How many tenants are bound to it.
     pub tenants: usize,
+    /// To how many others it was bound before what is bound now: each can go back to it.
+    pub can_go_back: usize,
     /// What speaks against it by the deployment's policy: one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,

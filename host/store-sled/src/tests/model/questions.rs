@@ -18,7 +18,8 @@ pub(super) async fn compare(store: &Arc<dyn Store>, memory: &Memory) {
     members(&directory, memory).await;
     lists(&directory, memory).await;
     log(&directory, memory).await;
-    assert_eq!(store.outbox(&acme).tasks(0, 10_000).await.unwrap(), memory.tasks);
+    let tasks = store.outbox(&acme).tasks(None, 0, 1_000).await.unwrap();
+    assert_eq!(tasks.into_iter().map(|(task, _)| task).collect::<Vec<_>>(), memory.tasks);
     let keeper = store.log_keeper(&acme);
     let (anchor, sealed) = (memory.anchor(), memory.sealed());
     let status = LogStatus { first: anchor.seq + 1, last: memory.last(), anchor, sealed };

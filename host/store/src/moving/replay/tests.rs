@@ -6,8 +6,16 @@ use crate::contract::help::{GROUP, USER, at, change, group, id, replace, snapsho
 fn first(anchor: Seal) -> Item {
     let binding = Binding { plugin: PluginDigest::of(b""), config: json!({}), revision: 1, at: at(0) };
     let (scim, retention) = (ScimSettings::default(), Retention::default());
-    let row =
-        TenantRow { id: tenant("acme"), created: at(0), binding, previous: None, scim, retention, grants: Vec::new() };
+    let row = TenantRow {
+        id: tenant("acme"),
+        created: at(0),
+        binding,
+        previous: None,
+        scim,
+        retention,
+        grants: Vec::new(),
+        secrets: Vec::new(),
+    };
     Item::Tenant { row, anchor, last_entry: 6, last_task: 0 }
 }
 

@@ -1,0 +1,282 @@
+//! One tenant's tasks, for whoever carries them out and for whoever decides over them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use muster_model::{Progress, Queue, ResourceId, Standing, Task, TenantId, Timestamp};
+use muster_store::{Lease, Leases, MAX_TASKS_A_PAGE, Outbox, Settled, StoreError};
+
+use crate::codec::{self, damaged};
+use crate::committer::Committer;
+use crate::core::Core;
+use crate::keys::{self, Range, Space, due_and_seq, last_number};
+use crate::leases::{Due, Held, lock};
+use crate::prepared::Work;
+use crate::reader::Reader;
+use crate::tasks::{TaskWork, is_to_be_forgotten};
+
+/// How many tasks one commit of a pruning removes: it shares the committer with the tenants' writes.
+const MAX_TASKS_A_PRUNING: usize = 500;
+
+/// The standings of which nothing becomes any more.
+const OVER: [Standing; 3] = [Standing::Done, Standing::Skipped, Standing::Cancelled];
+
+#[derive(Debug)]
+pub(crate) struct SledOutbox {
+    pub(crate) core: Arc<Core>,
+    pub(crate) committer: Arc<Committer>,
+    pub(crate) tenant: TenantId,
+    pub(crate) space: Space,
+}
+
+#[async_trait]
+impl Outbox for SledOutbox {
+    async fn lease(&self, queue: &Queue, now: Timestamp, until: Timestamp, limit: usize) -> Result<Leases, StoreError> {
+        let held = self.core.leased.queue(&self.space, queue);
+        let mut given = Vec::new();
+        let read = |reader: &Reader<'_>| {
+            let mut held = lock(&held);
+            let mut taking = Taking { reader, space: &self.space, queue, held: &mut held, now, until };
+            taking.take(limit, &mut given)
+        };
+        match self.core.read(read).await {
+            Ok(next) => Ok(Leases { tasks: given, next }),
+            Err(error) => {
+                for lease in &given {
+                    lock(&held).let_go(lease.task.seq, lease.number);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn settle(&self, lease: &Lease, outcome: Settled) -> Result<(), StoreError> {
+        let (seq, number) = (lease.task.seq, lease.number);
+        let held = self.core.leased.queue(&self.space, &lease.task.task.queue);
+        if !lock(&held).settling(seq, number) {
+            return Err(StoreError::Stale);
+        }
+        // Whatever becomes of the one who waits: the committer ends the lease, or this does.
+        let settling = Settling { held: &held, seq, number };
+        let settled = self.work(TaskWork::Settle { seq, revision: lease.progress.revision, outcome }).await;
+        drop(settling);
+        settled.map(drop)
+    }
+
+    async fn let_go(&self, lease: &Lease) {
+        let queue = &lease.task.task.queue;
+        let held = self.core.leased.queue(&self.space, queue);
+        let was_held = lock(&held).let_go(lease.task.seq, lease.number);
+        if was_held {
+            self.core.leased.wake(&self.tenant, queue);
+        }
+    }
+
+    async fn decide(&self, seq: u64, expected: u64, progress: Progress) -> Result<(), StoreError> {
+        if Some(progress.revision) != expected.checked_add(1) {
+            return Err(StoreError::Unavailable("a decision does not follow the one before it".into()));
+        }
+        self.work(TaskWork::Decide { seq, revision: expected, progress }).await.map(drop)
+    }
+
+    async fn task(&self, seq: u64) -> Result<Option<(Task, Progress)>, StoreError> {
+        self.core.read(|reader| task(reader, &self.space, seq)).await
+    }
+
+    async fn tasks(
+        &self,
+        standing: Option<Standing>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(Task, Progress)>, StoreError> {
+        let range = match standing {
+            Some(standing) => self.space.standings(standing, after),
+            None => self.space.tasks(after),
+        };
+        let mut tasks = self.page(range, limit).await?;
+        tasks.retain(|(_, progress)| standing.is_none_or(|standing| progress.standing == standing));
+        Ok(tasks)
+    }
+
+    async fn tasks_of(&self, change: u64, after: u64, limit: usize) -> Result<Vec<(Task, Progress)>, StoreError> {
+        self.page(self.space.following(change, after), limit).await
+    }
+
+    async fn lanes_of(&self, id: ResourceId, limit: usize) -> Result<Vec<(Task, Progress)>, StoreError> {
+        let mut tasks = self.page(self.space.lanes(id), limit).await?;
+        tasks.retain(|(_, progress)| progress.standing.blocks());
+        tasks.sort_by(|(one, _), (other, _)| (&one.task.queue, one.seq).cmp(&(&other.task.queue, other.seq)));
+        Ok(tasks)
+    }
+
+    async fn counts(&self) -> Result<Vec<(Queue, Standing, u64)>, StoreError> {
+        let read = |reader: &Reader<'_>| {
+            let mut counts = Vec::new();
+            for (key, row) in reader.page(self.space.rows(b'n'), usize::MAX)? {
+                let (queue, standing) = keys::counted(&key).ok_or_else(|| damaged("a counter"))?;
+                counts.push((queue, standing, codec::number(Some(row))?));
+            }
+            Ok(counts)
+        };
+        self.core.read(read).await
+    }
+
+    async fn prune(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let mut pruned = 0;
+        while pruned < limit {
+            let most = (limit - pruned).min(MAX_TASKS_A_PRUNING);
+            let space = self.space.clone();
+            let seqs = self.core.read_long(move |reader| to_be_forgotten(reader, &space, before, most)).await?;
+            let is_last = seqs.len() < most;
+            let removed = if seqs.is_empty() { 0 } else { self.work(TaskWork::Prune { seqs, before }).await? };
+            pruned += usize::try_from(removed).unwrap_or(usize::MAX);
+            if is_last || removed == 0 {
+                break;
+            }
+        }
+        Ok(pruned)
+    }
+}
+
+impl SledOutbox {
+    async fn work(&self, work: TaskWork) -> Result<u64, StoreError> {
+        let made = self.committer.commit(Work::Task { space: self.space.clone(), work }).await?;
+        Ok(made.seq)
+    }
+
+    /// The tasks whose numbers the keys of a range end with.
+    async fn page(&self, range: Range, limit: usize) -> Result<Vec<(Task, Progress)>, StoreError> {
+        let (space, limit) = (self.space.clone(), limit.min(MAX_TASKS_A_PAGE));
+        let read = move |reader: &Reader<'_>| {
+            let mut tasks = Vec::new();
+            for (key, _) in reader.page(range, limit)? {
+                tasks.extend(task(reader, &space, last_number(&key).ok_or_else(|| damaged("a task"))?)?);
+            }
+            Ok(tasks)
+        };
+        if limit <= MAX_TASKS_AT_ONCE { self.core.read(read).await } else { self.core.read_long(read).await }
+    }
+}
+
+/// How many tasks are read on the thread that asks for them: about a millisecond.
+const MAX_TASKS_AT_ONCE: usize = 100;
+
+fn task(reader: &Reader<'_>, space: &Space, seq: u64) -> Result<Option<(Task, Progress)>, StoreError> {
+    let Some(row) = reader.value(space.task(seq))? else { return Ok(None) };
+    let task = codec::decode_task(seq, &row)?;
+    let progress = codec::decode_progress(reader.value(space.progress(seq))?.as_deref(), task.at)?;
+    Ok(Some((task, progress)))
+}
+
+/// The oldest numbers of what is over long enough. Of each standing the first that is not ends the search.
+fn to_be_forgotten(
+    reader: &Reader<'_>,
+    space: &Space,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Vec<u64>, StoreError> {
+    let mut seqs = Vec::new();
+    for standing in OVER {
+        for row in reader.rows(&space.standings(standing, 0)).take(limit) {
+            reader.check_wanted()?;
+            let seq = last_number(&row?.0).ok_or_else(|| damaged("a task"))?;
+            match task(reader, space, seq)? {
+                Some((task, progress)) if is_to_be_forgotten(&task, &progress, before) => seqs.push(seq),
+                Some(_) => break,
+                None => {}
+            }
+        }
+    }
+    seqs.sort_unstable();
+    seqs.truncate(limit);
+    Ok(seqs)
+}
+
+/// What came of an attempt is on its way to the committer.
+struct Settling<'a> {
+    held: &'a std::sync::Mutex<Held>,
+    seq: u64,
+    number: u64,
+}
+
+impl Drop for Settling<'_> {
+    /// Does nothing if the committer has ended the lease.
+    fn drop(&mut self) {
+        lock(self.held).unsettled(self.seq, self.number);
+    }
+}
+
+/// Leases being given.
+struct Taking<'a, 'r> {
+    reader: &'a Reader<'r>,
+    space: &'a Space,
+    queue: &'a Queue,
+    held: &'a mut Held,
+    now: Timestamp,
+    until: Timestamp,
+}
+
+impl Taking<'_, '_> {
+    /// Leases at most `limit` heads, and says when the next one is due.
+    fn take(&mut self, limit: usize, given: &mut Vec<Lease>) -> Result<Option<Timestamp>, StoreError> {
+        self.held.expire(self.now);
+        let all = self.space.dues(self.queue);
+        let ahead = match self.held.frontier() {
+            Some((due, seq)) => all.clone().after(&self.space.due(self.queue, due, seq)),
+            None => all.clone(),
+        };
+        let mut ahead = self.reader.rows(&ahead);
+        let mut next_ahead = next_due(&mut ahead)?;
+        while given.len() < limit {
+            let back = self.held.first_back(self.now);
+            let due = next_ahead.filter(|(due, _)| *due <= self.now);
+            match (back, due) {
+                (Some(back), due) if due.is_none_or(|due| back < due) => {
+                    self.held.take_back(back);
+                    self.look_at(back, given)?;
+                }
+                (_, Some(due)) => {
+                    self.held.advance(due);
+                    self.look_at(due, given)?;
+                    next_ahead = next_due(&mut ahead)?;
+                }
+                (Some(_) | None, None) => break,
+            }
+        }
+        let next = next_ahead.map(|(due, _)| due);
+        let next = [next, self.held.next_back()].into_iter().flatten().min();
+        self.reader.saw(self.seen(all, next));
+        Ok(next)
+    }
+
+    /// What was read of the queue, so that nothing is told that a crash can take back.
+    fn seen(&self, all: Range, next: Option<Timestamp>) -> Range {
+        match next {
+            Some(due) => all.through(&self.space.due(self.queue, due, u64::MAX)),
+            None => all,
+        }
+    }
+
+    fn look_at(&mut self, due: Due, given: &mut Vec<Lease>) -> Result<(), StoreError> {
+        let (at, seq) = due;
+        if self.held.is_leased(seq) || self.reader.peek(&self.space.due(self.queue, at, seq))?.is_none() {
+            return Ok(());
+        }
+        let Some((task, progress)) = task(self.reader, self.space, seq)? else { return Ok(()) };
+        // What has changed since comes in again by itself.
+        if progress.standing != Standing::Waiting || progress.due != at {
+            return Ok(());
+        }
+        if let Some(number) = self.held.lease(task.task.id, due, self.until) {
+            given.push(Lease { task, progress, until: self.until, number });
+        }
+        Ok(())
+    }
+}
+
+fn next_due(
+    rows: &mut impl Iterator<Item = Result<(sled::IVec, sled::IVec), StoreError>>,
+) -> Result<Option<Due>, StoreError> {
+    let Some(row) = rows.next().transpose()? else { return Ok(None) };
+    due_and_seq(&row.0).map(Some).ok_or_else(|| damaged("when a task is due"))
+}
