@@ -3,7 +3,7 @@
 //! A flood of headers, out and in, is among the stories of plugins that go out: `perform/bounds.rs`.
 
 mod made;
-mod neighbour;
+pub(crate) mod neighbour;
 mod watched;
 
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const REQUESTS: usize = 15;
 
 /// How much the neighbour has done at least when a story is over.
-const NEIGHBOURS_WRITES: usize = 50;
+pub(crate) const NEIGHBOURS_WRITES: usize = 50;
 
 /// The longest that anybody may wait for a plugin that is stopped: its deadline on the wall, and a busy machine.
 const STOPPED_WITHIN: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ async fn misbehaves_for(what: &str, guest: &str, status: u16, name: impl Fn(usiz
 
 /// One line a story, for whoever runs it with `--no-capture`.
 #[expect(clippy::print_stderr, reason = "a test that measures tells what it has measured")]
-fn print(what: &str, times: &mut [Duration], neighbour: &str) {
+pub(crate) fn print(what: &str, times: &mut [Duration], neighbour: &str) {
     times.sort();
     let at = |share: usize| times.get(times.len().saturating_sub(1) * share / 100).copied().unwrap_or_default();
     let (median, most) = (at(50), at(100));

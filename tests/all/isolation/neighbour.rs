@@ -11,20 +11,20 @@ use tokio::task::JoinHandle;
 const EVERY: Duration = Duration::from_millis(20);
 
 /// A tenant that does as tenants do, all the time.
-pub(super) struct Neighbour {
+pub(crate) struct Neighbour {
     stop: Arc<AtomicBool>,
     writes: Arc<AtomicUsize>,
     load: JoinHandle<Report>,
 }
 
 /// How the neighbour fared.
-pub(super) struct Report {
-    pub(super) errors: Vec<String>,
+pub(crate) struct Report {
+    pub(crate) errors: Vec<String>,
     times: Vec<Duration>,
 }
 
 impl Neighbour {
-    pub(super) fn start(tenant: TenantClient) -> Self {
+    pub(crate) fn start(tenant: TenantClient) -> Self {
         let (stop, writes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (told, done) = (stop.clone(), writes.clone());
         let load = tokio::spawn(async move {
@@ -47,16 +47,16 @@ impl Neighbour {
     }
 
     /// How much it has done so far.
-    pub(super) fn writes(&self) -> usize {
+    pub(crate) fn writes(&self) -> usize {
         self.writes.load(Ordering::Relaxed)
     }
 
     /// Whether it has given up, which it does not by itself.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.load.is_finished()
     }
 
-    pub(super) async fn stop(self) -> Report {
+    pub(crate) async fn stop(self) -> Report {
         self.stop.store(true, Ordering::Relaxed);
         let mut report = self.load.await.expect("the neighbour lives");
         report.times.sort();

@@ -1,7 +1,7 @@
 //! Plugins and endpoints that go too far: each is one sentence on the task's story, and nobody else notices.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muster_plugin::Outcome;
 use muster_test_harness::USER;
@@ -9,6 +9,8 @@ use serde_json::json;
 
 use super::endpoint::{Answers, Endpoint, HOST, says};
 use super::{acme, calling, carried, told};
+use crate::isolation::neighbour::Neighbour;
+use crate::isolation::{NEIGHBOURS_WRITES, print};
 
 #[tokio::test]
 async fn a_plugin_that_goes_too_far_is_stopped_and_tried_again() {
@@ -41,20 +43,29 @@ async fn a_plugin_that_waits_is_not_waited_for_longer_than_its_time() {
     assert_eq!(told(&app, "wait", None).await, "the plugin did not answer delivery.perform within 30000 ms");
 }
 
-#[tokio::test]
-async fn a_flood_of_headers_leaves_neither_from_here_nor_gets_in() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_headers_leaves_neither_from_here_nor_gets_in_and_hurts_nobody_else() {
     let flood = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X-Flood: yyyyyyyy\r\n".repeat(100_000));
     let endpoint = Endpoint::start(HOST, says(&flood)).await;
     let app = calling(&endpoint).start().await;
     acme(&app).await;
-    let story = told(&app, "flood", None).await;
-    assert!(
-        story.starts_with("the plugin trapped in delivery.perform: ") || story.starts_with("the call failed: "),
-        "{story}"
-    );
-    assert_eq!(endpoint.connections(), 0);
+    let load = Neighbour::start(app.tenant("neighbour").await);
     let note = "the answer of api.granted.example has more than 32768 bytes of headers, or too many of them";
-    assert_eq!(told(&app, "get", None).await, format!("the call failed: the answer is too large ({note})"));
+    let mut times = Vec::new();
+    while load.writes() < NEIGHBOURS_WRITES && !load.is_over() {
+        let (began, called) = (Instant::now(), endpoint.connections());
+        let story = told(&app, "flood", None).await;
+        assert!(
+            story.starts_with("the plugin trapped in delivery.perform: ") || story.starts_with("the call failed: "),
+            "{story}"
+        );
+        assert_eq!(endpoint.connections(), called);
+        assert_eq!(told(&app, "get", None).await, format!("the call failed: the answer is too large ({note})"));
+        times.push(began.elapsed());
+    }
+    let report = load.stop().await;
+    print("header flood", &mut times, &report.to_string());
+    assert_eq!(report.errors, Vec::<String>::new());
 }
 
 #[tokio::test]
