@@ -13,7 +13,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("muster-store-files", &["muster-store", "muster-model", "muster-protocol"]),
     ("muster-store-sled", &["muster-store", "muster-model", "muster-protocol"]),
     ("muster-plugin-wasmtime", &["muster-outbound", "muster-plugin", "muster-model", "muster-protocol"]),
-    ("muster-service", &["muster-store", "muster-plugin", "muster-model", "muster-protocol"]),
+    ("muster-service", &["muster-outbound", "muster-store", "muster-plugin", "muster-model", "muster-protocol"]),
     ("muster-http", &["muster-service", "muster-store", "muster-plugin", "muster-model", "muster-protocol"]),
     ("muster-delivery", &["muster-store", "muster-plugin", "muster-model", "muster-protocol"]),
     ("muster-idp", &["muster-protocol"]),

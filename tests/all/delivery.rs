@@ -1,10 +1,11 @@
 //! What is done after the answer: tasks are carried out, again if need be, in their order, whatever happens to the server meanwhile.
 
-mod carrier;
+pub(crate) mod carrier;
 mod command;
 mod decisions;
+mod kept;
 mod kill;
-mod receiver;
+pub(crate) mod receiver;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -145,6 +146,29 @@ async fn a_tenant_whose_endpoint_hangs_delays_no_other() {
 }
 
 #[tokio::test]
+async fn a_tenant_with_many_receivers_that_are_slow_delays_no_other() {
+    let carrier = Scripted::new(|tenant, _, _| (tenant.as_str() != "slow").then_some(Outcome::Done));
+    let mut builder = TestApp::builder().delivering_by(carrier.clone());
+    // All of them could be held by as many queues.
+    builder.config.delivery.concurrency = 16;
+    let app = builder.start().await;
+    let slow = app.tenant("slow").await;
+    for number in 0..16 {
+        let new = json!({ "name": format!("w{number}"), "url": format!("https://w{number}.example/events") });
+        app.admin_post("/tenants/slow/webhooks", new).await.expect(201);
+    }
+    slow.user("ada@example.com").await;
+    carrier.until(8).await;
+
+    let acme = tenant(&app, "acme").await;
+    let id = acme.user("ada@example.com").await;
+    change(&acme, &id, 1).await;
+    until(&app, "acme", 1, stands("done")).await;
+    let of_the_slow = carrier.journal().iter().filter(|seen| seen.tenant == "slow").count();
+    assert_eq!(of_the_slow, 8, "the others of its queues wait for these");
+}
+
+#[tokio::test]
 async fn what_a_server_had_not_done_when_it_was_stopped_the_next_one_does() {
     let carrier = Scripted::new(|_, _, _| None);
     let mut builder = TestApp::builder().delivering_by(carrier.clone());
@@ -194,10 +218,21 @@ async fn the_metrics_tell_attempts_and_tasks_without_a_word_of_users() {
     change(&acme, &id, 2).await;
     until(&app, "metrics-of-delivery", 2, stands("done")).await;
 
-    let metrics = Answer::of(app.admin_request(Method::GET, "/metrics")).await.text;
-    let told = |named: &str| metrics.lines().any(|line| line.starts_with(named));
-    assert!(told("muster_delivery_attempts_total{outcome=\"parked\",queue=\"plugin\"}"), "{metrics}");
-    assert!(told("muster_delivery_attempts_total{outcome=\"done\",queue=\"plugin\"}"), "{metrics}");
-    assert!(told("muster_delivery_queues "), "{metrics}");
+    let wanted = [
+        "muster_delivery_attempts_total{outcome=\"parked\",queue=\"plugin\"}",
+        "muster_delivery_attempts_total{outcome=\"done\",queue=\"plugin\"}",
+        "muster_delivery_queues ",
+    ];
+    let told = async {
+        loop {
+            // An attempt is counted when the store has what came of it.
+            let metrics = Answer::of(app.admin_request(Method::GET, "/metrics")).await.text;
+            if wanted.iter().all(|named| metrics.lines().any(|line| line.starts_with(named))) {
+                return metrics;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let metrics = tokio::time::timeout(PATIENCE, told).await.expect("the metrics tell it");
     assert!(!metrics.contains("ada@"), "{metrics}");
 }

@@ -5,9 +5,14 @@
 //!
 //! | variable | what is counted | each run | `FAULTS=full` |
 //! |---|---|---|---|
+//! | `ASYNC_KILLS` | SIGKILLs of a server that accepts requests for later | 20 | 200 |
+//! | `BRAKE_KILLS` | SIGKILLs of a server in the middle of an accident | 6 | 60 |
 //! | `CRASH_KILLS` | SIGKILLs of the server under load | 60 | 2,000 |
 //! | `DELIVERY_TASKS` | tasks that are planned while the server is killed and what it does is lost or refused | 600 | 100,000 |
 //! | `DELIVERY_KILLS` | SIGKILLs of that server | 6 | 200 |
+//! | `DEPROVISIONS` | users whose access should have ended, and has not, in the lists of them | 1,000 | 10,000 |
+//! | `FEED_EVENTS` | changes that receivers are told of while the server is killed | 400 | 20,000 |
+//! | `FEED_KILLS` | SIGKILLs of that server | 20 | 60 |
 //! | `POWER_CUTS` | power cuts, of five images each | 10 | 50 |
 //! | `DAMAGE_TRIALS` | store files that are damaged | 300 | 20,000 |
 //! | `FULL_DISK_ROUNDS` | times that the disk fills up under load and has room again | 1 | 10 |
@@ -16,11 +21,18 @@
 //! | `STORE_FAULTS` | rounds of injected errors and panics at each place (`cargo test -p muster-store-sled faults`) | 1 | 10 |
 //! | `PROPTEST_CASES` | cases of the memory model (`cargo test -p muster-store-sled model`) | 40 | 5,000 |
 
+pub(crate) mod victim;
+
 /// Of the tests of this program: the variable, the size of each run, the size on demand.
-const SIZES: [(&str, u64, u64); 8] = [
+const SIZES: [(&str, u64, u64); 13] = [
+    ("ASYNC_KILLS", 20, 200),
+    ("BRAKE_KILLS", 6, 60),
     ("CRASH_KILLS", 60, 2_000),
     ("DELIVERY_TASKS", 600, 100_000),
     ("DELIVERY_KILLS", 6, 200),
+    ("DEPROVISIONS", 1_000, 10_000),
+    ("FEED_EVENTS", 400, 20_000),
+    ("FEED_KILLS", 20, 60),
     ("POWER_CUTS", 10, 50),
     ("DAMAGE_TRIALS", 300, 20_000),
     ("FULL_DISK_ROUNDS", 1, 10),

@@ -48,3 +48,11 @@ async fn the_metrics_say_the_most_memory_that_a_plugin_has_had() {
         "what has grown so large, or failed, is not kept"
     );
 }
+
+#[tokio::test]
+async fn the_metrics_name_each_part_that_could_break_off_before_one_does() {
+    let app = TestApp::start().await;
+    for part in ["feeding", "brake", "deprovisions", "retention", "rollouts"] {
+        assert_eq!(gauge(&app, &format!("muster_parts_broken_total{{part=\"{part}\"}}")).await, 0.0, "{part}");
+    }
+}

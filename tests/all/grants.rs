@@ -172,10 +172,15 @@ async fn who_was_bound_before_anybody_asked_goes_on_mapping_and_has_nothing() {
 }
 
 #[tokio::test]
-async fn the_plugins_of_the_vendors_want_nothing_beside_mapping() {
+async fn the_plugins_of_the_vendors_that_call_nobody_want_nothing_beside_mapping() {
     let app = TestApp::start().await;
-    for plugin in ["poggio", "secoda", "standard"] {
-        app.tenant_with(&format!("t-{plugin}"), plugin, json!({})).await;
+    for (plugin, config) in [
+        ("level-access", json!({ "activated": true, "sso": "saml" })),
+        ("poggio", json!({})),
+        ("popl", json!({ "team": "T1" })),
+        ("standard", json!({})),
+    ] {
+        app.tenant_with(&format!("t-{plugin}"), plugin, config).await;
         let told = app.admin_get(&format!("/tenants/t-{plugin}/wants")).await.expect(200);
         assert_eq!(told["wants"], json!([]), "{plugin}");
     }

@@ -1,9 +1,11 @@
 //! `muster export` and `muster import`: everything out, everything in, and nothing in between.
 
 mod breaks;
+mod by_hand;
 mod damage;
 mod finished;
 mod forged;
+mod later;
 mod limits;
 mod replayed;
 mod signed;

@@ -8,8 +8,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use muster_model::{
-    Binding, Change, Event, PluginDigest, PluginRow, Record, RequestId, Retention, ScimSettings, TenantId, TenantRow,
-    Token, TokenId, TokenKey, TokenRow,
+    Binding, Change, DeliverySettings, Event, PluginDigest, PluginRow, Record, RequestId, Retention, ScimSettings,
+    TenantId, TenantRow, Token, TokenId, TokenKey, TokenRow,
 };
 use muster_protocol::filter::{Filter, Op};
 use muster_protocol::schema::Registry;
@@ -99,7 +99,7 @@ impl Numbered {
         let tasks = changes.iter().position(|change| change.resource_type == USER && change.after.is_some());
         let tasks =
             tasks.map(|position| (position, task(&self.users[self.users.keys().next_back().unwrap()], "welcome")));
-        Commit { at: when, writes, changes, tasks: tasks.into_iter().collect() }
+        Commit { at: when, writes, free: Vec::new(), changes, tasks: tasks.into_iter().collect() }
     }
 
     fn fresh(&mut self) -> u64 {
@@ -219,6 +219,7 @@ pub(crate) async fn found_deployment(store: &Arc<dyn Store>, workers: u64) {
             retention,
             grants: Vec::new(),
             secrets: Vec::new(),
+            delivery: DeliverySettings::default(),
         };
         store.add_tenant(&row).await.unwrap();
         let hash = TokenKey::new([7; 32]).hash(&Token::presented("secret"));

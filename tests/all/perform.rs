@@ -2,8 +2,10 @@
 
 mod asked;
 mod bounds;
-mod endpoint;
+pub(crate) mod endpoint;
+mod rebinding;
 mod secrets;
+mod story;
 
 use std::time::Duration;
 
@@ -93,7 +95,7 @@ async fn a_user_that_is_created_is_told_to_the_product_with_a_secret_that_the_pl
         assert!(request.contains(line), "{line:?} in {request}");
     }
     assert!(request.ends_with(r#"{"tenant":"acme","attempt":1}"#), "{request}");
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         let task = app.admin_get("/tenants/acme/tasks/1").await.expect(200);
         if task["standing"] == "done" {
             return;

@@ -2,16 +2,16 @@
 //!
 //! What Muster does not decide is tested with the product that does:
 //!
-//! - 1: the plan, SAML, and the vendor's switch for a workspace. Here: a workspace whose tenant has another plugin gets 404.
+//! - 1: the plan and SAML. Here: a workspace whose tenant has another plugin gets 404, and one that is not enabled 403.
 //! - 2: that the key opens the public API too, and that one of a non-admin does not open SCIM: keys are made by the product.
-//! - 7: the mail itself. Here: the task that sends it is in the outbox, once.
+//! - 7: the mail itself: `vendor_app`. Here: the task that asks for it is in the outbox, once.
 //! - 9, 20: the members page and the product's groups. Here: the account says whether the product lists the user.
-//! - 11: the first sign-in has no way in yet, so nobody becomes active or listed, and of 22 the setting `list_disabled_users` shows
-//!   nothing. Here: a push does not count as one. (The mapping and the signal are tested in `plugins/secoda`.)
+//! - 11: the sign-in itself. Here: the product tells it as a signal, and a push does not count as one.
 
 mod connection;
 mod groups;
 mod put;
+mod sign_in;
 mod users;
 
 use muster_idp::{Client, Person, okta};

@@ -1,15 +1,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use muster_model::{Attempt as Told, Clock, Timestamp};
+use muster_model::{Attempt as Told, Clock, Progress, Receiver, Standing, Timestamp};
 use muster_plugin::Outcome;
 use muster_store::{Lease, Outbox, Settled, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::limits::MAX_FAILURE_CHARS;
+use crate::limits::{MAX_FAILURE_CHARS, later};
 use crate::turns::{End, Name};
-use crate::{Carrier, DeliveryLimits, Dice, STORE_PAUSE};
+use crate::{Brake, Carrier, DeliveryLimits, Dice, STORE_PAUSE};
 
 /// One attempt at a task: it is carried out, and what came of it is settled.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Attempt {
 #[derive(Debug, Clone)]
 pub(crate) struct Means {
     pub(crate) carrier: Arc<dyn Carrier>,
+    /// `None`: nothing is held.
+    pub(crate) brake: Option<Arc<dyn Brake>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) dice: Arc<dyn Dice>,
     pub(crate) limits: Arc<DeliveryLimits>,
@@ -56,6 +58,18 @@ impl Attempt {
     /// From its beginning to what the store knows of it.
     pub(crate) async fn make(self, outbox: Arc<dyn Outbox>, mut means: Means) -> End {
         let mut is_over = means.is_over.clone();
+        if self.lease.task.task.destructive
+            && let Some(brake) = means.brake.clone()
+        {
+            match self.is_held(brake.as_ref(), self.lease.progress.clone(), &mut is_over).await {
+                Some(false) => {}
+                Some(true) => return self.hold(brake.as_ref(), outbox.as_ref(), &mut means).await,
+                None => {
+                    outbox.let_go(&self.lease).await;
+                    return End::Unknown;
+                }
+            }
+        }
         let at = means.clock.now();
         let outcome = tokio::select! {
             biased;
@@ -89,6 +103,50 @@ impl Attempt {
         }
     }
 
+    /// What the brake says of it; `None`: it cannot say, and the store is left alone for a while.
+    async fn is_held(
+        &self,
+        brake: &dyn Brake,
+        progress: Progress,
+        is_over: &mut watch::Receiver<bool>,
+    ) -> Option<bool> {
+        let asked = tokio::select! {
+            biased;
+            () = told(is_over) => return None,
+            asked = brake.holds(&self.name.0, &self.lease.task, &progress) => asked,
+        };
+        match asked {
+            Ok(is_held) => Some(is_held),
+            Err(error) => {
+                metrics::counter!("muster_delivery_store_failures_total").increment(1);
+                tracing::warn!(tenant.id = %self.name.0, task.seq = self.lease.task.seq, %error, "the brake cannot be asked; the task waits");
+                tokio::select! {
+                    () = tokio::time::sleep(STORE_PAUSE) => {}
+                    () = told(is_over) => {}
+                }
+                None
+            }
+        }
+    }
+
+    /// It stays where it is until somebody decides over it. Who released all that was held while this was said has not seen it: then it
+    /// waits as before.
+    async fn hold(self, brake: &dyn Brake, outbox: &dyn Outbox, means: &mut Means) -> End {
+        if self.settle(outbox, &Settled::Held, means).await.is_err() {
+            return End::Unknown;
+        }
+        count("held", &self.name);
+        let revision = self.lease.progress.revision + 1;
+        let held = Progress { revision, standing: Standing::Held, ..self.lease.progress.clone() };
+        if self.is_held(brake, held.clone(), &mut means.is_over).await == Some(false) {
+            let waits = Progress { revision: revision + 1, standing: Standing::Waiting, ..held };
+            if let Err(error) = outbox.decide(self.lease.task.seq, revision, waits).await {
+                tracing::debug!(tenant.id = %self.name.0, task.seq = self.lease.task.seq, %error, "somebody has decided over a held task");
+            }
+        }
+        End::Held
+    }
+
     fn number(&self) -> u32 {
         self.lease.progress.attempts.saturating_add(1)
     }
@@ -103,7 +161,10 @@ impl Attempt {
             Outcome::Done => (Settled::Done(told(None)), End::Answered),
             Outcome::Failed { reason } => (Settled::Parked(told(Some(sentence(&reason)))), End::Answered),
             Outcome::Again { reason, after } => {
-                let (attempt, end) = (told(Some(sentence(&reason))), End::Failed(task.seq));
+                // A receiver asks for itself; a plugin may ask for one of its users.
+                let asks = after.filter(|_| Receiver::of(&task.task.queue).is_some());
+                let until = asks.map(|asked| later(now, asked.min(means.limits.max_asked_pause)));
+                let (attempt, end) = (told(Some(sentence(&reason))), End::Failed { seq: task.seq, at: now, until });
                 let age_ms = u64::try_from(now.as_millis().saturating_sub(task.at.as_millis())).unwrap_or(0);
                 let is_patient = self.is_outage && Duration::from_millis(age_ms) < means.limits.patience;
                 if self.number() >= means.limits.attempts && !is_patient {

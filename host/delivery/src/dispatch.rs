@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::attempt::{Attempt, Means};
 use crate::gauges::Gauges;
 use crate::limits::later;
 use crate::turns::{End, Name, Turn, Turns};
-use crate::{Carrier, DeliveryLimits, Dice, Outboxes};
+use crate::{Brake, Carrier, DeliveryLimits, Dice, Outboxes};
 
 /// How long to leave the store alone that did not answer.
 pub const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -53,10 +53,10 @@ pub struct Dispatcher {
     over: watch::Sender<bool>,
 }
 
-/// Who was woken since somebody looked: queues, each once, and never tasks.
+/// Who was woken since somebody looked: queues, each once, and never tasks; and whether it is not to be left alone any longer.
 #[derive(Debug, Default)]
 struct Inbox {
-    woken: Mutex<HashSet<(TenantId, Queue)>>,
+    woken: Mutex<HashMap<(TenantId, Queue), bool>>,
     bell: Notify,
 }
 
@@ -75,15 +75,31 @@ impl Dispatcher {
     pub fn new(parts: Parts) -> Self {
         let Parts { outboxes, carrier, clock, dice, limits } = parts;
         let inbox = Arc::new(Inbox::default());
-        let wake = inbox.clone();
-        outboxes.on_tasks(Arc::new(move |tenant: &TenantId, queue: &Queue| wake.add(tenant, queue)));
+        let (wake, lift) = (inbox.clone(), inbox.clone());
+        outboxes.on_tasks(Arc::new(move |tenant: &TenantId, queue: &Queue| wake.add(tenant, queue, false)));
+        outboxes.on_lifted(Arc::new(move |tenant: &TenantId, queue: &Queue| lift.add(tenant, queue, true)));
         let (over, is_over) = watch::channel(false);
         Self {
             outboxes,
-            means: Means { carrier, clock, dice, limits: Arc::new(limits), is_over, parked: Arc::default() },
+            means: Means {
+                carrier,
+                brake: None,
+                clock,
+                dice,
+                limits: Arc::new(limits),
+                is_over,
+                parked: Arc::default(),
+            },
             inbox,
             over,
         }
+    }
+
+    /// Asks this one before whatever destroys.
+    #[must_use]
+    pub fn braked_by(mut self, brake: Arc<dyn Brake>) -> Self {
+        self.means.brake = Some(brake);
+        self
     }
 
     /// Carries tasks out until `stop` is done; then leases nothing more, and waits for the attempts in flight for as long as its limits say.
@@ -130,12 +146,14 @@ async fn sleep(nap: Option<Duration>) {
 }
 
 impl Inbox {
-    fn add(&self, tenant: &TenantId, queue: &Queue) {
-        self.woken.lock().unwrap_or_else(PoisonError::into_inner).insert((tenant.clone(), queue.clone()));
+    fn add(&self, tenant: &TenantId, queue: &Queue, is_lifted: bool) {
+        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        *woken.entry((tenant.clone(), queue.clone())).or_default() |= is_lifted;
+        drop(woken);
         self.bell.notify_one();
     }
 
-    fn take(&self) -> HashSet<(TenantId, Queue)> {
+    fn take(&self) -> HashMap<(TenantId, Queue), bool> {
         std::mem::take(&mut self.woken.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -154,8 +172,11 @@ struct Work<'a> {
 impl Work<'_> {
     /// Lets everybody lease whose turn it is; how long until it is somebody's again.
     fn take_turns(&mut self) -> Option<Duration> {
-        for woken in self.dispatcher.inbox.take() {
-            self.turns.wake(&Arc::new(woken));
+        for (woken, is_lifted) in self.dispatcher.inbox.take() {
+            if self.is_carried(&woken) {
+                let name = Arc::new(woken);
+                if is_lifted { self.turns.lift(&name) } else { self.turns.wake(&name) }
+            }
         }
         let now = self.dispatcher.now();
         self.turns.due(now);
@@ -167,12 +188,22 @@ impl Work<'_> {
         Some(Duration::from_millis(wait_ms.max(1)).min(LOOK_AGAIN))
     }
 
+    fn is_carried(&self, (tenant, queue): &(TenantId, Queue)) -> bool {
+        self.dispatcher.outboxes.is_carried(tenant, queue)
+    }
+
     fn lease(&mut self, turn: Turn) {
+        if !self.is_carried(&turn.name) {
+            // It is found again when it is.
+            self.turns.asked(&turn.name, 0, None, turn.at);
+            return;
+        }
         let outbox = self.dispatcher.outboxes.outbox(&turn.name.0);
         let until = later(turn.at, self.dispatcher.means.limits.lease());
         self.jobs.spawn(async move {
-            let leases = outbox.lease(&turn.name.1, turn.at, until, turn.want).await;
-            Event::Leased(turn, leases)
+            let (name, at, want) = (turn.name.clone(), turn.at, turn.want);
+            let leases = alone(async move { outbox.lease(&name.1, at, until, want).await }).await;
+            Event::Leased(turn, leases.unwrap_or_else(|| Err(StoreError::Unavailable("it broke off".into()))))
         });
     }
 
@@ -181,7 +212,10 @@ impl Work<'_> {
             return;
         }
         let outboxes = self.dispatcher.outboxes.clone();
-        self.jobs.spawn(async move { Event::Swept(outboxes.queues(after, QUEUES_A_CALL).await) });
+        self.jobs.spawn(async move {
+            let swept = alone(async move { outboxes.queues(after, QUEUES_A_CALL).await }).await;
+            Event::Swept(swept.unwrap_or_else(|| Err(StoreError::Unavailable("it broke off".into()))))
+        });
     }
 
     fn tell_gauges(&mut self) {
@@ -204,7 +238,7 @@ impl Work<'_> {
         while let Some(event) = next {
             match event {
                 Ok(event) => self.on(event),
-                // What it held is found again by a sweep, or when its lease has run out.
+                // It held nothing: what leases, sweeps and attempts do stands alone.
                 Err(error) => tracing::error!(%error, "a part of the delivery broke off"),
             }
             next = self.jobs.try_join_next();
@@ -212,7 +246,6 @@ impl Work<'_> {
     }
 
     fn on(&mut self, event: Event) {
-        let now = self.dispatcher.now();
         match event {
             Event::Leased(turn, Ok(leases)) => self.leased(&turn, leases),
             Event::Leased(turn, Err(error)) => {
@@ -226,12 +259,14 @@ impl Work<'_> {
             Event::Rested(name) => self.turns.rested(&name),
             Event::Ended(name, end) => {
                 let means = &self.dispatcher.means;
-                self.turns.ended(&name, end, now, |failures| means.limits.pause(failures, means.dice.as_ref()));
+                self.turns.ended(&name, end, |failures| means.limits.pause(failures, means.dice.as_ref()));
             }
             Event::Swept(Ok(queues)) => {
                 let last = queues.last().filter(|_| queues.len() >= QUEUES_A_CALL).cloned();
                 for queue in queues {
-                    self.turns.find(&Arc::new(queue));
+                    if self.is_carried(&queue) {
+                        self.turns.find(&Arc::new(queue));
+                    }
                 }
                 match last.filter(|_| !self.is_stopping) {
                     Some(last) => self.sweep(Some(last)),
@@ -262,7 +297,8 @@ impl Work<'_> {
             let means = self.dispatcher.means.clone();
             self.jobs.spawn(async move {
                 let name = attempt.name.clone();
-                let end = attempt.make(outbox, means).await;
+                // Of one that breaks off the lease runs out, and it is made again.
+                let end = alone(attempt.make(outbox, means)).await.unwrap_or(End::Unknown);
                 Event::Ended(name, end)
             });
         }
@@ -291,6 +327,17 @@ impl Work<'_> {
             }
         }
     }
+}
+
+/// Does something in a task of its own, which ends with whoever waits for it. `None`: it broke off, and whoever waits gives back what it held.
+async fn alone<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    let mut one = JoinSet::new();
+    one.spawn(work);
+    let done = one.join_next().await?.ok();
+    if done.is_none() {
+        tracing::error!("a part of the delivery broke off");
+    }
+    done
 }
 
 fn store_failed(error: &StoreError) {

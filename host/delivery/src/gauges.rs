@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_model::{Clock, Standing, TenantId};
-use muster_store::StoreError;
+use muster_model::{Clock, Standing, TenantId, Timestamp};
+use muster_store::{MAX_TASKS_A_PAGE, StoreError};
 
 use crate::Outboxes;
 
@@ -27,14 +27,15 @@ impl Gauges {
         for tenant in outboxes.tenants().await? {
             let outbox = outboxes.outbox(&tenant);
             let mut own: BTreeMap<Standing, u64> = Standing::ALL.into_iter().map(|standing| (standing, 0)).collect();
-            for (_, standing, count) in outbox.counts().await? {
+            let mut is_for_us = false;
+            for (queue, standing, count) in outbox.counts().await? {
                 *own.entry(standing).or_default() += count;
+                is_for_us |= standing == Standing::Waiting && count > 0 && outboxes.is_carried(&tenant, &queue);
             }
             let is_eventful = own.iter().any(|(standing, count)| !standing.is_over() && *count > 0);
-            if own.get(&Standing::Waiting).is_some_and(|waiting| *waiting > 0) {
-                let first = outbox.tasks(Some(Standing::Waiting), 0, 1).await?;
-                let age_ms = first.first().map_or(0, |(task, _)| clock.now().as_millis() - task.at.as_millis());
-                oldest_s = oldest_s.max(seconds(age_ms));
+            let oldest = if is_for_us { oldest(outboxes, &tenant).await? } else { None };
+            if let Some(at) = oldest {
+                oldest_s = oldest_s.max(seconds(clock.now().as_millis() - at.as_millis()));
             }
             let has_room = self.told.len() < MAX_TENANTS_TOLD;
             if self.told.contains(&tenant) || (is_eventful && has_room && self.told.insert(tenant.clone())) {
@@ -49,6 +50,23 @@ impl Gauges {
         set(OTHERS, &others);
         metrics::gauge!("muster_delivery_oldest_waiting_seconds").set(oldest_s);
         Ok(())
+    }
+}
+
+/// When the oldest task was planned that waits to be carried out. What somebody comes for, or what is for a receiver that is off, waits for
+/// them and not for the dispatcher; of those there are never many, because their queues are fed no further.
+pub(crate) async fn oldest(outboxes: &dyn Outboxes, tenant: &TenantId) -> Result<Option<Timestamp>, StoreError> {
+    let (outbox, mut after) = (outboxes.outbox(tenant), 0);
+    // The first is it, nearly always.
+    let mut limit = 1;
+    loop {
+        let page = outbox.tasks(Some(Standing::Waiting), after, limit).await?;
+        let Some((last, _)) = page.last() else { return Ok(None) };
+        after = last.seq;
+        if let Some((task, _)) = page.iter().find(|(task, _)| outboxes.is_carried(tenant, &task.task.queue)) {
+            return Ok(Some(task.at));
+        }
+        limit = MAX_TASKS_A_PAGE;
     }
 }
 

@@ -8,8 +8,10 @@
 
 mod attempt;
 mod dispatch;
+mod feed;
 mod gauges;
 mod limits;
+mod of_store;
 mod ports;
 mod turns;
 
@@ -17,7 +19,9 @@ mod turns;
 mod tests;
 
 pub use dispatch::{Dispatcher, LOOK_AGAIN, Parts, STORE_PAUSE};
+pub use feed::{Feeder, Feeds, MAX_ENTRIES_A_FEED, MAX_FED_WAITING, Ring};
 pub use gauges::MAX_TENANTS_TOLD;
 pub use limits::{DeliveryLimits, MAX_FAILURE_CHARS};
-pub use ports::{Carrier, Dice, Outboxes, Wake};
+pub use of_store::OfStore;
+pub use ports::{Brake, Carrier, Dice, Outboxes, Wake};
 pub use turns::RESERVED;

@@ -10,11 +10,16 @@ pub const MAX_FAILURE_CHARS: usize = 400;
 /// How much longer a lease is valid than an attempt may take: time to settle it, also with a store that is slow.
 const LEASE_BEYOND_ATTEMPT: Duration = Duration::from_mins(1);
 
+/// Attempts at once of one tenant that are not divided any further, unless somebody says so.
+const FEWEST_PER_TENANT: usize = 8;
+
 /// Limits of the delivery, each with its unit.
 #[derive(Debug, Clone)]
 pub struct DeliveryLimits {
     /// Attempts at once, of all queues.
     pub concurrency: usize,
+    /// Attempts at once of one tenant; 0: a quarter of `concurrency`, and at least 8 and those of one queue.
+    pub concurrency_per_tenant: usize,
     /// Attempts at once of one queue.
     pub concurrency_per_queue: usize,
     /// How often a task is tried before it is parked.
@@ -41,6 +46,7 @@ impl Default for DeliveryLimits {
     fn default() -> Self {
         Self {
             concurrency: 256,
+            concurrency_per_tenant: 0,
             concurrency_per_queue: 8,
             attempts: 20,
             attempt_timeout: Duration::from_mins(1),
@@ -56,18 +62,26 @@ impl Default for DeliveryLimits {
 }
 
 impl DeliveryLimits {
+    /// Attempts at once of one tenant.
+    pub(crate) fn per_tenant(&self) -> usize {
+        match self.concurrency_per_tenant {
+            0 => (self.concurrency / 4).max(FEWEST_PER_TENANT).max(self.concurrency_per_queue),
+            most => most,
+        }
+    }
+
     /// How long a lease is valid.
     pub(crate) fn lease(&self) -> Duration {
         self.attempt_timeout.saturating_add(LEASE_BEYOND_ATTEMPT)
     }
 
     /// How long to wait after so many failures in a row: anything up to a bound that doubles (full jitter), so that what failed together
-    /// does not come back together.
+    /// does not come back together. It is never nothing: a clock has to go on before who has failed is asked again.
     pub(crate) fn pause(&self, failures: u32, dice: &dyn Dice) -> Duration {
         let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
         let bound = self.first_pause.saturating_mul(doubled).min(self.max_pause);
         let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(dice.below(bound_ms.saturating_add(1)))
+        Duration::from_millis(dice.below(bound_ms.saturating_add(1)).max(1))
     }
 
     /// When a task that has failed so often is tried again.
@@ -102,7 +116,7 @@ mod tests {
         let bounds =
             [1, 2, 3, 10, 11, 20, 40, u32::MAX].map(|failures| limits.pause(failures, &Loaded(true)).as_secs());
         assert_eq!(bounds, [1, 2, 4, 512, 900, 900, 900, 900]);
-        assert_eq!(limits.pause(20, &Loaded(false)), Duration::ZERO);
+        assert_eq!(limits.pause(20, &Loaded(false)), Duration::from_millis(1));
     }
 
     #[test]
@@ -113,6 +127,16 @@ mod tests {
         assert_eq!(due(Some(Duration::from_millis(10))), 1_000, "the host's own is longer");
         assert_eq!(due(Some(Duration::from_mins(30))), 1_800_000);
         assert_eq!(due(Some(Duration::from_hours(400))), 3_600_000);
+    }
+
+    #[test]
+    fn a_tenant_has_a_quarter_of_all_attempts_and_never_fewer_than_one_of_its_queues() {
+        let of = |concurrency, concurrency_per_queue, concurrency_per_tenant| {
+            let limits =
+                DeliveryLimits { concurrency, concurrency_per_tenant, concurrency_per_queue, ..Default::default() };
+            limits.per_tenant()
+        };
+        assert_eq!([of(256, 8, 0), of(16, 8, 0), of(16, 2, 0), of(64, 40, 0), of(256, 8, 3)], [64, 8, 8, 40, 3]);
     }
 
     #[test]

@@ -50,24 +50,64 @@ pub(crate) struct Problem {
     logged: Option<String>,
     /// One by one, where it is more than one thing that is wrong.
     errors: Vec<Value>,
+    /// What else a client can act on (RFC 9457 §3.2).
+    members: Vec<(&'static str, Value)>,
+    /// When to come back, in seconds.
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
     /// In the host's own words, which the log has as well.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, logged: Some(detail.clone()), detail, errors: Vec::new() }
+        Self { logged: Some(detail.clone()), ..Self::quoting(status, detail) }
     }
 
     /// With words in it that are the request's own: the log does not have them.
     pub(crate) fn quoting(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), logged: None, errors: Vec::new() }
+        let (errors, members) = (Vec::new(), Vec::new());
+        Self { status, detail: detail.into(), logged: None, errors, members, retry_after_s: None }
+    }
+
+    /// With one thing more that a client can act on.
+    pub(crate) fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.members.push((name, value));
+        self
+    }
+
+    /// With the time after which it may go better.
+    pub(crate) fn after(self, retry_after_s: Option<u64>) -> Self {
+        Self { retry_after_s, ..self }
+    }
+
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Whether the same request would always be refused so: it is nobody's moment of weakness.
+    pub(crate) fn is_final(&self) -> bool {
+        self.status.is_client_error() && self.retry_after_s.is_none()
+    }
+
+    /// Its body.
+    pub(crate) fn shown(&self) -> Value {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let mut body = json!({ "status": self.status.as_u16(), "title": title, "detail": self.detail });
+        if !self.errors.is_empty() {
+            body["errors"] = Value::Array(self.errors.clone());
+        }
+        for (name, value) in &self.members {
+            body[*name] = value.clone();
+        }
+        body
     }
 }
 
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
-        Self { status: error.status(), detail: error.to_string(), logged: error.for_log(), errors: error.errors() }
+        let (status, logged, errors) = (error.status(), error.for_log(), error.errors());
+        Self { logged, errors, ..Self::quoting(status, error.to_string()) }
     }
 }
 
@@ -78,14 +118,12 @@ pub(crate) struct Logged(pub String);
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         if self.status.is_server_error() {
-            tracing::warn!(http.status = self.status.as_u16(), error = %self.detail, "admin request failed");
+            tracing::warn!(http.status = self.status.as_u16(), error = %self.detail, "a request of an operator or of the product failed");
         }
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        let mut body = json!({ "status": self.status.as_u16(), "title": title, "detail": self.detail });
-        if !self.errors.is_empty() {
-            body["errors"] = Value::Array(self.errors);
+        let mut response = json_response(self.status, &self.shown());
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        let mut response = json_response(self.status, &body);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

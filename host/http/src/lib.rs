@@ -1,11 +1,14 @@
 //! The wire. [`scim_router`] is what identity providers meet, [`admin_router`] what operators meet; [`listen::serve`] is how either is served.
 //!
-//! A request enters at `edge.rs` (limits, request id, which tenant's base path), is routed in `router.rs` to one file of `scim/` or
-//! `admin/`, and every handler there takes a [`muster_service::Caller`] or an operator: without one it cannot be written.
+//! A request enters at `edge.rs` (limits, request id, which tenant's base path), is routed in `router.rs` to one file of `scim/`,
+//! `admin/` or `directory/`, and every handler there takes a [`muster_service::Caller`], an operator or the vendor's product: without one it
+//! cannot be written.
 
 mod admin;
+mod directory;
 mod edge;
 mod error;
+mod events;
 mod extract;
 pub mod listen;
 mod refusals;
@@ -20,7 +23,7 @@ use std::time::Duration;
 use muster_model::{Token, TokenHash, TokenKey};
 use muster_service::Service;
 
-pub use router::{admin_router, scim_router, with_admin};
+pub use router::{admin_router, scim_router, with_admin, with_directory};
 
 /// Limits of the wire, each with its unit.
 #[derive(Debug, Clone)]
@@ -68,6 +71,35 @@ impl AdminKey {
     }
 }
 
+/// The keys that are good now, as hashes: asked for with each request, because they can change while the server runs.
+pub type CurrentKeys = Arc<dyn Fn() -> Arc<[TokenHash]> + Send + Sync>;
+
+/// What makes the vendor's backend: one of a few keys.
+#[derive(Clone)]
+pub struct DirectoryKeys {
+    key: TokenKey,
+    current: CurrentKeys,
+}
+
+impl DirectoryKeys {
+    /// Recognises what `current` says; its hashes are made with `key`.
+    pub fn new(key: TokenKey, current: CurrentKeys) -> Self {
+        Self { key, current }
+    }
+
+    fn open_with(&self, presented: &str) -> bool {
+        let presented = self.key.hash(&Token::presented(presented));
+        // Each is compared, so that the time tells nothing of which it was.
+        (self.current)().iter().fold(false, |opens, known| opens | presented.matches(known))
+    }
+}
+
+impl std::fmt::Debug for DirectoryKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DirectoryKeys(hidden)")
+    }
+}
+
 /// Renders the metrics of this process as Prometheus text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
@@ -80,6 +112,8 @@ pub struct Wire {
     pub limits: HttpLimits,
     /// Who is an operator.
     pub admin_key: AdminKey,
+    /// Who is the vendor's backend.
+    pub directory_keys: DirectoryKeys,
     /// What `/metrics` answers.
     pub metrics: RenderMetrics,
     /// The origin that clients know the server by (`https://scim.example.com`); `None`: what their `Host` header says.

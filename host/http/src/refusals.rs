@@ -1,4 +1,4 @@
-//! What operators were refused, in the log: a line for each.
+//! What operators and the vendor's product were refused, in the log: a line for each.
 
 use std::sync::Arc;
 
@@ -11,19 +11,20 @@ use tracing::Instrument as _;
 use crate::edge::{REQUEST_ID, RequestIds, label};
 use crate::error::Logged;
 
-/// Gives an operator's request its id, and logs that it was refused: by its route, since the path can hold anything.
-pub(crate) async fn told(ids: Arc<RequestIds>, request: Request, next: Next) -> Response {
+/// Gives a request its id, and logs that it was refused: by its route, since the path can hold anything. `surface` is what it came to.
+pub(crate) async fn told(surface: &'static str, ids: Arc<RequestIds>, mut request: Request, next: Next) -> Response {
     let id = ids.next();
+    request.extensions_mut().insert(id.clone());
     let method = label(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let span = tracing::info_span!("admin", request.id = %id);
+    let span = tracing::info_span!("asked", surface, request.id = %id);
     let mut response = next.run(request).instrument(span).await;
     if response.status().is_client_error() {
         let route = route.as_ref().map_or("none", MatchedPath::as_str);
         let detail = response.extensions_mut().remove::<Logged>().map(|Logged(detail)| detail);
         tracing::info!(
             request.id = %id, http.status = response.status().as_u16(), http.method = method, http.route = route,
-            error = detail, "admin request refused"
+            error = detail, "{surface} request refused"
         );
     }
     if let Ok(id) = HeaderValue::from_str(&id.0) {
@@ -86,7 +87,7 @@ mod tests {
         let routes = Router::new()
             .route("/tenants/{tenant}", get(refuse))
             .route("/fine", get(async || "fine"))
-            .layer(from_fn(move |request, next| told(ids.clone(), request, next)));
+            .layer(from_fn(move |request, next| told("admin", ids.clone(), request, next)));
 
         let mut answered = Vec::new();
         for path in ["invalid-hunter2", "wrong", "missing", "body", "revision", "key"] {

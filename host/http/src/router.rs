@@ -5,7 +5,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{any, delete, get, post, put};
 use http::{Method, StatusCode};
 use muster_service::ScimError;
 use tracing::Instrument as _;
@@ -14,7 +14,7 @@ use crate::edge::{Edge, RequestIds};
 use crate::error::{Problem, Refusal};
 use crate::refusals::told;
 use crate::tenant::{Authenticated, Reader};
-use crate::{Wire, admin, scim};
+use crate::{Wire, admin, directory, events, scim};
 
 /// Every route that identity providers meet, behind a tenant's base path.
 pub fn scim_router(wire: Wire) -> Router {
@@ -34,6 +34,7 @@ pub fn scim_router(wire: Wire) -> Router {
                 .fallback(scim::me::not_allowed),
         )
         .route("/Bulk", post(scim::bulk::bulk).fallback(only_post))
+        .route("/.async/{name}", get(scim::asynchronous::state).fallback(only_state))
         .route("/", get(scim::list::list_all).fallback(only_list))
         .route("/.search", post(scim::search::search_all).fallback(only_post))
         .route("/{endpoint}/.search", post(scim::search::search).fallback(only_post))
@@ -52,6 +53,8 @@ pub fn scim_router(wire: Wire) -> Router {
     Router::new()
         .route("/healthz", get(admin::health::healthz).fallback(only_get_health))
         .route("/readyz", get(admin::health::readyz).fallback(only_get_health))
+        .route("/t/{tenant}/events/{stream}", any(events::poll))
+        .route("/t/{tenant}/.well-known/jwks.json", any(events::jwks))
         .with_state(wire)
         .fallback(move |request: Request| edge.clone().answer(request))
 }
@@ -60,6 +63,7 @@ pub fn scim_router(wire: Wire) -> Router {
 pub fn admin_router(wire: Wire) -> Router {
     Router::new()
         .nest("/admin/v1", operations(&wire))
+        .nest("/directory/v1", product())
         .route("/healthz", get(admin::health::healthz))
         .route("/readyz", get(admin::health::readyz))
         .route("/metrics", get(admin::health::metrics))
@@ -72,17 +76,34 @@ pub fn with_admin(wire: Wire, scim: Router) -> Router {
     scim.merge(Router::new().nest("/admin/v1", operations(&wire)).with_state(wire))
 }
 
+/// The SCIM surface with `/directory/v1` beside it, for a product that does not reach the operators' listener.
+pub fn with_directory(wire: Wire, scim: Router) -> Router {
+    scim.merge(Router::new().nest("/directory/v1", product()).with_state(wire))
+}
+
+/// Every route that the vendor's product meets: `directory/routes.rs` has them.
+fn product() -> Router<Wire> {
+    let ids = Arc::new(RequestIds::new());
+    let routes = directory::routes().into_iter();
+    routes
+        .fold(Router::new(), |router, (path, _, methods)| router.route(path, methods))
+        .method_not_allowed_fallback(directory::not_allowed)
+        .fallback(directory::no_such_endpoint)
+        .layer(from_fn(in_time))
+        .layer(from_fn(move |request, next| told("directory", ids.clone(), request, next)))
+}
+
 /// Seconds that an operator's request may take: a large plugin takes long to compile.
 const ADMIN_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Lets an operator's request run to its end, whether or not anybody waits for the answer: what the store has taken must also be what this
-/// process serves.
+/// Lets a request of an operator or of the product run to its end, whether or not anybody waits for the answer: what the store has taken must
+/// also be what this process serves.
 async fn in_time(request: Request, next: Next) -> Result<Response, Problem> {
     let work = tokio::spawn(next.run(request).in_current_span());
     match tokio::time::timeout(ADMIN_TIMEOUT, work).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => {
-            tracing::error!(%error, "an operator's request ended early");
+            tracing::error!(%error, "a request ended early");
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request ended early".to_owned()))
         }
         Err(_) => {
@@ -107,6 +128,14 @@ fn operations(wire: &Wire) -> Router<Wire> {
         .route("/tenants/{tenant}/grants/withdraw", post(admin::grants::withdraw))
         .route("/tenants/{tenant}/secrets", get(admin::secrets::list).post(admin::secrets::set))
         .route("/tenants/{tenant}/secrets/remove", post(admin::secrets::remove))
+        .route("/tenants/{tenant}/streams", get(admin::streams::list).post(admin::streams::add))
+        .route("/tenants/{tenant}/streams/{stream}", put(admin::streams::change).delete(admin::streams::remove))
+        .route("/tenants/{tenant}/streams/{stream}/on", post(admin::streams::on))
+        .route("/tenants/{tenant}/streams/{stream}/off", post(admin::streams::off))
+        .route("/tenants/{tenant}/streams/{stream}/verify", post(admin::streams::verify))
+        .route("/tenants/{tenant}/streams/{stream}/token", post(admin::streams::renew_token))
+        .route("/tenants/{tenant}/streams/{stream}/deliveries", get(admin::streams::deliveries))
+        .route("/tenants/{tenant}/stream-keys/rotate", post(admin::streams::rotate_key))
         .route("/tenants/{tenant}/rollouts", get(admin::rollouts::list).post(admin::rollouts::start))
         .route("/tenants/{tenant}/rollouts/{id}", get(admin::rollouts::show))
         .route("/tenants/{tenant}/rollouts/{id}/activate", post(admin::rollouts::activate))
@@ -128,6 +157,23 @@ fn operations(wire: &Wire) -> Router<Wire> {
         .route("/tenants/{tenant}/tasks/counts", get(admin::tasks::counts))
         .route("/tenants/{tenant}/tasks/{task}", get(admin::tasks::show).post(admin::tasks::decide_many))
         .route("/tenants/{tenant}/tasks/{task}/{verdict}", post(admin::tasks::decide))
+        .route("/tenants/{tenant}/webhooks", get(admin::webhooks::list).post(admin::webhooks::add))
+        .route(
+            "/tenants/{tenant}/webhooks/{webhook}",
+            get(admin::webhooks::show).put(admin::webhooks::set).delete(admin::webhooks::remove),
+        )
+        .route("/tenants/{tenant}/webhooks/{webhook}/on", post(admin::webhooks::on))
+        .route("/tenants/{tenant}/webhooks/{webhook}/off", post(admin::webhooks::off))
+        .route("/tenants/{tenant}/webhooks/{webhook}/test", post(admin::webhooks::test))
+        .route("/tenants/{tenant}/webhooks/{webhook}/rotate", post(admin::webhooks::rotate))
+        .route("/tenants/{tenant}/webhooks/{webhook}/deliveries", get(admin::webhooks::deliveries))
+        .route("/tenants/{tenant}/deprovision", get(admin::deprovision::target).put(admin::deprovision::set_target))
+        .route("/tenants/{tenant}/deprovisions", get(admin::deprovision::list))
+        .route("/tenants/{tenant}/deprovisions/{user}", get(admin::deprovision::show))
+        .route("/tenants/{tenant}/deprovisions/{user}/evidence", post(admin::deprovision::evidence))
+        .route("/tenants/{tenant}/brake", get(admin::brake::show).put(admin::brake::set))
+        .route("/tenants/{tenant}/brake/held", get(admin::brake::held))
+        .route("/tenants/{tenant}/brake/{decision}", post(admin::brake::relieve))
         .route("/exports", get(admin::moving::exports).post(admin::moving::export))
         .route("/exports/{id}", delete(admin::moving::delete_export))
         .route("/exports/{id}/content", get(admin::moving::content))
@@ -150,7 +196,7 @@ fn operations(wire: &Wire) -> Router<Wire> {
         .method_not_allowed_fallback(admin::not_allowed)
         .fallback(admin::no_such_endpoint)
         .layer(from_fn(in_time))
-        .layer(from_fn(move |request, next| told(ids.clone(), request, next)))
+        .layer(from_fn(move |request, next| told("admin", ids.clone(), request, next)))
 }
 
 /// 405 with `Allow`, for those who may know that the endpoint is there.
@@ -167,6 +213,10 @@ async fn only_get(_: Reader, method: Method) -> Refusal {
 }
 
 async fn only_list(_: Authenticated, method: Method) -> Refusal {
+    not_allowed(&method, "GET")
+}
+
+async fn only_state(_: Authenticated, method: Method) -> Refusal {
     not_allowed(&method, "GET")
 }
 

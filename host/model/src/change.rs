@@ -40,6 +40,8 @@ pub enum Actor {
     Portal(String),
     /// The vendor's product, by the signal of this name.
     Signal(String),
+    /// The vendor's product, which looks after an account that it made by hand.
+    Product,
 }
 
 /// One side of a change: the resource and the account as they were or are.
@@ -67,7 +69,7 @@ pub struct Change {
     pub plugin: PluginDigest,
     /// What happened.
     pub event: Event,
-    /// `User` or `Group`.
+    /// `User`, `Group`, ...
     pub resource_type: ResourceType,
     /// Which one.
     pub id: ResourceId,

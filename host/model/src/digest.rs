@@ -36,7 +36,13 @@ impl HexDigest {
     /// Of a chain with one more link: SHA-256(this ‖ SHA-256(link)). Nothing can be left out, doubled, changed or moved.
     #[must_use]
     pub fn link(self, link: &[u8]) -> Self {
-        Self(Sha256::new().chain_update(self.0).chain_update(Sha256::digest(link)).finalize().into())
+        self.link_of(Self::of(link))
+    }
+
+    /// As [`HexDigest::link`], by the SHA-256 of the link: a chain is followed past a link that is not shown.
+    #[must_use]
+    pub fn link_of(self, link: Self) -> Self {
+        Self(Sha256::new().chain_update(self.0).chain_update(link.0).finalize().into())
     }
 }
 

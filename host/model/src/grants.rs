@@ -128,6 +128,10 @@ impl Origin {
     }
 
     fn read(authority: &str, is_below: bool) -> Result<Self, InvalidOrigin> {
+        // What stands before an `@` is no host, whatever it looks like (RFC 3986 §3.2.1).
+        if authority.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
+            return Err(InvalidOrigin("a user or a password has no place in it"));
+        }
         let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
         if !host.is_ascii() {
             return Err(InvalidOrigin("a host's name of other letters is written in its punycode form (xn--...)"));
@@ -139,7 +143,7 @@ impl Origin {
         if labels.len() < 2 {
             return Err(InvalidOrigin("the name of a host has a dot in it"));
         }
-        if labels.last().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
+        if labels.last().copied().is_some_and(is_numeric) {
             return Err(InvalidOrigin("a host is named, and not given as an address"));
         }
         let number = |port: &str| {
@@ -184,6 +188,15 @@ fn is_label(label: &str) -> bool {
         && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !label.starts_with('-')
         && !label.ends_with('-')
+}
+
+/// Whoever looks a host up takes it for an address if its last label is a number, in tens or in sixteens (URL standard, "ends in a number").
+fn is_numeric(label: &str) -> bool {
+    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    hex.map_or_else(
+        || label.bytes().all(|byte| byte.is_ascii_digit()),
+        |hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+    )
 }
 
 impl fmt::Display for Origin {
@@ -244,7 +257,10 @@ mod tests {
             ("https://", nothing_behind),
             ("https://api.example.com/", nothing_behind),
             ("https://api.example.com?x", nothing_behind),
-            ("https://user@api.example.com", nothing_behind),
+            ("https://user@api.example.com", "a user or a password has no place in it"),
+            ("https://user:pw@api.example.com:8443", "a user or a password has no place in it"),
+            ("https://:@api.example.com/", "a user or a password has no place in it"),
+            ("https://api.example.com/@", nothing_behind),
             ("https://api.example.com.", nothing_behind),
             ("https://.example.com", nothing_behind),
             ("https://-a.example.com", nothing_behind),
@@ -259,6 +275,9 @@ mod tests {
             ("https://localhost", "the name of a host has a dot in it"),
             ("https://*.com", "the name of a host has a dot in it"),
             ("https://10.0.0.1", "a host is named, and not given as an address"),
+            ("https://0x7f.0x0.0x0.0x1", "a host is named, and not given as an address"),
+            ("https://127.0.0.0X1", "a host is named, and not given as an address"),
+            ("https://api.example.0x", "a host is named, and not given as an address"),
             ("https://api.example.com:", port),
             ("https://api.example.com:0", port),
             ("https://api.example.com:+443", port),

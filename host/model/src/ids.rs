@@ -47,12 +47,16 @@ impl ResourceType {
     pub const USER: Self = Self(Cow::Borrowed("User"));
     /// `Group`
     pub const GROUP: Self = Self(Cow::Borrowed("Group"));
+    /// `ManualUser`: a user whom the vendor's product made by hand. A kind of its own, so that nothing that reads or counts users meets
+    /// one by accident; `muster_protocol` lets nobody declare a kind of this name.
+    pub const MANUAL_USER: Self = Self(Cow::Borrowed("ManualUser"));
 
     /// The kind with this name.
     pub fn new(name: &str) -> Self {
         match name {
             "User" => Self::USER,
             "Group" => Self::GROUP,
+            "ManualUser" => Self::MANUAL_USER,
             other => Self(Cow::Owned(other.to_owned())),
         }
     }

@@ -38,7 +38,18 @@ impl LogHash {
     /// same way.
     #[must_use]
     pub fn link(self, entry: &LogEntry) -> Self {
-        Self(self.0.link(&canonical_json(entry)))
+        self.link_of(Self::of_entry(entry))
+    }
+
+    /// What an entry is in the chain, for whoever may not see it: the SHA-256 of its canonical JSON.
+    pub fn of_entry(entry: &LogEntry) -> HexDigest {
+        HexDigest::of(&canonical_json(entry))
+    }
+
+    /// As [`LogHash::link`], with what [`LogHash::of_entry`] made of the entry.
+    #[must_use]
+    pub fn link_of(self, entry: HexDigest) -> Self {
+        Self(self.0.link_of(entry))
     }
 }
 
@@ -173,6 +184,7 @@ mod tests {
     fn the_hash_of_an_entry_is_what_it_always_was() {
         let one = LogHash::START.link(&entry(DOCUMENT));
         assert_eq!(one.to_string(), "55f4ecff39dced2da41007e85e016d2c2a5edea5f42004ba6585741e56f71093");
+        assert_eq!(LogHash::START.link_of(LogHash::of_entry(&entry(DOCUMENT))), one);
         let two = one.link(&entry(DOCUMENT));
         assert_eq!(two.to_string(), "870ac7560c266e10e231dfb9ba658be4b379f02121a974a123a98a03047e10e1");
     }

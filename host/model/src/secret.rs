@@ -26,6 +26,27 @@ pub struct SecretRow {
     pub by: Actor,
 }
 
+/// A key that something is signed with, as the store keeps it: nobody signs with it who has the store alone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedKey {
+    /// Which one, for those who verify.
+    pub id: String,
+    /// The key, sealed.
+    #[serde(serialize_with = "in_base64", deserialize_with = "from_base64")]
+    pub sealed: Vec<u8>,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Until when it is of use beside the one that has taken its place; `None`: none has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl fmt::Debug for SealedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealedKey").field("id", &self.id).field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for SecretRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecretRow").field("name", &self.name).field("at", &self.at).finish_non_exhaustive()

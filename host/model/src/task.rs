@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Field, PluginDigest, ResourceId, ResourceType, Timestamp};
+use crate::{Actor, Field, PluginDigest, Receiver, ResourceId, ResourceType, Timestamp};
 
 /// A lifecycle action that a plugin planned for a change; committed with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewTask {
-    /// The resource it is about: tasks of one resource keep their order, in each queue.
+    /// The resource it is about: tasks of one resource keep their order, in each queue. What tells of no resource has an id of its own, and
+    /// so waits for nothing.
     pub resource_type: ResourceType,
     /// Which one.
     pub id: ResourceId,
@@ -20,7 +21,7 @@ pub struct NewTask {
     pub arguments: Vec<Field>,
     /// Whether the brake may hold it.
     pub destructive: bool,
-    /// The plugin that planned it and will perform it.
+    /// The plugin that planned it and will perform it; of a task of another queue, the one that was bound when it happened.
     pub plugin: PluginDigest,
     /// Who carries it out.
     #[serde(default, skip_serializing_if = "Queue::is_of_the_plugin")]
@@ -32,7 +33,7 @@ pub struct NewTask {
 pub struct Task {
     /// 1, 2, 3, ... per tenant.
     pub seq: u64,
-    /// The log entry that it follows from.
+    /// The log entry that it follows from; 0: it tells a receiver of something that is no change.
     pub change: u64,
     /// When it was planned.
     pub at: Timestamp,
@@ -49,7 +50,7 @@ pub struct Queue(Arc<str>);
 /// Why a text names no queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a queue is `plugin`, or a kind and a name such as `webhook:crm`, of at most 80 lower-case letters, digits, '-' and ':'"
+    "a queue is `plugin`, `async`, or a kind and a name of lower-case letters, digits and '-': `webhook:NAME`, `push:NAME` or `poll:NAME`"
 )]
 pub struct InvalidQueue;
 
@@ -62,11 +63,27 @@ impl Queue {
         Self("plugin".into())
     }
 
+    /// That of somebody who is told of changes.
+    pub fn of(receiver: &Receiver) -> Self {
+        Self(format!("{}:{}", receiver.kind.name(), receiver.name).into())
+    }
+
+    /// That of requests which their clients do not wait for.
+    pub fn requests() -> Self {
+        Self("async".into())
+    }
+
     /// Checks the name.
     pub fn parse(text: &str) -> Result<Self, InvalidQueue> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b':');
         let fits = (1..=Self::MAX_BYTES).contains(&text.len()) && text.bytes().all(plain);
         if fits { Ok(Self(text.into())) } else { Err(InvalidQueue) }
+    }
+
+    /// The same one, if tasks can be in it: it is of the plugin, of requests, or of a receiver.
+    pub fn existing(self) -> Result<Self, InvalidQueue> {
+        let exists = self.is_of_the_plugin() || self.is_of_requests() || Receiver::of(&self).is_some();
+        if exists { Ok(self) } else { Err(InvalidQueue) }
     }
 
     /// The name.
@@ -77,6 +94,11 @@ impl Queue {
     /// Whether it is that of the plugin.
     pub fn is_of_the_plugin(&self) -> bool {
         &*self.0 == "plugin"
+    }
+
+    /// Whether it is that of requests which their clients do not wait for.
+    pub fn is_of_requests(&self) -> bool {
+        &*self.0 == "async"
     }
 }
 
@@ -157,7 +179,7 @@ impl Progress {
 }
 
 /// Where a task stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// It will be carried out, again if need be. Later tasks of its resource in its queue wait for it.
@@ -204,6 +226,28 @@ impl Standing {
             Self::Skipped => "skipped",
             Self::Cancelled => "cancelled",
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Standing {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameOfStanding)
+    }
+}
+
+/// Reads the name of one; of what is none it says which there are.
+struct NameOfStanding;
+
+impl serde::de::Visitor<'_> for NameOfStanding {
+    type Value = Standing;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("where a task stands")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Standing, E> {
+        let found = Standing::ALL.into_iter().find(|standing| standing.name() == name);
+        found.ok_or_else(|| E::custom("a task is waiting, held, parked, done, skipped or cancelled"))
     }
 }
 

@@ -5,7 +5,7 @@ use muster_protocol::schema::Declarations;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Grant, PluginDigest, SecretRow, Timestamp};
+use crate::{DeliverySettings, Grant, PluginDigest, SecretRow, Timestamp};
 
 /// The name of a tenant: 1 to 63 lower-case letters, digits and `-`, beginning and ending with a letter or digit, because it
 /// stands in URLs and host names.
@@ -166,6 +166,9 @@ pub struct TenantRow {
     /// What its plugins may use without seeing it, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretRow>,
+    /// What follows its changes, beside what its plugin plans.
+    #[serde(default)]
+    pub delivery: DeliverySettings,
 }
 
 #[cfg(test)]
@@ -184,6 +187,7 @@ mod tests {
         assert_eq!(row.scim, ScimSettings::default());
         assert_eq!(row.scim.on_plugin_failure, OnPluginFailure::Refuse);
         assert_eq!(row.retention, Retention::default());
+        assert_eq!(row.delivery, DeliverySettings::default());
         assert_eq!(row.grants, Vec::new(), "what nobody was asked about is not granted");
     }
 }

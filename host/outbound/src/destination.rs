@@ -26,11 +26,6 @@ impl Destination {
         if origin.is_wildcard() {
             return Err(SendError::Destination("it names no single host".to_owned()));
         }
-        // What resolvers take for an address, as URLs of browsers do (0xa9.0xfe.0xa9.0xfe), is none to be looked up.
-        let last = origin.host().rsplit('.').next().unwrap_or_default();
-        if last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit())) {
-            return Err(SendError::Destination("a host is named, and not given as an address".to_owned()));
-        }
         Ok(Self { host: origin.host().to_owned(), port: uri.port_u16().unwrap_or(HTTPS_PORT) })
     }
 

@@ -127,16 +127,21 @@ impl Reader {
         if !limits::REJECTION_STATUSES.contains(&rejection.status) {
             return Err("the status of a rejection is not one that a plugin may answer".to_owned());
         }
-        self.text(&rejection.detail, limits::MAX_DETAIL_BYTES, "the detail of a rejection")?;
-        if rejection.detail.trim().is_empty() {
-            return Err("the detail of a rejection is empty".to_owned());
-        }
-        // It is shown to people, in tools that nobody here knows.
-        if muster_protocol::text::check("detail", &rejection.detail).is_err() {
-            return Err("the detail of a rejection has characters that do not show".to_owned());
-        }
+        let detail = self.detail(rejection.detail, "the detail of a rejection")?;
         let scim_type = rejection.scim_type.map(scim_type);
-        Ok(Rejection { status: rejection.status, scim_type, detail: rejection.detail })
+        Ok(Rejection { status: rejection.status, scim_type, detail })
+    }
+
+    /// A sentence that is shown to people, in tools that nobody here knows.
+    pub(crate) fn detail(&mut self, detail: String, what: &str) -> Result<String, Problem> {
+        self.text(&detail, limits::MAX_DETAIL_BYTES, what)?;
+        if detail.trim().is_empty() {
+            return Err(format!("{what} is empty"));
+        }
+        if muster_protocol::text::check("detail", &detail).is_err() {
+            return Err(format!("{what} has characters that do not show"));
+        }
+        Ok(detail)
     }
 
     /// The reason of an outcome: shown to people, in one line.

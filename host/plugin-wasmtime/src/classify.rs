@@ -3,6 +3,7 @@
 use muster_plugin::PluginError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
+use crate::delivery::NothingLeft;
 use crate::limits::LimitReached;
 
 /// What the runtime says when more bytes cross to the host than may; it has no public type for it.
@@ -20,7 +21,7 @@ const MAX_CAUSE_CHARS: usize = 300;
 
 /// What happened to `function`, which had `deadline_ms`.
 pub(crate) fn classify(error: &wasmtime::Error, function: &'static str, deadline_ms: u64) -> PluginError {
-    if error.is::<PoolConcurrencyLimitError>() {
+    if error.is::<PoolConcurrencyLimitError>() || error.is::<NothingLeft>() {
         return PluginError::Busy;
     }
     if let Some(LimitReached(limit)) = error.downcast_ref() {

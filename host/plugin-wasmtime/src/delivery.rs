@@ -7,6 +7,7 @@
 mod http;
 mod link;
 mod meter;
+mod purse;
 mod state;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +29,8 @@ use crate::classify::classify;
 use crate::{engine, limits, params};
 
 use meter::Meter;
+pub(crate) use purse::NothingLeft;
+use purse::Purse;
 use state::DeliveryState;
 
 const PERFORM: &str = "delivery.perform";
@@ -39,6 +42,7 @@ pub(crate) struct Deliveries {
     started: OnceLock<(Engine, Linker<DeliveryState>)>,
     sender: Option<Sender>,
     room: Arc<Semaphore>,
+    purse: Purse,
 }
 
 /// The role of one plugin.
@@ -47,6 +51,7 @@ pub(crate) struct Delivery {
     perform: ComponentExportIndex,
     sender: Option<Sender>,
     room: Arc<Semaphore>,
+    purse: Purse,
     log: Option<Arc<dyn PluginLog>>,
     digest: PluginDigest,
     name: Arc<str>,
@@ -58,7 +63,7 @@ impl Deliveries {
     /// `sender`: who lets requests out; `None`: nobody does.
     pub(crate) fn new(sender: Option<Sender>) -> Self {
         let room = Arc::new(Semaphore::new(limits::MAX_DELIVERY_INSTANCES));
-        Self { started: OnceLock::new(), sender, room }
+        Self { started: OnceLock::new(), sender, room, purse: Purse::default() }
     }
 
     pub(crate) fn engine(&self) -> wasmtime::Result<&Engine> {
@@ -93,6 +98,7 @@ impl Deliveries {
             perform: found.ok_or_else(missing)?,
             sender: self.sender.clone(),
             room: self.room.clone(),
+            purse: self.purse.clone(),
             log,
             digest,
             name: Arc::from(""),

@@ -5,7 +5,7 @@ use muster_plugin::{LoadError, Role, Roles};
 use wasmtime::Store;
 use wasmtime::component::{Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 
-use crate::bindings::v1::exports::muster::plugin::{about, lifecycle};
+use crate::bindings::v1::exports::muster::plugin::{about, adoption, lifecycle};
 use crate::bindings::v1::muster::plugin::types::{
     AccountParam, AccountResult, Attribute, Context, FieldResult, Kind, Rejection, TaskResult,
 };
@@ -24,6 +24,7 @@ pub(crate) struct Exports {
     pub(crate) schemas: Option<Schemas>,
     pub(crate) mapping: Option<Mapping>,
     pub(crate) lifecycle: Option<Lifecycle>,
+    pub(crate) adoption: Option<Adoption>,
 }
 
 pub(crate) struct Schemas {
@@ -37,6 +38,10 @@ pub(crate) struct Mapping {
 pub(crate) struct Lifecycle {
     plan: ComponentExportIndex,
     on_signal: ComponentExportIndex,
+}
+
+pub(crate) struct Adoption {
+    decide: ComponentExportIndex,
 }
 
 /// What a plugin says of itself, by its version of the contract.
@@ -59,13 +64,10 @@ impl Exports {
             let (plan, on_signal) = (at("lifecycle", "plan")?, at("lifecycle", "on-signal")?);
             Ok::<_, LoadError>(Lifecycle { plan, on_signal })
         };
-        // Nothing of them is called so far; what is pushed is whole all the same.
-        for (role, interface, function) in
-            [(Role::Adoption, "adoption", "decide"), (Role::Delivery, "delivery", "perform")]
-        {
-            if roles.has(role) {
-                at(interface, function)?;
-            }
+        let adoption = || Ok::<_, LoadError>(Adoption { decide: at("adoption", "decide")? });
+        // It is called on an engine of its own, which finds it there; what is pushed is whole all the same.
+        if roles.has(Role::Delivery) {
+            at("delivery", "perform")?;
         }
         Ok(Self {
             contract,
@@ -75,6 +77,7 @@ impl Exports {
             schemas: roles.has(Role::Schemas).then(schemas).transpose()?,
             mapping: roles.has(Role::Mapping).then(mapping).transpose()?,
             lifecycle: roles.has(Role::Lifecycle).then(lifecycle).transpose()?,
+            adoption: roles.has(Role::Adoption).then(adoption).transpose()?,
         })
     }
 
@@ -92,6 +95,9 @@ impl Exports {
         if let Some(lifecycle) = &self.lifecycle {
             lifecycle.plan(store, instance)?;
             lifecycle.on_signal(store, instance)?;
+        }
+        if let Some(adoption) = &self.adoption {
+            adoption.decide(store, instance)?;
         }
         Ok(())
     }
@@ -162,6 +168,16 @@ impl Lifecycle {
         instance: &Instance,
     ) -> Found<(Context<'a>, &'a str, &'a str, &'a str, AccountParam<'a>), Result<AccountResult, Rejection>> {
         typed(store, instance, &self.on_signal)
+    }
+}
+
+impl Adoption {
+    pub(crate) fn decide<'a>(
+        &self,
+        store: &mut Store<CallState>,
+        instance: &Instance,
+    ) -> Found<(Context<'a>, &'a [Attribute<'a>], AccountParam<'a>), adoption::Decision> {
+        typed(store, instance, &self.decide)
     }
 }
 

@@ -28,6 +28,10 @@ pub(crate) const DELIVERY_ROOM_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const MAX_DELIVERY_INSTANCES: usize = 64;
 /// Bytes over all memories of an instance of `delivery`.
 pub(crate) const MAX_DELIVERY_MEMORY_BYTES: usize = 128 << 20;
+/// Bytes of them that each has for itself: 1 GiB, where all of [`MAX_DELIVERY_INSTANCES`] run. Python needs 12 MiB.
+pub(crate) const OWN_DELIVERY_MEMORY_BYTES: usize = 16 << 20;
+/// Bytes that all instances of `delivery` share beyond that.
+pub(crate) const MAX_DELIVERY_SHARED_BYTES: usize = 1 << 30;
 /// Requests of one call of `delivery`.
 pub(crate) const MAX_REQUESTS: u32 = 64;
 /// Bytes of the headers of one request or answer, as they stand in memory.

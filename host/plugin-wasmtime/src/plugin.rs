@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use jsonschema::Validator;
 use muster_model::{Account, Event, Field, PluginDigest, ResourceId};
 use muster_plugin::{
-    Call, Errand, Kind, LoadError, Manifest, Performed, PlanChange, PlannedTask, Plugin, PluginError, PluginLog,
-    Problem, Roles,
+    Call, Decision, Errand, Kind, LoadError, Manifest, Performed, PlanChange, PlannedTask, Plugin, PluginError,
+    PluginLog, Problem, Roles,
 };
 use muster_protocol::Document;
 use muster_protocol::schema::{Declarations, ResourceTypeDef};
@@ -17,7 +17,7 @@ use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
 use crate::answer::Reader;
-use crate::bindings::v1::exports::muster::plugin::{about, lifecycle};
+use crate::bindings::v1::exports::muster::plugin::{about, adoption, lifecycle};
 use crate::bindings::v1::muster::plugin::types;
 use crate::check::Interfaces;
 use crate::config_problems::{self, masked};
@@ -38,6 +38,7 @@ const HOST_SETTINGS: Function = Function::new("about.host-settings", ABOUT_DEADL
 const TO_ACCOUNT: Function = Function::of_requests("mapping.to-account");
 const PLAN: Function = Function::of_requests("lifecycle.plan");
 const ON_SIGNAL: Function = Function::of_requests("lifecycle.on-signal");
+const DECIDE: Function = Function::of_requests("adoption.decide");
 
 pub(crate) struct WasmtimePlugin {
     ready: Ready,
@@ -314,6 +315,25 @@ impl Plugin for WasmtimePlugin {
             Ok(function.call(store, params)?.0)
         };
         self.ready.run_and_read(ON_SIGNAL, Some(call), on_signal, |answer| self.account(ON_SIGNAL, Kind::User, answer))
+    }
+
+    fn decide(&self, call: &Call<'_>, document: &Document, existing: &Account) -> Result<Decision, PluginError> {
+        let Some(role) = &self.exports.adoption else { return Ok(Decision::Hide) };
+        let crossings = self.kind(Kind::User).map(|(slots, _)| flatten(slots, document)).unwrap_or_default();
+        let attributes = params::attributes(&crossings);
+        let existing = Lent::new(existing);
+        let decide = |store: &mut Store<CallState>, instance: &Instance| {
+            let params = (params::context(call), attributes.as_slice(), existing.param());
+            Ok(role.decide(store, instance)?.call(store, params)?.0)
+        };
+        self.ready.run_and_read(DECIDE, Some(call), decide, |answer| match answer {
+            adoption::Decision::Link => Ok(Decision::Link),
+            adoption::Decision::Hide => Ok(Decision::Hide),
+            adoption::Decision::Refuse(detail) => {
+                let invalid = |problem| PluginError::Invalid { function: DECIDE.name, problem };
+                Reader::default().detail(detail, "the detail of a refusal").map(Decision::Refuse).map_err(invalid)
+            }
+        })
     }
 
     async fn perform(&self, call: &Call<'_>, errand: Errand<'_>) -> Performed {

@@ -26,7 +26,7 @@ pub use errand::{Errand, Memory, MemoryError, Performed, Remembered, Secret, Sec
 pub use error::{LoadError, PluginError, Rejection};
 pub use granted::Granted;
 pub use log::{LogLevel, LogLine, PluginLog};
-pub use manifest::{AdoptionPolicy, EventSet, Kind, Manifest, Problem, ResourcePlan, Role, Roles, Wanted};
+pub use manifest::{AdoptionPolicy, Decision, EventSet, Kind, Manifest, Problem, ResourcePlan, Role, Roles, Wanted};
 pub use outcome::Outcome;
 
 /// What is shown in the place of a value that is not.
@@ -118,6 +118,12 @@ pub trait Plugin: Send + Sync + std::fmt::Debug {
         payload: &Value,
         current: &Account,
     ) -> Result<Account, PluginError>;
+
+    /// What becomes of an account that was made by hand and holds a key of this user: asked where the manifest says `ask`. Without the role
+    /// `adoption` it stays what it is.
+    fn decide(&self, _: &Call<'_>, _document: &Document, _existing: &Account) -> Result<Decision, PluginError> {
+        Ok(Decision::Hide)
+    }
 
     /// Carries a task out, outside of any request. Without the role `delivery` it never can.
     async fn perform(&self, _: &Call<'_>, _: Errand<'_>) -> Performed {

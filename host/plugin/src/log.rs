@@ -15,6 +15,19 @@ pub enum LogLevel {
     Error,
 }
 
+impl LogLevel {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// One line that a plugin has logged: short, on one line, and without what a terminal obeys.
 #[derive(Debug, Clone, Copy)]
 pub struct LogLine<'a> {

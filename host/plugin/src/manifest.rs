@@ -34,6 +34,17 @@ pub enum AdoptionPolicy {
     Ask,
 }
 
+/// What becomes of an account that was made by hand, when it is asked for ([`AdoptionPolicy::Ask`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The SCIM user takes it over.
+    Link,
+    /// 409, with this sentence.
+    Refuse(String),
+    /// 409, and IdPs do not see it.
+    Hide,
+}
+
 /// A set of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EventSet(u8);

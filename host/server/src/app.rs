@@ -1,15 +1,17 @@
 //! Every part, put together: the one file that names sled, files and wasmtime.
 
-use std::io::Read as _;
+mod run;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use muster_delivery::{Carrier, Dispatcher};
-use muster_http::{AdminKey, Wire, admin_router, listen, scim_router};
+use muster_delivery::{Carrier, Dispatcher, Feeder};
+use muster_http::{AdminKey, DirectoryKeys, Wire};
 use muster_model::{Clock, IdSource, OrderedIds, SystemClock, Token, TokenKey};
+use muster_outbound::{Patience, Resolve};
 use muster_plugin::{PluginHost, PluginLog};
 /// How much one call can answer, in bytes.
 pub(crate) use muster_plugin_wasmtime::MAX_ANSWER_BYTES as MAX_PLUGIN_ANSWER_BYTES;
@@ -19,8 +21,7 @@ pub(crate) use muster_plugin_wasmtime::MAX_COMPONENT_BYTES as MAX_PLUGIN_BYTES;
 pub(crate) use muster_plugin_wasmtime::MAX_MEMORY_BYTES as MAX_PLUGIN_MEMORY_BYTES;
 use muster_plugin_wasmtime::{CompileLimits, Compiler, HostOptions, WasmtimeHost, compile_here};
 use muster_service::cases::{MakeScratch, Scratch};
-use muster_service::signing::{MAX_SIGNATURE_BYTES, SignatureFile};
-use muster_service::{AdminError, NewPlugin, Parts, PluginLines, SecretsKey, Service};
+use muster_service::{Parts, PluginLines, SecretsKey, Service, ServiceLimits};
 use muster_store::{Store, StoreError};
 use muster_store_files::FileRequestLog;
 /// What `muster store` does to a store that no server has open.
@@ -28,10 +29,11 @@ pub(crate) use muster_store_sled as store_engine;
 use muster_store_sled::{Options, SledStore};
 use tokio::net::TcpListener;
 
+use crate::admin_key::admin_key;
+use crate::components::preload;
 use crate::config::{Config, PluginsConfig};
-use crate::files::Told as _;
-use crate::numbers::{METRICS_UPKEEP, metrics};
-use crate::{delivery, keys, outbound};
+use crate::numbers::metrics;
+use crate::{delivery, directory_keys, feeding, keys, outbound};
 
 /// A file beside the keys that says that there is a store which needs them.
 const SERVED_BEFORE: &str = "store-was-made";
@@ -46,12 +48,16 @@ pub struct Overrides {
     pub clock: Option<Arc<dyn Clock>>,
     /// The admin key; what the configuration says if it is not given.
     pub admin_key: Option<Token>,
+    /// The directory key; what the configuration says if it is not given.
+    pub directory_key: Option<Token>,
     /// Where compiled plugins are kept; `compiled/` in the data folder if it is not given.
     pub compile_cache: Option<CompileCache>,
     /// The program that compiles plugins: `muster`, started anew. If it is not given, this process does.
     pub compiler: Option<PathBuf>,
     /// Who carries all tasks out; if it is not given, each queue has its own.
     pub carrier: Option<Arc<dyn Carrier>>,
+    /// Who looks up the hosts that requests go out to; the machine's resolver if it is not given.
+    pub resolver: Option<Arc<dyn Resolve>>,
 }
 
 /// Where compiled plugins are kept.
@@ -75,6 +81,7 @@ pub struct App {
     wire: Wire,
     config: Config,
     dispatcher: Option<Dispatcher>,
+    feeder: Feeder,
 }
 
 /// A deployment that nobody is served from yet.
@@ -142,11 +149,12 @@ impl App {
         }
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let plugin_lines = Arc::new(PluginLines::new(clock.clone()));
+        let resolver = overrides.resolver;
         let host = WasmtimeHost::new(HostOptions {
             compiler: overrides.compiler.map(|program| Compiler::new(program, config.plugins.compile_limits())),
             kept_bytes: config.plugins.kept_mib << 20,
             log: Some(plugin_lines.clone()),
-            sender: Some(outbound::sender(&config.delivery)?),
+            sender: Some(outbound::sender(&config.delivery, resolver.clone(), Patience::default())?),
             ..HostOptions::new(cache.folder, cache.key)
         })?;
         let ids: Arc<dyn IdSource> = Arc::new(OrderedIds::new(clock.clone()));
@@ -171,8 +179,9 @@ impl App {
             ids,
             token_key: token_key.clone(),
             secrets_key: SecretsKey::new(keys::read_or_make(&keys.join("secrets.key"))?),
+            sender: Some(outbound::sender(&config.delivery, resolver, outbound::FOR_RECEIVERS)?),
             data: config.data.clone(),
-            limits: config.limits.service(),
+            limits: ServiceLimits { attempt_s: config.delivery.attempt_timeout_s, ..config.limits.service() },
             signatures: config.plugins.signatures,
         };
         let service = Arc::new(Service::start(parts).await?);
@@ -190,9 +199,11 @@ impl App {
 
     /// Opens the store, loads the plugins that are bound, and binds both listeners. After this, connections are accepted and wait.
     pub async fn build(config: &Config, overrides: Overrides) -> anyhow::Result<Self> {
-        let carrier = overrides.carrier.clone();
+        let (carrier, directory_key) = (overrides.carrier.clone(), overrides.directory_key.clone());
         let Opened { service, token_key, admin_key, store, clock } = Self::open(config, overrides).await?;
+        let directory_keys = directory_keys::current(config, directory_key, token_key.clone())?;
         let limits = config.delivery.limits();
+        let feeder = feeding::feeder(service.clone(), store.clone(), clock.clone());
         let dispatcher = match limits.concurrency {
             0 => None,
             _ => Some(delivery::dispatcher(service.clone(), store, clock, carrier, limits)?),
@@ -205,6 +216,7 @@ impl App {
         let wire = Wire {
             service: service.clone(),
             limits: config.limits.http(),
+            directory_keys: DirectoryKeys::new(token_key.clone(), directory_keys),
             admin_key: AdminKey::new(token_key, &admin_key),
             metrics: Arc::new(move || {
                 gauged.tell_gauges();
@@ -213,7 +225,8 @@ impl App {
             scim_origin: public_origin.clone().unwrap_or_else(|| format!("http://{scim_addr}")),
             public_origin,
         };
-        Ok(Self { service, admin_key, scim, admin, wire, config: config.clone(), dispatcher })
+        service.reached_at(&wire.scim_origin);
+        Ok(Self { service, admin_key, scim, admin, wire, config: config.clone(), dispatcher, feeder })
     }
 
     /// Where identity providers are served.
@@ -224,55 +237,6 @@ impl App {
     /// Where operators are served.
     pub fn admin_addr(&self) -> anyhow::Result<SocketAddr> {
         Ok(self.admin.local_addr()?)
-    }
-
-    /// Serves until `stop` is done; then finishes what is in flight and closes the store.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let (tell, told) = tokio::sync::watch::channel(false);
-        let stopped = |mut told: tokio::sync::watch::Receiver<bool>| async move {
-            // The sender is dropped only after it has told: either way it is time to stop.
-            let _ = told.wait_for(|stop| *stop).await;
-        };
-        let admin_routes = admin_router(self.wire.clone());
-        let mut scim_routes = scim_router(self.wire.clone());
-        if self.config.admin.on_scim_listener {
-            scim_routes = muster_http::with_admin(self.wire.clone(), scim_routes);
-        }
-        let limits = self.config.limits.listen();
-        // It stops to lease when the listeners stop to accept, and is done before the store is closed.
-        let delivering = self.dispatcher.map(|it| tokio::spawn(it.run(stopped(told.clone()))));
-        let scim = listen::serve(self.scim, scim_routes, limits.clone(), stopped(told.clone()));
-        let admin = listen::serve(self.admin, admin_routes, limits, stopped(told));
-        let upkeep = tokio::spawn(async {
-            let Ok(metrics) = metrics() else { return };
-            loop {
-                tokio::time::sleep(METRICS_UPKEEP).await;
-                // Observations are folded into buckets here; without it they would wait in memory for somebody to ask.
-                metrics.run_upkeep();
-            }
-        });
-        let keeper = self.service.clone();
-        // It ends by itself when it is told to stop, and never in the middle of a write.
-        let logs = tokio::spawn(async move { keeper.keep_logs().await });
-        let carrier = self.service.clone();
-        // It goes on with what the last end interrupted, and ends when that can be gone on with again.
-        let rollouts = tokio::spawn(async move { carrier.carry_rollouts().await });
-        let service = &self.service;
-        let stopping = async {
-            stop.await;
-            tracing::info!("stopping: finishing what is in flight");
-            service.stop_waiting();
-            let _ = tell.send(true);
-        };
-        tokio::join!(scim, admin, stopping);
-        upkeep.abort();
-        if let Some(delivering) = delivering {
-            let _ = delivering.await;
-        }
-        let _ = logs.await;
-        let _ = rollouts.await;
-        self.service.close().await;
-        tracing::info!("stopped");
     }
 }
 
@@ -326,99 +290,6 @@ async fn bind(addr: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(addr).await.with_context(|| {
         format!("cannot listen on {addr} (`{key}` of the configuration, or the command line's option)")
     })
-}
-
-/// Bytes of an admin key that is worth a warning.
-const SHORT_KEY_BYTES: usize = 20;
-
-/// The environment's key, the configured file's, or one that is made at the first start.
-fn admin_key(config: &Config, keys: &Path) -> anyhow::Result<Token> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a secret comes from the environment without standing in a configuration"
-    )]
-    let given = std::env::var("MUSTER_ADMIN_KEY").ok().filter(|key| !key.is_empty());
-    if let Some(key) = given {
-        if key.len() < SHORT_KEY_BYTES {
-            tracing::warn!(
-                "MUSTER_ADMIN_KEY is shorter than {SHORT_KEY_BYTES} bytes: whoever guesses it owns every tenant"
-            );
-        }
-        tracing::info!(
-            "the admin key is the one of the environment (MUSTER_ADMIN_KEY); no file of keys is read for it"
-        );
-        return Ok(Token::presented(&key));
-    }
-    let configured = !config.admin.key_file.as_os_str().is_empty();
-    if configured {
-        let file = &config.admin.key_file;
-        let told = || format!("configuration key `admin.key_file`: {}", file.display());
-        let key = std::fs::read_to_string(file).with_context(told)?;
-        anyhow::ensure!(!key.trim().is_empty(), "{} is empty", told());
-        tracing::info!(file = %file.display(), "the admin key is in this file (admin.key_file)");
-        return Ok(Token::presented(key.trim()));
-    }
-    let file = keys.join("admin.key");
-    let key = keys::read_or_make(&file)?;
-    tracing::info!(file = %file.display(), "the admin key is in this file");
-    Ok(Token::presented(&hex::encode(key)))
-}
-
-/// Pushes every component of a folder.
-async fn preload(service: &Service, folder: &Path) -> anyhow::Result<()> {
-    for file in components(folder)? {
-        let Err(error) = preload_one(service, &file).await else { continue };
-        // That is the store, and no fault of the file.
-        if matches!(error.downcast_ref(), Some(AdminError::Unavailable(_))) {
-            return Err(error.context(format!("plugin {}", file.display())));
-        }
-        // A server that does not start serves nobody; this one serves what it has.
-        tracing::error!(file = %file.display(), error = format!("{error:#}"), "a plugin of plugins.preload is not taken");
-    }
-    Ok(())
-}
-
-async fn preload_one(service: &Service, file: &Path) -> anyhow::Result<()> {
-    let bytes = tokio::fs::read(file).await?;
-    let signature = signature_beside(file)?;
-    service.push_plugin(bytes, NewPlugin { signature, ..NewPlugin::default() }).await?;
-    Ok(())
-}
-
-/// Where the signature of a component stands: beside it, with `.sig` behind its name.
-pub(crate) fn signature_file(component: &Path) -> PathBuf {
-    let mut name = component.as_os_str().to_owned();
-    name.push(".sig");
-    PathBuf::from(name)
-}
-
-/// The signature that stands beside a component, if there is one.
-pub(crate) fn signature_beside(component: &Path) -> anyhow::Result<Option<SignatureFile>> {
-    let file = signature_file(component);
-    if file.exists() { read_signature(&file).map(Some) } else { Ok(None) }
-}
-
-/// The signature in this file.
-pub(crate) fn read_signature(file: &Path) -> anyhow::Result<SignatureFile> {
-    let mut bytes = Vec::new();
-    // One more than there can be shows that there is too much.
-    let most = u64::try_from(MAX_SIGNATURE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    std::fs::File::open(file).and_then(|opened| opened.take(most).read_to_end(&mut bytes)).of(file, "a signature")?;
-    SignatureFile::parse(&bytes).with_context(|| file.display().to_string())
-}
-
-/// The components in a folder, by name.
-pub(crate) fn components(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("the plugin folder {}", folder.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// How much processor time one call on the request path can take.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use muster_delivery::{Carrier, DeliveryLimits, Dice, Dispatcher, Outboxes, Parts, Wake};
-use muster_model::{Clock, Queue, Task, TenantId};
+use muster_delivery::{Brake, Carrier, DeliveryLimits, Dice, Dispatcher, OfStore, Parts};
+use muster_model::{Clock, Progress, Receiver, ReceiverKind, Task, TenantId};
 use muster_plugin::Outcome;
 use muster_service::Service;
-use muster_store::{Outbox, Store, StoreError};
+use muster_store::{Store, StoreError};
+
+use crate::feeding::Carried;
 
 /// The dispatcher of a server. `carrier` carries everything out, in a test; otherwise each task goes to whom its queue names.
 pub(crate) fn dispatcher(
@@ -20,38 +22,25 @@ pub(crate) fn dispatcher(
 ) -> anyhow::Result<Dispatcher> {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
-    Ok(Dispatcher::new(Parts {
-        outboxes: Arc::new(OfStore(store)),
+    let brake = Arc::new(OfService(service.clone()));
+    let dispatcher = Dispatcher::new(Parts {
+        outboxes: Arc::new(Carried { of_store: OfStore(store), service: service.clone() }),
         carrier: carrier.unwrap_or_else(|| Arc::new(ByQueue(service))),
         clock,
         dice: Arc::new(Jitter(AtomicU64::new(u64::from_ne_bytes(seed)))),
         limits,
-    }))
+    });
+    Ok(dispatcher.braked_by(brake))
 }
 
+/// The service knows when the brake is engaged.
 #[derive(Debug)]
-struct OfStore(Arc<dyn Store>);
+struct OfService(Arc<Service>);
 
 #[async_trait]
-impl Outboxes for OfStore {
-    fn outbox(&self, tenant: &TenantId) -> Arc<dyn Outbox> {
-        self.0.outbox(tenant)
-    }
-
-    async fn queues(
-        &self,
-        after: Option<(TenantId, Queue)>,
-        limit: usize,
-    ) -> Result<Vec<(TenantId, Queue)>, StoreError> {
-        self.0.queues(after, limit).await
-    }
-
-    fn on_tasks(&self, wake: Wake) {
-        self.0.on_tasks(wake);
-    }
-
-    async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
-        Ok(self.0.tenants().await?.into_iter().map(|row| row.id).collect())
+impl Brake for OfService {
+    async fn holds(&self, tenant: &TenantId, task: &Task, progress: &Progress) -> Result<bool, StoreError> {
+        self.0.brake_holds(tenant, task, progress).await
     }
 }
 
@@ -64,6 +53,15 @@ impl Carrier for ByQueue {
     async fn carry(&self, tenant: &TenantId, task: &Task, attempt: u32) -> Outcome {
         if task.task.queue.is_of_the_plugin() {
             return self.0.perform(tenant, task, attempt).await;
+        }
+        if let Some(Receiver { kind: ReceiverKind::Webhook, .. }) = Receiver::of(&task.task.queue) {
+            return self.0.carry_webhook(tenant, task, attempt).await;
+        }
+        if let Some(Receiver { kind: ReceiverKind::Push, .. }) = Receiver::of(&task.task.queue) {
+            return self.0.carry_token(tenant, task, attempt).await;
+        }
+        if task.task.queue.is_of_requests() {
+            return self.0.carry_request(tenant, task, attempt).await;
         }
         // Of another version of this program, which has been here before.
         Outcome::Failed { reason: format!("nobody carries out what is in the queue {}", task.task.queue) }

@@ -23,7 +23,11 @@ impl<T> Told<T> for io::Result<T> {
     }
 
     fn written(self, file: &Path) -> anyhow::Result<T> {
-        self.map_err(|error| anyhow::anyhow!("{}: it cannot be written: {error}", file.display()))
+        let name = file.display();
+        self.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => anyhow::anyhow!("{name}: it is there already, and is not written over"),
+            _ => anyhow::anyhow!("{name}: it cannot be written: {error}"),
+        })
     }
 }
 
@@ -41,5 +45,8 @@ mod tests {
         let below = none.join("file");
         let told = std::fs::write(&below, "").written(&below).unwrap_err().to_string();
         assert!(told.starts_with(&format!("{}: it cannot be written: ", below.display())), "{told}");
+        std::fs::write(&none, "kept").unwrap();
+        let told = std::fs::File::create_new(&none).written(&none).unwrap_err().to_string();
+        assert_eq!(told, format!("{folder}/none: it is there already, and is not written over"));
     }
 }

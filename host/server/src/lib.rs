@@ -2,10 +2,14 @@
 //!
 //! `app.rs` is the one file that names the store engine and the plugin runtime; `cli/` has one file a command.
 
+mod admin_key;
 pub mod app;
 pub mod cli;
+mod components;
 pub mod config;
 mod delivery;
+mod directory_keys;
+mod feeding;
 mod files;
 mod keys;
 mod logging;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use muster_server::cli::{Cli, Misread};
+use muster_server::cli::{Cli, Misread, ReaderGone};
 
 /// Requests are made of small allocations, on many threads.
 #[global_allocator]
@@ -10,6 +10,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What a command line that cannot be read ends with.
 const MISREAD: u8 = 2;
+
+/// What a command ends with whose reader has gone: as any other that SIGPIPE ends (128 + 13).
+const READER_GONE: u8 = 141;
 
 fn main() -> ExitCode {
     let cli = match Cli::read(std::env::args_os()) {
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
     };
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<ReaderGone>() => ExitCode::from(READER_GONE),
         #[expect(clippy::print_stderr, reason = "the last word of a command goes to the terminal")]
         Err(error) => {
             eprintln!("muster: {error:#}");

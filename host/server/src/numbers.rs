@@ -26,6 +26,7 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
 fn describe() {
     metrics::describe_counter!("muster_requests_total", "Requests answered, by method and status.");
     describe_delivery();
+    describe_deprovision();
     metrics::describe_histogram!("muster_request_duration_seconds", "From the head of a request to its answer.");
     metrics::describe_histogram!(PLUGIN_CALL_DURATION, "One call of a plugin on the request path.");
     metrics::describe_gauge!("muster_plugin_kept_instances", "Instances of plugins that wait for their next call.");
@@ -47,12 +48,21 @@ fn describe() {
         "muster_plugin_warm_up_failures_total",
         "Plugins that failed when they were run before the first request, by plugin and reason."
     );
+    metrics::describe_counter!(
+        "muster_webhooks_gone_total",
+        "Webhooks that were turned off because their receivers answered 410."
+    );
+    metrics::describe_counter!("muster_bulk_operations_total", "Operations of bulk requests, by status.");
     metrics::describe_counter!("muster_request_log_failures_total", "Times that the request log could not be written.");
     metrics::describe_counter!("muster_request_log_kept_total", "Requests that the request log has kept.");
     metrics::describe_counter!("muster_request_log_lost_total", "Requests that it has not kept, by reason.");
     metrics::describe_counter!(
         "muster_rollouts_over_budget_total",
         "Candidates on probation, and canaries, that were over their budget, by reason, and whether they gave way."
+    );
+    metrics::describe_counter!(
+        "muster_parts_broken_total",
+        "Parts of the server that broke off and do not go on, by what they do: it has to be started anew."
     );
     metrics::describe_counter!("muster_unknown_members_total", "Members left out because they do not exist.");
     metrics::describe_counter!("muster_upkeep_failures_total", "Rounds of a log's upkeep that failed.");
@@ -69,13 +79,34 @@ fn describe_delivery() {
         "muster_delivery_store_failures_total",
         "Times that the store did not answer the delivery."
     );
+    metrics::describe_gauge!(
+        "muster_brake_engaged",
+        "Whether the brake is engaged, by tenant; of the others how many."
+    );
     metrics::describe_gauge!("muster_delivery_tasks", "Tasks, by tenant and where they stand.");
     metrics::describe_gauge!(
         "muster_delivery_oldest_waiting_seconds",
-        "How long ago the oldest task that waits was planned."
+        "How long ago the oldest task was planned that waits to be carried out."
     );
     metrics::describe_gauge!("muster_delivery_queues", "Queues that have tasks that wait or are being carried out.");
     metrics::describe_gauge!("muster_delivery_queues_failing", "Queues that fail, and are only probed.");
+    metrics::describe_gauge!("muster_feed_behind", "Entries of its log that the slowest receiver was not yet fed.");
+    metrics::describe_counter!("muster_feed_failures_total", "Times that a tenant's receivers could not be fed.");
+}
+
+fn describe_deprovision() {
+    metrics::describe_counter!(
+        "muster_deprovision_failures_total",
+        "Times that what is left to do of deprovisions could not be read."
+    );
+    metrics::describe_gauge!(
+        "muster_deprovision_overdue",
+        "Deactivations and deletions of users that are not done in time, by tenant and what they wait for."
+    );
+    metrics::describe_gauge!(
+        "muster_deprovision_oldest_open_seconds",
+        "How long ago the oldest deactivation or deletion was written that is not done yet."
+    );
 }
 
 const PLUGIN_CALL_DURATION: &str = "muster_plugin_call_duration_seconds";

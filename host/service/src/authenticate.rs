@@ -141,6 +141,7 @@ impl Service {
         if mount.tenant.is_none() && mount.prefix != bound.plugin.manifest().base_path {
             return Err(ScimError::NoSuchEndpoint { path: mount.prefix.clone() });
         }
+        bound.settings.serves()?;
         let base = format!("{origin}{}", mount.prefix);
         let caller = Caller { tenant: tenant.clone(), bound, actor, request, now, base, notes };
         Ok(match token.user {

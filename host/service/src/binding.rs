@@ -133,7 +133,10 @@ impl Bound {
     pub(crate) fn canonical(&self, resource_type: &ResourceType, attribute: &str) -> String {
         let attribute = unmarked(attribute);
         let resolve = || {
-            let def = self.accepted.get(resource_type.as_str())?;
+            // An account made by hand has the attributes of a user.
+            let is_manual = *resource_type == ResourceType::MANUAL_USER;
+            let name = if is_manual { ResourceType::USER } else { resource_type.clone() };
+            let def = self.accepted.get(name.as_str())?;
             let path = AttrPath::parse(attribute, &|urn| def.is_schema(urn)).ok()?;
             let resolved = def.resolve(&path)?;
             let name = &resolved.attribute?.name;

@@ -2,12 +2,15 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use http::StatusCode;
-use muster_model::ResourceType;
-use muster_protocol::bulk::{self, Action, Ask, BulkOperation, MAX_BULK_OPERATIONS, Step, Target, Unreadable};
+use muster_model::{ResourceId, ResourceType, Version};
+use muster_protocol::bulk::{
+    self, Action, Ask, BulkOperation, BulkRequest, MAX_BULK_OPERATIONS, Step, Target, Unreadable,
+};
 use muster_protocol::project::Projection;
 use muster_protocol::{BULK_RESPONSE, Invalid};
 use serde_json::{Map, Value, json};
 
+use crate::asynchronous::Before;
 use crate::authenticate::Caller;
 use crate::expected::Expected;
 use crate::reply::{Reply, location};
@@ -20,26 +23,56 @@ impl Service {
     /// One that fails takes nothing from the others but those that refer to it. Until `until` operations are begun; what is left then
     /// is told 503, so that the answer for those that were made is not lost with the time of the request.
     pub async fn bulk(&self, caller: &Caller, body: Value, until: Instant) -> Result<Value, ScimError> {
-        if !caller.bound.settings.bulk_served {
-            return Err(ScimError::NotImplemented { what: "/Bulk" });
-        }
-        let request =
-            bulk::parse(body, &caller.base, &caller.bound.profile).map_err(|unreadable| match unreadable {
-                Unreadable::Invalid(invalid) => ScimError::Invalid(invalid),
-                Unreadable::TooManyOperations => ScimError::TooManyOperations { limit: MAX_BULK_OPERATIONS },
-            })?;
-        caller.note(&request.rewrites);
+        let request = request(caller, body)?;
+        let told = self.perform_all(caller, request, None, until).await;
+        count(&told);
+        let mut answer = Map::new();
+        answer.insert("schemas".into(), json!([BULK_RESPONSE]));
+        answer.insert("Operations".into(), told.into_iter().map(|(_, told)| told).collect());
+        Ok(Value::Object(answer))
+    }
+
+    /// Performs the operations; what is told of each that was attempted, with its place in the request. `before` is what an earlier attempt at
+    /// the same request has done.
+    pub(crate) async fn perform_all(
+        &self,
+        caller: &Caller,
+        request: BulkRequest,
+        before: Option<&Before>,
+        until: Instant,
+    ) -> Vec<(usize, Value)> {
         let mut operations = request.operations;
         let steps = bulk::plan(&mut operations);
         let fail_on_errors = request.fail_on_errors.unwrap_or(usize::MAX);
-        let mut job = Job::new(self, caller, operations);
+        let mut job = Job::new(self, caller, operations, before);
         for step in steps {
             if job.errors >= fail_on_errors {
                 break;
             }
             job.take(step, Instant::now() < until).await;
         }
-        Ok(job.answer())
+        job.told()
+    }
+}
+
+/// Reads a bulk request.
+pub(crate) fn request(caller: &Caller, body: Value) -> Result<BulkRequest, ScimError> {
+    if !caller.bound.settings.bulk_served {
+        return Err(ScimError::NotImplemented { what: "/Bulk" });
+    }
+    let request = bulk::parse(body, &caller.base, &caller.bound.profile).map_err(|unreadable| match unreadable {
+        Unreadable::Invalid(invalid) => ScimError::Invalid(invalid),
+        Unreadable::TooManyOperations => ScimError::TooManyOperations { limit: MAX_BULK_OPERATIONS },
+    })?;
+    caller.note(&request.rewrites);
+    Ok(request)
+}
+
+/// Counts what became of operations.
+pub(crate) fn count(told: &[(usize, Value)]) {
+    for (_, told) in told {
+        let status = told["status"].as_str().unwrap_or_default().to_owned();
+        metrics::counter!("muster_bulk_operations_total", "status" => status).increment(1);
     }
 }
 
@@ -47,6 +80,7 @@ impl Service {
 struct Job<'a> {
     service: &'a Service,
     caller: &'a Caller,
+    before: Option<&'a Before>,
     operations: Vec<BulkOperation>,
     /// The endpoint of each, as a path.
     endpoints: Vec<String>,
@@ -92,7 +126,12 @@ impl Outcome {
 }
 
 impl<'a> Job<'a> {
-    fn new(service: &'a Service, caller: &'a Caller, operations: Vec<BulkOperation>) -> Self {
+    fn new(
+        service: &'a Service,
+        caller: &'a Caller,
+        operations: Vec<BulkOperation>,
+        before: Option<&'a Before>,
+    ) -> Self {
         let posts = |operation: &&BulkOperation| operation.method.as_deref() == Some("POST");
         let names = operations.iter().filter(posts).filter_map(|operation| operation.bulk_id.clone());
         let created = names.map(|name| (name, None)).collect();
@@ -102,7 +141,7 @@ impl<'a> Job<'a> {
             Err(_) => String::new(),
         };
         let endpoints = operations.iter().map(endpoint).collect();
-        Self { service, caller, operations, endpoints, outcomes, created, errors: 0, begun: 0 }
+        Self { service, caller, before, operations, endpoints, outcomes, created, errors: 0, begun: 0 }
     }
 
     /// Takes one step, if there is time for it.
@@ -113,7 +152,7 @@ impl<'a> Job<'a> {
                 let bulk_id = entry.bulk_id.clone();
                 // Taken, so that a thousand resources are not copied.
                 let ask = std::mem::replace(&mut entry.ask, Err(Invalid::syntax("")));
-                let outcome = self.perform(ask, bulk_id, in_circle, in_time).await;
+                let outcome = self.perform(operation, ask, bulk_id, in_circle, in_time).await;
                 self.note(operation, outcome);
             }
             Step::Complete { operation, patch } => {
@@ -129,14 +168,16 @@ impl<'a> Job<'a> {
 
     fn note(&mut self, operation: usize, outcome: Outcome) {
         let place = outcome.location.as_deref().and_then(|location| location.strip_prefix(&self.caller.base));
-        self.caller.notes.operation(&Operation {
-            index: operation,
-            was_told: matches!(self.outcomes.get(operation), Some(Some(_))),
-            method: self.operations.get(operation).and_then(|operation| operation.method.as_deref()),
-            path: place.or(self.endpoints.get(operation).map(String::as_str)).unwrap_or_default(),
-            status: outcome.status,
-            error: outcome.error.as_ref(),
-        });
+        if self.before.is_none_or(|before| before.is_bulk) {
+            self.caller.notes.operation(&Operation {
+                index: operation,
+                was_told: matches!(self.outcomes.get(operation), Some(Some(_))),
+                method: self.operations.get(operation).and_then(|operation| operation.method.as_deref()),
+                path: place.or(self.endpoints.get(operation).map(String::as_str)).unwrap_or_default(),
+                status: outcome.status,
+                error: outcome.error.as_ref(),
+            });
+        }
         if let Some(place) = self.outcomes.get_mut(operation) {
             self.errors += usize::from(outcome.error.is_some());
             *place = Some(outcome);
@@ -146,6 +187,7 @@ impl<'a> Job<'a> {
     /// One operation, as if it had been sent alone.
     async fn perform(
         &mut self,
+        index: usize,
         ask: Result<Ask, Invalid>,
         bulk_id: Option<String>,
         in_circle: bool,
@@ -164,9 +206,15 @@ impl<'a> Job<'a> {
             Ok(kind) => location(self.caller, kind, id),
             Err(_) => format!("{}/{}/{id}", self.caller.base, ask.endpoint),
         });
+        if let Ok(kind) = &kind
+            && let Some((id, version)) =
+                self.before.and_then(|before| before.done(index, &ask.action, target.as_deref()))
+        {
+            return self.done_before(kind, id, version, &ask.action, bulk_id, in_circle);
+        }
         let begun = kind.and_then(|kind| self.begin(in_time).map(|()| kind));
         let done = match begun {
-            Ok(kind) => self.single(&kind, target.as_deref(), ask).await.map(|reply| (kind, reply)),
+            Ok(kind) => self.single(index, &kind, target.as_deref(), ask).await.map(|reply| (kind, reply)),
             Err(error) => Err(error),
         };
         match done {
@@ -190,6 +238,31 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// What an earlier attempt has done, as it was done then.
+    fn done_before(
+        &mut self,
+        kind: &ResourceType,
+        id: ResourceId,
+        version: Version,
+        action: &Action,
+        bulk_id: Option<String>,
+        in_circle: bool,
+    ) -> Outcome {
+        let place = Some(location(self.caller, kind, &id.to_string()));
+        let done = |status, etag| Outcome { location: place, etag, status, error: None, incomplete: None };
+        match action {
+            Action::Create => {
+                if let Some(known) = bulk_id.and_then(|name| self.created.get_mut(&name)) {
+                    *known = Some(id.to_string());
+                }
+                let incomplete = in_circle.then(|| (kind.clone(), id.to_string()));
+                Outcome { incomplete, ..done(StatusCode::CREATED, Some(version.etag())) }
+            }
+            Action::Replace(_) | Action::Patch(_) => done(StatusCode::OK, Some(version.etag())),
+            Action::Delete(_) => done(StatusCode::NO_CONTENT, None),
+        }
+    }
+
     /// Whether there is time and room for one more operation. Each counts as a request of the tenant; the first was counted when the
     /// request came.
     fn begin(&mut self, in_time: bool) -> Result<(), ScimError> {
@@ -201,16 +274,28 @@ impl<'a> Job<'a> {
     }
 
     /// The single request; `None`: it was a DELETE.
-    async fn single(&self, kind: &ResourceType, id: Option<&str>, ask: Ask) -> Result<Option<Reply>, ScimError> {
+    async fn single(
+        &self,
+        index: usize,
+        kind: &ResourceType,
+        id: Option<&str>,
+        ask: Ask,
+    ) -> Result<Option<Reply>, ScimError> {
         let Ask { action, version, mut data, .. } = ask;
-        bulk::resolve(&mut data, &mut |name| self.created(name))?;
+        // Only in bulk is there anything that `bulkId:` could refer to.
+        if self.before.is_none_or(|before| before.is_bulk) {
+            bulk::resolve(&mut data, &mut |name| self.created(name))?;
+        }
         let (service, caller) = (self.service, self.caller);
         let expected = version.as_deref().map(Expected::version).unwrap_or_default();
         let projection = projection(caller, kind)?;
         let id = id.unwrap_or_default();
         // On the heap: each of the four is large, and one at most is alive.
         match action {
-            Action::Create => Box::pin(service.create(caller, kind, data, &projection)).await.map(Some),
+            Action::Create => {
+                let id = self.before.map(|before| before.new_id(index));
+                Box::pin(service.create_as(caller, kind, id, data, &projection)).await.map(Some)
+            }
             Action::Replace(_) => {
                 Box::pin(service.replace(caller, kind, id, data, &expected, &projection)).await.map(Some)
             }
@@ -266,21 +351,16 @@ impl<'a> Job<'a> {
     }
 
     /// What is told of every operation that was attempted, in the order of the request (RFC 7644 §3.7.3).
-    fn answer(self) -> Value {
-        let told = self.operations.into_iter().zip(self.outcomes).filter_map(|(operation, outcome)| {
-            let mut outcome = outcome?;
-            if outcome.incomplete.is_some() {
-                outcome = Outcome::failed(outcome.location, &incomplete("the request ended before it was added"));
-            }
-            metrics::counter!("muster_bulk_operations_total", "status" => outcome.status.as_str().to_owned())
-                .increment(1);
-            Some(outcome.told(operation))
-        });
-        let operations = told.collect();
-        let mut answer = Map::new();
-        answer.insert("schemas".into(), json!([BULK_RESPONSE]));
-        answer.insert("Operations".into(), Value::Array(operations));
-        Value::Object(answer)
+    fn told(self) -> Vec<(usize, Value)> {
+        let told =
+            self.operations.into_iter().zip(self.outcomes).enumerate().filter_map(|(index, (operation, outcome))| {
+                let mut outcome = outcome?;
+                if outcome.incomplete.is_some() {
+                    outcome = Outcome::failed(outcome.location, &incomplete("the request ended before it was added"));
+                }
+                Some((index, outcome.told(operation)))
+            });
+        told.collect()
     }
 }
 

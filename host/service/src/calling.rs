@@ -38,7 +38,15 @@ fn may_pass_through(caller: &Caller) -> bool {
 fn is_asked_by_idp(caller: &Caller) -> bool {
     match caller.actor {
         Actor::Token(_) => true,
-        Actor::Operator | Actor::Job(_) | Actor::Portal(_) | Actor::Signal(_) => false,
+        Actor::Operator | Actor::Job(_) | Actor::Portal(_) | Actor::Signal(_) | Actor::Product => false,
+    }
+}
+
+/// Whether a request waits for an answer: of an identity provider, or of the vendor's product.
+fn is_asked_by_request(caller: &Caller) -> bool {
+    match caller.actor {
+        Actor::Token(_) | Actor::Signal(_) | Actor::Product => true,
+        Actor::Operator | Actor::Job(_) | Actor::Portal(_) => false,
     }
 }
 
@@ -48,7 +56,7 @@ pub(crate) fn called<T>(
     caller: &Caller,
     call: impl FnOnce() -> Result<T, PluginError>,
 ) -> Result<Result<T, PluginError>, ScimError> {
-    if !is_asked_by_idp(caller) {
+    if !is_asked_by_request(caller) {
         return Ok(measured(caller, call));
     }
     let permit = caller.bound.breaker.admit().map_err(|retry_after_s| {
@@ -93,7 +101,7 @@ pub(crate) fn count_failure(caller: &Caller, error: &PluginError) {
     let (reason, name) = (failure_class(error), &plugin.manifest().name);
     metrics::counter!("muster_plugin_failures_total", "plugin" => name.clone(), "reason" => reason).increment(1);
     let is_full = matches!(error, PluginError::Busy);
-    if !is_asked_by_idp(caller) {
+    if !is_asked_by_request(caller) {
         let failures = caller.bound.count_aside();
         if is_told(failures) {
             tracing::warn!(

@@ -1,13 +1,17 @@
 use std::time::Instant;
 
-use muster_model::{Account, Change, Event, NewTask, Record, ResourceId, ResourceType, Snapshot, Timestamp, Version};
+use muster_model::{
+    Account, Change, Event, Key, NewTask, Record, ResourceId, ResourceType, Snapshot, Timestamp, Version,
+};
 use muster_protocol::normalise::{self, Normalised};
 use muster_protocol::project::Projection;
 use muster_store::{Commit, Committed, Write};
 use serde_json::Value;
 
 use crate::authenticate::Caller;
-use crate::mapped::{map, plan, plan_members};
+use crate::brake::Brakes;
+use crate::directory::not_by_hand;
+use crate::mapped::{map, plan, plan_members, update_event};
 use crate::members::RowChanges;
 use crate::reply::Reply;
 use crate::retry::Attempt;
@@ -27,6 +31,18 @@ impl Service {
         body: Value,
         projection: &Projection,
     ) -> Result<Reply, ScimError> {
+        self.create_as(caller, resource_type, None, body, projection).await
+    }
+
+    /// The same, under an id that was chosen before.
+    pub(crate) async fn create_as(
+        &self,
+        caller: &Caller,
+        resource_type: &ResourceType,
+        id: Option<ResourceId>,
+        body: Value,
+        projection: &Projection,
+    ) -> Result<Reply, ScimError> {
         let accepted = caller.bound.accepted(resource_type)?;
         let projection = &projection.with_sent(accepted, &body);
         let mut sent = normalise::create(accepted, &caller.bound.profile, body)?;
@@ -34,7 +50,7 @@ impl Service {
         caller.note(&sent.rewrites);
         let mut retries = self.retries();
         let record = loop {
-            if let Some(record) = retries.settle(self.insert(caller, resource_type, &sent).await)? {
+            if let Some(record) = retries.settle(self.insert(caller, resource_type, id, &sent).await)? {
                 break record;
             }
         };
@@ -46,20 +62,30 @@ impl Service {
         &self,
         caller: &Caller,
         resource_type: &ResourceType,
+        id: Option<ResourceId>,
         sent: &Normalised,
     ) -> Result<Record, Attempt> {
-        let (id, created, version) = (self.parts.ids.next(), caller.now, Version::FIRST);
-        let new = New { resource_type, id, created, version, sent, earlier: None };
+        let id = id.unwrap_or_else(|| self.parts.ids.next());
+        let (created, version) = (caller.now, Version::FIRST);
+        let new = New { resource_type, id, created, version, sent, earlier: None, adopted: None };
         let decided = self.decide_new(caller, new).await?;
+        let decided = match self.holder_by_hand(caller, &decided.record, &[]).await? {
+            None => decided,
+            Some(by_hand) => self.decide_adopted(caller, &by_hand, sent).await?,
+        };
         Ok(self.commit(caller, decided).await?.record)
     }
 
     /// What adding a resource means, by the plugin of this caller: nothing is written yet.
     pub(crate) async fn decide_new_by(&self, caller: &Caller, new: New<'_>) -> Result<Decided, Attempt> {
-        let New { resource_type, id, created, version, sent, earlier } = new;
+        let New { resource_type, id, created, version, sent, earlier, adopted } = new;
         let mapped = map(caller, resource_type, id, &sent.document, earlier)?;
         caller.note(&mapped.left_out);
-        let mut tasks = plan(caller, resource_type, id, Event::Created, (None, Some(&mapped.account)), None)?;
+        // Whoever takes an account over and ends its access in one write deactivates somebody: it is told, counted and proved as that.
+        let ends = adopted.is_some_and(|old| update_event(&old.document, &mapped.document) == Event::Deactivated);
+        let event = if ends { Event::Deactivated } else { Event::Created };
+        let before = adopted.map(|old| &old.account);
+        let mut tasks = plan(caller, resource_type, id, event, (before, Some(&mapped.account)), None)?;
         let mut added = self.known_members(caller, sent.members.as_deref().unwrap_or_default()).await?;
         added.sort();
         added.dedup();
@@ -83,24 +109,38 @@ impl Service {
         let change = Change {
             members_added: rows.added.iter().map(|member| member.id).collect(),
             rewrites: [sent.rewrites.as_slice(), &mapped.left_out].concat(),
-            ..change_of(caller, Event::Created, None, Some(&record), &record)
+            ..change_of(caller, event, adopted.filter(|_| ends), Some(&record), &record)
         };
         let writes = std::iter::once(Write::Insert(Box::new(record.clone()))).chain(rows.writes(id)).collect();
-        Ok(Decided { record, writes, change, tasks, shadowed: None })
+        let free = not_by_hand(&record, &[]);
+        Ok(Decided { record, writes, free, gone: None, change, tasks, shadowed: None })
     }
 
     /// Commits what was decided of one resource: its writes, its change and its tasks.
     pub(crate) async fn commit(&self, caller: &Caller, decided: Decided) -> Result<Made, Attempt> {
-        let Decided { record, writes, change, tasks, shadowed } = decided;
-        let tasks = tasks.into_iter().map(|task| (0, task)).collect();
+        let Decided { record, writes, free, gone, change, tasks, shadowed } = decided;
         caller.notes.touches(&change);
-        let commit = Commit { at: caller.now, writes, changes: vec![change], tasks };
+        let is_counted = Brakes::counts(&change);
+        let changes: Vec<Change> = gone.map(|gone| *gone).into_iter().chain([change]).collect();
+        let own = changes.len() - 1;
+        let tasks = tasks.into_iter().map(|task| (own, task)).collect();
+        let commit = Commit { at: caller.now, writes, free: free.clone(), changes, tasks };
         let began = Instant::now();
         let committed = caller.tenant.directory.commit(commit).await;
+        let committed = committed.map(|made| Committed { seq: made.seq + own as u64, ..made });
         caller.notes.committed(began.elapsed(), committed.as_ref().map(|committed| committed.seq));
         let canonical = |attribute: &str| caller.bound.canonical(&record.resource_type, attribute);
-        let Committed { seq, touched } = committed.map_err(|error| Attempt::of(error, canonical))?;
-        caller.tenant.news.notify_waiters();
+        let Committed { seq, touched } = match committed {
+            Ok(committed) => committed,
+            Err(error) => {
+                let by_hand = self.held_by_hand(caller, &error, &free).await?;
+                return Err(by_hand.unwrap_or_else(|| Attempt::of(error, canonical)));
+            }
+        };
+        self.has_news(&caller.tenant);
+        if is_counted {
+            self.brakes.wake(&caller.tenant.id);
+        }
         if let Some(shadowed) = shadowed {
             shadowed.committed(seq);
         }
@@ -120,6 +160,8 @@ pub(crate) struct New<'a> {
     pub sent: &'a Normalised,
     /// The account of one that comes back, as it was when it went.
     pub earlier: Option<&'a Account>,
+    /// The account that it takes over: the plugin is told of it as what was there before, and so is the log where its access ends.
+    pub adopted: Option<&'a Record>,
 }
 
 /// A write of one resource that every plugin has agreed to, and that is not made yet.
@@ -128,6 +170,10 @@ pub(crate) struct Decided {
     /// The resource as it will be; of one that goes, as it was.
     pub record: Record,
     pub writes: Vec<Write>,
+    /// Keys that nobody of another kind may hold.
+    pub free: Vec<(ResourceType, Key)>,
+    /// What the log says of the account made by hand that it takes over, before its own change.
+    pub gone: Option<Box<Change>>,
     pub change: Change,
     pub tasks: Vec<NewTask>,
     /// What a candidate is told of it, if one is tried beside the plugin.

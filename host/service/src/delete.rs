@@ -3,6 +3,7 @@ use muster_store::Write;
 
 use crate::authenticate::Caller;
 use crate::create::{Decided, change_of};
+use crate::directory::ByHand;
 use crate::expected::Expected;
 use crate::mapped::plan;
 use crate::retry::Attempt;
@@ -35,7 +36,14 @@ impl Service {
         id: ResourceId,
         expected: &Expected,
     ) -> Result<(), Attempt> {
-        let current = self.current(caller, resource_type, id, expected).await?;
+        let current = match self.current(caller, resource_type, id, expected).await {
+            Err(Attempt::Failed(ScimError::NotFound { detail })) => {
+                // What SCIM has never managed is not its to remove, whatever the policy.
+                let by_hand = self.by_hand(caller, resource_type, id).await?;
+                return Err(by_hand.as_ref().map_or(ScimError::NotFound { detail }, ByHand::refused_by_id).into());
+            }
+            current => current?,
+        };
         let decided = self.decide_gone(caller, current).await?;
         self.commit(caller, decided).await?;
         Ok(())
@@ -58,6 +66,6 @@ impl Service {
         };
         let expected = Some(current.version);
         let writes = vec![Write::Remove { resource_type: resource_type.clone(), id, expected }];
-        Ok(Decided { record: current, writes, change, tasks, shadowed: None })
+        Ok(Decided { record: current, writes, free: Vec::new(), gone: None, change, tasks, shadowed: None })
     }
 }

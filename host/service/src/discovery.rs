@@ -4,6 +4,7 @@ use muster_protocol::schema::{BulkLimits, Capabilities, Pagination, service_prov
 use serde_json::Value;
 
 use crate::authenticate::Principal;
+use crate::streams::security_events;
 use crate::{ScimError, Service};
 
 impl Service {
@@ -26,7 +27,11 @@ impl Service {
                 max_page_size: MAX_COUNT,
             },
         };
-        service_provider_config_json(&who.caller().base, &can)
+        let mut config = service_provider_config_json(&who.caller().base, &can);
+        if let Some(events) = self.tenants.view().row(&who.tenant().id).and_then(security_events) {
+            config["securityEvents"] = events;
+        }
+        config
     }
 
     /// The kinds of resource that the tenant's plugin serves (RFC 7643 §6).

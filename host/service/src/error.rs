@@ -21,6 +21,12 @@ pub enum ScimError {
         /// The canonical path.
         attribute: String,
     },
+    /// An account that the product looks after has one of the names, or is the one that was asked for (decision record 26).
+    #[error("{detail}")]
+    ByHand {
+        /// The sentence.
+        detail: String,
+    },
     /// No such resource, in the words that the tenant's plugin wants.
     #[error("{detail}")]
     NotFound {
@@ -170,7 +176,9 @@ impl ScimError {
         let later = |status, seconds| Wire { retry_after_s: Some(seconds), ..plain(status) };
         match self {
             Self::Invalid(invalid) => typed(StatusCode::BAD_REQUEST, invalid.scim_type),
-            Self::Uniqueness { .. } | Self::SubjectExists => typed(StatusCode::CONFLICT, ScimType::Uniqueness),
+            Self::Uniqueness { .. } | Self::ByHand { .. } | Self::SubjectExists => {
+                typed(StatusCode::CONFLICT, ScimType::Uniqueness)
+            }
             Self::NotFound { .. } | Self::NoSuchEndpoint { .. } => plain(StatusCode::NOT_FOUND),
             Self::Unauthorized => plain(StatusCode::UNAUTHORIZED),
             Self::Forbidden { .. } => plain(StatusCode::FORBIDDEN),

@@ -10,6 +10,7 @@ impl Service {
         let kept = self.parts.plugins.kept();
         metrics::gauge!("muster_plugin_kept_instances").set(as_gauge(kept.instances));
         metrics::gauge!("muster_plugin_kept_bytes").set(as_gauge(kept.bytes));
+        self.tell_brakes();
         // Of versions of one plugin, the one that has had most.
         let mut most: BTreeMap<String, usize> = BTreeMap::new();
         for plugin in self.loaded().values() {
@@ -23,6 +24,6 @@ impl Service {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-fn as_gauge(count: usize) -> f64 {
+pub(crate) fn as_gauge(count: usize) -> f64 {
     count as f64
 }

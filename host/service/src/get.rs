@@ -19,7 +19,10 @@ impl Service {
         caller.bound.served(resource_type)?;
         let not_found = || caller.bound.not_found(resource_type, id);
         let known = ResourceId::parse(id).ok_or_else(not_found)?;
-        let record = caller.tenant.directory.get(resource_type, known).await?.ok_or_else(not_found)?;
+        let record = match caller.tenant.directory.get(resource_type, known).await? {
+            Some(record) => record,
+            None => self.by_hand(caller, resource_type, known).await?.ok_or_else(not_found)?.as_user(),
+        };
         // A tag costs less than what it stands for.
         if *expected != Expected::default() {
             let etag = self.etag(caller, &record, projection).await?;

@@ -198,7 +198,7 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use muster_model::{Binding, Origin, Retention, ScimSettings, SecretName, TenantId};
+    use muster_model::{Binding, DeliverySettings, Origin, Retention, ScimSettings, SecretName, TenantId};
     use muster_plugin::AdoptionPolicy;
     use muster_protocol::schema::Declarations;
     use serde_json::json;
@@ -237,6 +237,7 @@ mod tests {
             retention: Retention::default(),
             grants: Vec::new(),
             secrets: Vec::new(),
+            delivery: DeliverySettings::default(),
         }
     }
 

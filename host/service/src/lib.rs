@@ -4,8 +4,10 @@
 //! heart, and the others follow its order (normalise, map, plan, commit).
 
 mod admin;
+mod asynchronous;
 mod authenticate;
 mod binding;
+mod brake;
 mod breaker;
 mod bulk;
 mod calling;
@@ -13,9 +15,12 @@ pub mod cases;
 mod create;
 mod cursor;
 mod delete;
+mod deprovision;
 mod difference;
+mod directory;
 mod discovery;
 mod error;
+mod events;
 mod expected;
 mod feed;
 mod figures;
@@ -45,37 +50,68 @@ mod secrets;
 mod settings;
 pub mod signing;
 mod standard;
+mod streams;
 mod tenants;
 mod trail;
 mod trial;
 mod undo;
 mod upkeep;
 mod verify;
+mod webhooks;
 pub mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use muster_model::{Clock, IdSource, TokenKey};
+use muster_outbound::Sender;
 use muster_plugin::PluginHost;
 use muster_store::Store;
 use muster_store::request_log::RequestLog;
 
 pub use admin::{
-    AccountView, AccountsView, BackupView, ExportView, GoneSecret, GrantView, ImportView, IssuedToken, KeyView,
-    ListedView, LogDays, MAX_ACCOUNTS_A_PAGE, MAX_BACKUP_NAME_BYTES, MAX_CHANGES_LOOKED_AT, MAX_CLAIM_BYTES,
-    MAX_DECIDED_AT_ONCE, MAX_DECISIONS_TOLD, MAX_EXPORTS, MAX_IMPORTS, MAX_ITEMS_A_LOAD, MAX_KEY_NAME_BYTES,
-    MAX_LOAD_BYTES, MAX_REFERENCE_BYTES, MAX_REQUESTS_MIB, MAX_RETENTION_DAYS, ManifestView, NewBackup, NewDecision,
-    NewDecisions, NewExport, NewGrant, NewImport, NewKey, NewOwner, NewPlugin, NewRetention, NewScimSettings,
-    NewSecret, NewTenant, NewToken, OwnerView, PluginView, PushedView, ResourceView, RollbackView, ScimSettingsView,
+    AccountView, AccountsView, BRAKE_WINDOW_S, BackupView, BrakeHeld, BrakeRelief, DeliveriesAsked, DeprovisionAsked,
+    DeprovisionsAsked, DeprovisionsThat, ExportView, GoneSecret, GrantView, ImportView, IssuedToken, KeyOfWebhook,
+    KeyView, ListedView, LogDays, MAX_ACCOUNTS_A_PAGE, MAX_BACKUP_NAME_BYTES, MAX_CHANGES_LOOKED_AT, MAX_CLAIM_BYTES,
+    MAX_DECIDED_AT_ONCE, MAX_DECISIONS_TOLD, MAX_DEPROVISIONS_A_PAGE, MAX_DEPROVISIONS_LOOKED_AT,
+    MAX_ENTRIES_GONE_THROUGH, MAX_EXPORTS, MAX_HELD_A_PAGE, MAX_HISTORY_GONE_THROUGH, MAX_IMPORTS, MAX_ITEMS_A_LOAD,
+    MAX_KEY_NAME_BYTES, MAX_LOAD_BYTES, MAX_RECEIVER_URL_BYTES, MAX_REFERENCE_BYTES, MAX_RELIEVED_AT_ONCE,
+    MAX_REQUESTS_MIB, MAX_RETENTION_DAYS, MAX_TASKS_LOOKED_AT, MAX_WEBHOOK_BATCH, MAX_WEBHOOK_EVENTS, MAX_WEBHOOK_KEYS,
+    MAX_WEBHOOK_OVERLAP_H, ManifestView, NewBackup, NewBrake, NewDecision, NewDecisions, NewExport, NewGrant,
+    NewImport, NewKey, NewOwner, NewPlugin, NewRelief, NewRetention, NewScimSettings, NewSecret, NewTarget, NewTenant,
+    NewToken, NewWebhook, OwnerView, PluginView, PushedView, ResourceView, Resume, RollbackView, ScimSettingsView,
     SecretView, SecretsView, SignaturePolicy, Standing, StateView, TasksAsked, TenantView, TokenView, Verdict,
-    WantView, WantedView, WantsView, WhichAccounts, Withdrawal,
+    WantView, WantedView, WantsView, WebhookChange, WebhookRotation, WebhookView, WebhooksView, WhichAccounts,
+    Withdrawal,
+};
+pub use admin::{
+    MAX_AUDIENCE_BYTES, MAX_AUDIENCES, MAX_STATE_BYTES, MAX_STREAM_OVERLAP_H, NewOverlap, NewStream,
+    NewVerificationToken, PollTokenView, STREAM_OVERLAP_H, StreamChange, StreamKeyView, StreamView, StreamsView,
+};
+pub use asynchronous::{
+    Accepted, Asked, Later, MAX_ANSWER_BYTES, MAX_ASYNC_BODY_BYTES, MAX_ASYNC_KEPT_BYTES, MAX_ASYNC_WAITING,
+    RESPOND_ASYNC,
 };
 pub use authenticate::{Caller, Mount, Principal, Subject};
 pub use binding::Bound;
+pub use brake::{MAX_BRAKE_COUNTED, MAX_ENTRIES_A_LOOK, MAX_WAITING_LOOKED_AT};
 pub use breaker::{BREAKER_MIN_FAILURES, BREAKER_PAUSE, BREAKER_SHARE_PERCENT, BREAKER_WINDOW};
 pub use cursor::MAX_CURSOR_BYTES;
+pub use deprovision::{
+    DEPROVISION_INTERVAL, EVIDENCE_VERSION, Evidence, EvidenceChain, EvidenceError, EvidenceLink, MAX_CHECKED_A_ROUND,
+    MAX_EVIDENCE_BYTES, MAX_TARGET_S, MAX_TOLD_A_ROUND, MAX_WATCHED_A_TENANT, MAX_WATCHED_TENANTS_TOLD, Proven,
+};
+pub use directory::{
+    AccountsAsked, ChangesAsked, DirectoryError, IDEMPOTENCY_KEPT, KeptAnswer, KeyedRequest, LOCAL_QUOTA_BYTES, Local,
+    MAX_ACCOUNTS_LOOKED_AT, MAX_CHANGES_A_PAGE, MAX_CHANGES_WAIT_S, MAX_CHANGES_WAITING, MAX_IDEMPOTENCY_KEY_BYTES,
+    MAX_IDEMPOTENCY_KEYS, MAX_KEPT_ANSWER_BYTES, MAX_LOCAL_BYTES, MAX_LOCAL_NAME_BYTES, MAX_LOCAL_NAMES,
+    MAX_MEMBERS_A_PAGE, MAX_SIGNAL_NAME_BYTES, MAX_SIGNAL_PAYLOAD_BYTES, NewSignal,
+};
 pub use error::{AdminError, ScimError, Wire};
+pub use events::{
+    ANNOUNCEMENTS, ASYNC_RESPONSE, Announcement, BRAKE_ENGAGED, BRAKE_RELEASED, DEPROVISION_OVERDUE, LOG_GAP,
+    MAX_ANNOUNCED_WAITING, Ring, STREAM_VERIFICATION, TEST_PING, Wake, event_name, event_names,
+};
 pub use expected::{Expected, Tags};
 pub use feed::{MAX_ENTRIES_A_PAGE, MAX_WAIT_S};
 pub use grants::{Missing, NewGrants};
@@ -85,7 +121,7 @@ pub use history::{
 };
 pub use jobs::{JobId, JobState, JobView, Jobs, MAX_ENDED_JOBS, MAX_RUNNING_JOBS, Progress};
 pub use judge::{CLOCK_KEPT_EVERY, CLOCK_LEAP, CLOCK_LEAP_AT_START, LEAP_PAUSE};
-pub use perform::{MAX_NOTES_TOLD, MAX_PUT_OFF, STATE_QUOTA_BYTES};
+pub use perform::{MAX_NOTES_TOLD, MAX_PUT_OFF, STATE_QUOTA_BYTES, nobody_carries_out};
 pub use plugin_log::{MAX_LINE_BYTES, MAX_LINE_BYTES_A_TENANT, MAX_LINES_A_PAGE, MAX_LINES_A_TENANT, PluginLines};
 pub use reply::Reply;
 pub use rollout::{
@@ -95,6 +131,10 @@ pub use rollout::{
 };
 pub use secrets::{MAX_SECRET_BYTES, SecretsKey};
 pub use settings::{HostSettings, UnknownMembers, WithoutMembers};
+pub use streams::{
+    LONG_POLL, MAX_ACKNOWLEDGED_AT_ONCE, MAX_CLAIMS_BYTES, MAX_POLL_BYTES, MAX_POLLED_BYTES, MAX_POLLS_WAITING,
+    MAX_POLLS_WAITING_A_STREAM, MAX_PUSH_ANSWER_BYTES, MAX_SETS_A_POLL, POLL_LEASE, PUSH_TIMEOUT, PollError,
+};
 pub use tenants::Tenant;
 pub use trail::{Answered, Head, Notes, RequestsAsked};
 pub use trial::{SHADOW_QUEUE, SHADOW_QUEUE_BYTES};
@@ -108,6 +148,9 @@ pub use upkeep::{
 pub use verify::{
     Broken, ExportedHead, Held, KeptNow, KeptThen, LogHead, MAX_VERIFIED_A_CALL, NewVerification, Verified, Verifier,
     verify,
+};
+pub use webhooks::{
+    MAX_WEBHOOK_ANSWER_BYTES, MAX_WEBHOOK_ANSWER_TOLD, MAX_WEBHOOK_BODY_BYTES, MAX_WEBHOOK_MEMBERS, WEBHOOK_TIMEOUT,
 };
 
 /// Limits of the service, each with its unit.
@@ -125,6 +168,8 @@ pub struct ServiceLimits {
     pub body_bytes: usize,
     /// How long a client may take from one page to the next by cursor, in seconds; `pagination.cursorTimeout` announces it.
     pub cursor_timeout_s: u64,
+    /// How long an attempt to carry out a request whose client does not wait may take, in seconds: as long as the dispatcher gives it.
+    pub attempt_s: u64,
 }
 
 impl Default for ServiceLimits {
@@ -136,6 +181,7 @@ impl Default for ServiceLimits {
             attempts: 32,
             body_bytes: 1 << 20,
             cursor_timeout_s: 3_600,
+            attempt_s: 60,
         }
     }
 }
@@ -163,6 +209,8 @@ pub struct Parts {
     pub token_key: TokenKey,
     /// What secrets of tenants are sealed with.
     pub secrets_key: SecretsKey,
+    /// What lets webhooks and security event tokens out; `None`: nothing goes out.
+    pub sender: Option<Sender>,
     /// The data folder: exports and backups stand in it, each in a folder of their own.
     pub data: PathBuf,
     /// How much of everything.
@@ -188,12 +236,30 @@ pub struct Service {
     exporting: Arc<()>,
     /// One change of what an import has brought at a time.
     loading: tokio::sync::Mutex<()>,
+    /// What holds destructive tasks where too many lose their access.
+    brakes: brake::Brakes,
     /// What runs aside.
     jobs: Jobs,
     /// What of it works on rollouts.
     rollouts: rollout::Workers,
+    /// Whom to call when there is something to tell.
+    bells: events::Bells,
     /// Whether the clock is believed.
     judge: judge::Judge,
+    /// Whose access has not ended everywhere yet.
+    deprovisions: deprovision::Watch,
+    /// By which origin the server is reached.
+    origin: std::sync::OnceLock<String>,
+    /// Who waits for security event tokens.
+    polls: streams::Polls,
+    /// The requests that are being accepted for later.
+    accepting: asynchronous::Accepting,
+    /// Those that were answered in this process and were not told of yet.
+    untold: asynchronous::Untold,
+    /// The writes of the vendor's product that are being carried out.
+    in_flight: directory::InFlight,
+    /// How many of its requests wait for changes.
+    waiting_products: directory::WaitingProducts,
     /// Becomes true when the server stops: nobody waits for news any longer.
     stopping: tokio::sync::watch::Sender<bool>,
 }

@@ -8,7 +8,7 @@ use muster_protocol::project::Projection;
 use muster_protocol::schema::ResourceTypeDef;
 use muster_protocol::sort::Sort;
 use muster_protocol::{Invalid, ScimType};
-use muster_store::{From, Locations, Query};
+use muster_store::{From, Listing, Locations, Query};
 use serde_json::Value;
 
 use crate::authenticate::Caller;
@@ -45,7 +45,8 @@ impl Service {
         match &request.paging {
             Paging::Index(page) => {
                 (query.from, query.limit) = (From::Offset(page.start_index - 1), page.count);
-                let listing = caller.tenant.directory.list(&query).await?;
+                let mut listing = caller.tenant.directory.list(&query).await?;
+                self.look_up_by_hand(caller, &query, &mut listing).await?;
                 let resources = self.shown(caller, &query.kinds, request, &listing.records).await?;
                 Ok(list_response(listing.total, page.start_index, resources))
             }
@@ -55,7 +56,10 @@ impl Service {
                     query.from = From::After(cursors.open(cursor, caller.now)?);
                 }
                 query.limit = *count;
-                let listing = caller.tenant.directory.list(&query).await?;
+                let mut listing = caller.tenant.directory.list(&query).await?;
+                if after.is_none() {
+                    self.look_up_by_hand(caller, &query, &mut listing).await?;
+                }
                 let resources = self.shown(caller, &query.kinds, request, &listing.records).await?;
                 // Whoever asks for the total alone turns no pages.
                 let next =
@@ -63,6 +67,19 @@ impl Service {
                 Ok(cursor_response(listing.total, next, resources))
             }
         }
+    }
+
+    /// A lookup by a name finds an account that was made by hand as well, unless that is hidden: the identity provider is told that it is
+    /// there, whatever becomes of a write. Lists and imports have none of them.
+    async fn look_up_by_hand(&self, caller: &Caller, query: &Query, listing: &mut Listing) -> Result<(), ScimError> {
+        let ([def], Some(filter), 0) = (query.kinds.as_slice(), &query.filter, listing.total) else { return Ok(()) };
+        if let Some(by_hand) = self.looked_up_by_hand(caller, def, filter).await? {
+            listing.total = 1;
+            if query.from == From::Offset(0) && query.limit > 0 {
+                listing.records.push(by_hand.as_user());
+            }
+        }
+        Ok(())
     }
 
     fn cursors(&self, caller: &Caller, query: &Query, request: &ListRequest) -> Result<Cursors, ScimError> {

@@ -151,8 +151,28 @@ pub(crate) fn plan(
 ) -> Result<Vec<NewTask>, ScimError> {
     let plugin = caller.bound.plugin.as_ref();
     let Some(kind) = kind(resource_type).filter(|kind| wants(plugin, *kind, event)) else { return Ok(Vec::new()) };
-    let change = PlanChange { event, kind, id, before, after, member, signal: None };
-    let planned = called(caller, || plugin.plan(&caller.call(), &change));
+    planned(caller, resource_type, &PlanChange { event, kind, id, before, after, member, signal: None })
+}
+
+/// Asks the tenant's plugin what is to happen after a signal of the vendor's product.
+pub(crate) fn plan_signal(
+    caller: &Caller,
+    id: ResourceId,
+    signal: &str,
+    (before, after): (&Account, &Account),
+) -> Result<Vec<NewTask>, ScimError> {
+    let (event, kind) = (Event::Signalled, Kind::User);
+    if !wants(caller.bound.plugin.as_ref(), kind, event) {
+        return Ok(Vec::new());
+    }
+    let (before, after, signal) = (Some(before), Some(after), Some(signal));
+    planned(caller, &ResourceType::USER, &PlanChange { event, kind, id, before, after, member: None, signal })
+}
+
+fn planned(caller: &Caller, resource_type: &ResourceType, change: &PlanChange<'_>) -> Result<Vec<NewTask>, ScimError> {
+    let plugin = caller.bound.plugin.as_ref();
+    let id = change.id;
+    let planned = called(caller, || plugin.plan(&caller.call(), change));
     let planned = planned.and_then(|planned| Ok(planned.inspect_err(|error| caller.notes.planned(Err(error)))?));
     let planned = match planned {
         Err(error) if passes_through(caller, &error) => return Ok(Vec::new()),
@@ -224,6 +244,12 @@ pub(crate) fn update_event(before: &Document, after: &Document) -> Event {
         (false, true) => Event::Reactivated,
         (true, true) | (false, false) => Event::Updated,
     }
+}
+
+/// What must be unique of a user whose account is this.
+pub(crate) fn keys_of_user(caller: &Caller, document: &Document, account: &Account) -> Result<Vec<Key>, ScimError> {
+    let served = caller.bound.served(&ResourceType::USER)?;
+    keys(served, &ResourceType::USER, document, account, &caller.bound.settings)
 }
 
 /// What must be unique: `userName` or `displayName`, whatever the plugin's account is known by, and what the schemas say.

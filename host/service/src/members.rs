@@ -53,9 +53,15 @@ impl Service {
             };
             match found {
                 Some(member) => known.push(member),
+                None if self.can_be_taken_over(caller, reference).await? => {
+                    let shown = shown(reference);
+                    let detail = format!(
+                        "members: {shown} is an account that is managed by hand; update the user first, which takes it over"
+                    );
+                    return Err(muster_protocol::Invalid::value(detail).into());
+                }
                 None if caller.bound.settings.unknown_members == UnknownMembers::Refuse => {
-                    let shown: String = reference.value.chars().filter(|c| !c.is_control()).take(64).collect();
-                    let detail = format!("members: there is no resource {shown}");
+                    let detail = format!("members: there is no resource {}", shown(reference));
                     return Err(muster_protocol::Invalid::value(detail).into());
                 }
                 None => {
@@ -66,6 +72,13 @@ impl Service {
             }
         }
         Ok(known)
+    }
+
+    /// Whether it is an account made by hand that a lookup finds and a write would take over: an identity provider takes it for a user, and
+    /// would take silence for a membership.
+    async fn can_be_taken_over(&self, caller: &Caller, reference: &MemberRef) -> Result<bool, ScimError> {
+        let Some(id) = ResourceId::parse(&reference.value) else { return Ok(false) };
+        Ok(self.by_hand(caller, &ResourceType::USER, id).await?.is_some_and(|by_hand| by_hand.is_linked()))
     }
 
     /// The user or group with this id, as a member.
@@ -182,6 +195,11 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// What a client wrote, as it can be shown.
+fn shown(reference: &MemberRef) -> String {
+    reference.value.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
 /// Every id that is spoken of: how it was, and how it will be.

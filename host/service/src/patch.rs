@@ -1,6 +1,7 @@
 use muster_model::{Change, Event, Record, ResourceId, ResourceType};
 use muster_protocol::Document;
 use muster_protocol::dialect::Rewrite;
+use muster_protocol::normalise::Normalised;
 use muster_protocol::patch::{self, MemberEdit, PatchRequest};
 use muster_protocol::project::Projection;
 use muster_store::Write;
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use crate::authenticate::Caller;
 use crate::create::{Decided, change_of};
+use crate::directory::not_by_hand;
 use crate::expected::Expected;
 use crate::mapped::{give_up_old_duplicates, map, plan, plan_members, update_event};
 use crate::members::RowChanges;
@@ -87,7 +89,17 @@ impl Service {
         expected: &Expected,
     ) -> Result<Record, Attempt> {
         let accepted = caller.bound.accepted(resource_type)?;
-        let current = self.current(caller, resource_type, id, expected).await?;
+        let current = match self.current(caller, resource_type, id, expected).await {
+            Err(Attempt::Failed(ScimError::NotFound { detail })) => {
+                let read = |by_hand: &Document| {
+                    let patched = patch::apply(accepted, &caller.bound.profile, by_hand, request)?;
+                    Ok(Normalised { document: patched.document, members: None, rewrites: patched.rewrites })
+                };
+                let adopted = self.write_by_hand(caller, id, expected, read).await?;
+                return adopted.ok_or_else(|| ScimError::NotFound { detail }.into());
+            }
+            current => current?,
+        };
         let patched = patch::apply(accepted, &caller.bound.profile, &current.document, request)?;
         caller.note(&patched.rewrites);
         let only_members = !patched.members.is_empty() && patched.document == current.document;
@@ -107,7 +119,13 @@ impl Service {
         let must_be_current = rows.from_whole || expected.names_versions();
         let shall = Shall { document, rows, rewrites, must_be_current, names_too: false };
         match self.decide(caller, &current, shall).await? {
-            Some(decided) => Ok(self.commit(caller, decided).await?.record),
+            Some(decided) => {
+                // Whoever is a user already takes nobody else over.
+                if let Some(by_hand) = self.holder_by_hand(caller, &decided.record, &current.keys).await? {
+                    return Err(by_hand.refused().into());
+                }
+                Ok(self.commit(caller, decided).await?.record)
+            }
             None => Ok(current),
         }
     }
@@ -183,7 +201,8 @@ impl Service {
         };
         let writes = std::iter::once(own).chain(rows.writes(id)).collect();
         let record = next.unwrap_or_else(|| current.clone());
-        Ok(Some(Decided { record, writes, change, tasks, shadowed: None }))
+        let free = not_by_hand(&record, &current.keys);
+        Ok(Some(Decided { record, writes, free, gone: None, change, tasks, shadowed: None }))
     }
 }
 

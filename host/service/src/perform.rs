@@ -10,7 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muster_model::{Binding, PluginDigest, RequestId, Task, TenantId, TenantRow};
 use muster_plugin::{
-    Call, Errand, Granted, HIDDEN, Memory, MemoryError, Outcome, Performed, Plugin, Remembered, Role, Secret,
+    Call, Errand, EventSet, Granted, HIDDEN, Manifest, Memory, MemoryError, Outcome, Performed, Plugin, Remembered,
+    Role, Secret,
 };
 use muster_store::{Entry, MAX_STATE_KEY_BYTES, MAX_STATE_VALUE_BYTES, PluginState, StoreError};
 
@@ -29,6 +30,18 @@ pub const MAX_NOTES_TOLD: usize = 3;
 
 /// A secret that is shorter than this is not looked for in what a plugin says: it could be part of any word.
 const MIN_HIDDEN_BYTES: usize = 8;
+
+/// What is said beforehand of a plugin that plans tasks and does not carry them out: nobody else does.
+pub fn nobody_carries_out(plugin: &dyn Plugin) -> Option<String> {
+    let (roles, manifest) = (plugin.roles(), plugin.manifest());
+    let plans = roles.has(Role::Lifecycle) && manifest.resources.iter().any(|it| it.plans_on != EventSet::default());
+    let Manifest { name, version, .. } = manifest;
+    (plans && !roles.has(Role::Delivery)).then(|| {
+        format!(
+            "{name} {version} exports lifecycle and not delivery: what it plans is parked, for nobody carries it out"
+        )
+    })
+}
 
 /// Who carries a task out.
 struct Performer {

@@ -152,19 +152,9 @@ impl Line {
             "request": self.request,
             "plugin": self.plugin,
             "digest": self.digest,
-            "level": word(self.level),
+            "level": self.level.name(),
             "message": self.message,
         })
-    }
-}
-
-const fn word(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Trace => "trace",
-        LogLevel::Debug => "debug",
-        LogLevel::Info => "info",
-        LogLevel::Warn => "warn",
-        LogLevel::Error => "error",
     }
 }
 

@@ -1,7 +1,7 @@
 use muster_model::{Record, ResourceId, ResourceType};
-use muster_protocol::normalise;
 use muster_protocol::patch::MemberEdit;
 use muster_protocol::project::Projection;
+use muster_protocol::{Document, normalise};
 use serde_json::Value;
 
 use crate::authenticate::Caller;
@@ -27,7 +27,8 @@ impl Service {
     ) -> Result<Reply, ScimError> {
         let projection = &projection.with_sent(caller.bound.accepted(resource_type)?, &body);
         let known = match ResourceId::parse(id) {
-            Some(id) => caller.tenant.directory.get(resource_type, id).await?.map(|_| id),
+            Some(id) if caller.tenant.directory.get(resource_type, id).await?.is_some() => Some(id),
+            Some(id) => self.by_hand(caller, resource_type, id).await?.map(|_| id),
             None => None,
         };
         let Some(known) = known else {
@@ -53,7 +54,14 @@ impl Service {
         expected: &Expected,
     ) -> Result<Record, Attempt> {
         let accepted = caller.bound.accepted(resource_type)?;
-        let current = self.current(caller, resource_type, id, expected).await?;
+        let current = match self.current(caller, resource_type, id, expected).await {
+            Err(Attempt::Failed(ScimError::NotFound { detail })) => {
+                let read = |by_hand: &Document| Ok(normalise::replace(accepted, &caller.bound.profile, by_hand, body)?);
+                let adopted = self.write_by_hand(caller, id, expected, read).await?;
+                return adopted.ok_or_else(|| ScimError::NotFound { detail }.into());
+            }
+            current => current?,
+        };
         let sent = normalise::replace(accepted, &caller.bound.profile, &current.document, body)?;
         caller.note(&sent.rewrites);
         let members = match (sent.members, caller.bound.settings.without_members) {

@@ -30,22 +30,31 @@ impl SecretsKey {
 
     /// Seals a value for this tenant under this name. `Err`: the system has no random numbers.
     pub(crate) fn seal(&self, tenant: &TenantId, name: &SecretName, value: &str) -> Result<Vec<u8>, String> {
+        self.seal_at(&place(tenant, name), value.as_bytes())
+    }
+
+    /// What was sealed for this tenant; `None`: with another key, or for another place.
+    pub(crate) fn open(&self, tenant: &TenantId, row: &SecretRow) -> Option<Secret> {
+        let value = self.open_at(&place(tenant, &row.name), &row.sealed)?;
+        String::from_utf8(value).ok().map(Secret::new)
+    }
+
+    /// Seals anything for one place. A place begins with a label that no other kind of place begins with, and its parts cannot be taken for
+    /// those of another one. `Err`: the system has no random numbers.
+    pub(crate) fn seal_at(&self, place: &str, msg: &[u8]) -> Result<Vec<u8>, String> {
         let mut sealed = vec![0; NONCE_BYTES];
         getrandom::fill(&mut sealed).map_err(|error| error.to_string())?;
         let nonce = XNonce::try_from(sealed.as_slice()).map_err(|error| error.to_string())?;
-        let (place, msg) = (place(tenant, name), value.as_bytes());
         let body = self.cipher().encrypt(&nonce, Payload { msg, aad: place.as_bytes() });
         sealed.extend(body.map_err(|error| error.to_string())?);
         Ok(sealed)
     }
 
-    /// What was sealed for this tenant; `None`: with another key, or for another place.
-    pub(crate) fn open(&self, tenant: &TenantId, row: &SecretRow) -> Option<Secret> {
-        let (nonce, msg) = row.sealed.split_at_checked(NONCE_BYTES)?;
+    /// What was sealed for this place; `None`: with another key, or for another place.
+    pub(crate) fn open_at(&self, place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, msg) = sealed.split_at_checked(NONCE_BYTES)?;
         let nonce = XNonce::try_from(nonce).ok()?;
-        let place = place(tenant, &row.name);
-        let value = self.cipher().decrypt(&nonce, Payload { msg, aad: place.as_bytes() }).ok()?;
-        String::from_utf8(value).ok().map(Secret::new)
+        self.cipher().decrypt(&nonce, Payload { msg, aad: place.as_bytes() }).ok()
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {

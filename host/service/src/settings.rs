@@ -1,9 +1,14 @@
 use muster_model::{Field, FieldValue};
+use muster_plugin::Rejection;
+
+use crate::ScimError;
 
 /// How the host does its own part for one tenant: what the plugin's `host-settings` said, typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of the contract, which has a name of its own")]
 pub struct HostSettings {
+    /// `detail` of the 403 that every call is answered; `None`: SCIM is served.
+    pub scim_refused: Option<String>,
     /// `detail` of the 404 for a user.
     pub user_not_found: Option<String>,
     /// `detail` of the 404 for a group.
@@ -43,6 +48,7 @@ pub enum WithoutMembers {
 impl Default for HostSettings {
     fn default() -> Self {
         Self {
+            scim_refused: None,
             user_not_found: None,
             group_not_found: None,
             users_put_creates: false,
@@ -56,11 +62,19 @@ impl Default for HostSettings {
 }
 
 impl HostSettings {
-    /// Reads what a plugin said (the table in `wit/v1/plugin.wit`). The error is a sentence for the operator.
+    /// The 403 that every call is answered where SCIM is not served.
+    pub(crate) fn serves(&self) -> Result<(), ScimError> {
+        let refused =
+            |detail: &String| ScimError::Rejected(Rejection { status: 403, scim_type: None, detail: detail.clone() });
+        self.scim_refused.as_ref().map_or(Ok(()), |detail| Err(refused(detail)))
+    }
+
+    /// Reads what a plugin said (the table in `wit/v2/plugin.wit`). The error is a sentence for the operator.
     pub fn read(fields: &[Field]) -> Result<Self, String> {
         let mut settings = Self::default();
         for Field { name, value } in fields {
             match name.as_str() {
+                "scim.refused-detail" => settings.scim_refused = Some(text(name, value)?.to_owned()),
                 "users.not-found-detail" => settings.user_not_found = Some(text(name, value)?.to_owned()),
                 "groups.not-found-detail" => settings.group_not_found = Some(text(name, value)?.to_owned()),
                 "users.put-creates" => settings.users_put_creates = boolean(name, value)?,
@@ -122,6 +136,7 @@ mod tests {
     #[test]
     fn every_setting_of_the_contract_is_read() {
         let settings = HostSettings::read(&[
+            field("scim.refused-detail", FieldValue::Text("not switched on".into())),
             field("users.not-found-detail", FieldValue::Text("User not found".into())),
             field("groups.not-found-detail", FieldValue::Text("Group not found".into())),
             field("users.put-creates", FieldValue::Boolean(true)),
@@ -136,6 +151,7 @@ mod tests {
         assert_eq!(
             settings,
             HostSettings {
+                scim_refused: Some("not switched on".into()),
                 user_not_found: Some("User not found".into()),
                 group_not_found: Some("Group not found".into()),
                 users_put_creates: true,

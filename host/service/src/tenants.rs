@@ -1,6 +1,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use governor::{DefaultDirectRateLimiter, Quota};
@@ -27,6 +28,8 @@ pub struct Tenant {
     retention: ArcSwap<Retention>,
     /// Tells whoever waits for it that the log has grown.
     pub(crate) news: Notify,
+    /// Whether there are receivers that are told of it.
+    is_told: AtomicBool,
     limiter: DefaultDirectRateLimiter,
 }
 
@@ -47,8 +50,9 @@ impl Tenant {
         let quota = Quota::per_second(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN));
         let limiter = DefaultDirectRateLimiter::direct(quota);
         let retention = ArcSwap::from_pointee(Retention::default());
-        let (none, fared) = (ArcSwapOption::empty(), Fared::default());
-        let tenant = Self { id, directory, bound: none, fared, requests, retention, news: Notify::new(), limiter };
+        let (none, fared, is_told) = (ArcSwapOption::empty(), Fared::default(), AtomicBool::new(false));
+        let tenant =
+            Self { id, directory, bound: none, fared, requests, retention, news: Notify::new(), is_told, limiter };
         if let Some(bound) = bound {
             tenant.bind(bound);
         }
@@ -72,6 +76,16 @@ impl Tenant {
         let bounds = RequestBounds { days: retention.requests_days, bytes: u64::from(retention.requests_mib) << 20 };
         self.requests.keep(&self.id, bounds);
         self.retention.store(Arc::new(retention));
+    }
+
+    /// Whether somebody is told when the log grows, from now on.
+    fn tell(&self, row: &TenantRow) {
+        self.is_told.store(row.delivery.receivers().next().is_some(), Ordering::Relaxed);
+    }
+
+    /// Whether somebody is told when the log grows.
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_told.load(Ordering::Relaxed)
     }
 
     /// Whether anything is kept of its requests.
@@ -165,6 +179,7 @@ impl View {
 
     pub(crate) fn put_tenant(&mut self, row: TenantRow, tenant: Arc<Tenant>) {
         tenant.retain(row.retention);
+        tenant.tell(&row);
         self.by_name.insert(row.id.clone(), tenant);
         self.rows.insert(row.id.clone(), Arc::new(row));
     }
@@ -172,6 +187,7 @@ impl View {
     pub(crate) fn put_row(&mut self, row: TenantRow) {
         if let Some(tenant) = self.by_name.get(&row.id) {
             tenant.retain(row.retention);
+            tenant.tell(&row);
         }
         self.rows.insert(row.id.clone(), Arc::new(row));
     }

@@ -80,6 +80,7 @@ impl Service {
 
     async fn keep_log(&self, row: &TenantRow, now: Option<Timestamp>, upkeep: &mut Upkeep) -> Result<(), StoreError> {
         self.seal(&row.id, When::Due).await?;
+        self.forget_local(&row.id).await?;
         if !upkeep.cleared.contains(&row.id) {
             let anchor = self.parts.store.log_keeper(&row.id).status().await?.anchor.seq;
             if anchor > 0 {

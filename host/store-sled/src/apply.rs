@@ -97,6 +97,11 @@ impl Prepared {
         for write in &self.writes {
             step.write(write)?;
         }
+        for key in &self.free {
+            if step.staging.has(key)? {
+                return Err(StoreError::Stale);
+            }
+        }
         let touched = step.touched()?;
         let seq = self.append(&mut step)?;
         Ok(Made { seq, touched })

@@ -124,6 +124,7 @@ impl Check<'_> {
         self.memberships(space)?;
         self.log(space)?;
         self.tasks(space)?;
+        self.feeds(space)?;
         self.states(space)?;
         self.rollouts(space)
     }

@@ -31,6 +31,7 @@
 //! | `y` | standing, seq | nothing: one row for each task |
 //! | `e` | entry of the log, seq | nothing: one row for each task that follows from it |
 //! | `n` | queue, standing | how many tasks there are |
+//! | `j` | queue | up to which entry of the log it has its tasks |
 //! | `v` | plugin | the latest version of what the plugin remembers |
 //! | `z` | sha-256 of the plugin, key | an entry of that: its version, and the bytes |
 //! | `G` | plugin | how many bytes its keys and values have |
@@ -55,16 +56,23 @@
 //! ([`Key::value`]): no key is the beginning of another of its kind, and a range holds nothing but what was asked for.
 //! Values stand in the order of their bytes, so those that begin with a text are a range.
 
+mod imports;
 mod index;
+mod key;
+mod range;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use muster_model::{PluginDigest, ResourceId, ResourceType, RolloutId, TenantId, Timestamp, TokenId};
-use muster_store::moving::ImportId;
-use sha2::{Digest, Sha256};
+use muster_model::{PluginDigest, ResourceId, ResourceType, RolloutId, TenantId, TokenId};
+
+use self::key::Key;
+pub(crate) use self::range::Range;
+pub(crate) use self::tasks::{
+    blocked_lane, counted, due_and_seq, fed_queue, remembered, remembering, tenant_and_queue,
+};
 
 /// Longer names stand in keys as their sha-256, and longer values as how they begin and that. An inner page of the tree holds 256 keys, and must stay below the size
 /// at which sled writes it to a file that it never syncs (see [`crate::codec::MAX_PART_BYTES`]): so no key is longer
@@ -90,13 +98,6 @@ const MAX_KEY_BYTES: usize = 64 + 1 + (2 + MAX_KIND_BYTES) + (2 + MAX_ATTRIBUTE_
 /// Whose rows: one tenant's, or the deployment's.
 #[derive(Debug, Clone)]
 pub(crate) struct Space(Arc<[u8]>);
-
-/// Keys from `start` up to, but not including, `end`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Range {
-    pub(crate) start: Vec<u8>,
-    pub(crate) end: Vec<u8>,
-}
 
 impl Space {
     pub(crate) fn of(tenant: &TenantId) -> Self {
@@ -295,65 +296,6 @@ impl Space {
         let group = key.strip_prefix(&*self.0)?.strip_prefix(b"m")?.first_chunk()?;
         Some(ResourceId::from_bytes(*group))
     }
-
-    pub(crate) fn import(&self, id: &ImportId) -> Vec<u8> {
-        self.key(b'I').text(&id.0).0
-    }
-
-    pub(crate) fn import_stand(&self, id: &ImportId) -> Vec<u8> {
-        self.key(b'J').text(&id.0).0
-    }
-
-    pub(crate) fn finished(&self, id: &ImportId) -> Vec<u8> {
-        self.key(b'F').text(&id.0).0
-    }
-
-    pub(crate) fn reserved(&self, tenant: &TenantId) -> Vec<u8> {
-        self.key(b'N').text(tenant.as_str()).0
-    }
-
-    /// What an import has brought that is not shown yet.
-    pub(crate) fn room(&self, import: &ImportId) -> Range {
-        Range::below(self.key(b'W').text(&import.0).0)
-    }
-
-    /// The parts of large values in it.
-    pub(crate) fn room_parts(&self, import: &ImportId) -> Range {
-        Range::below(self.key(b'c').bytes(b"W").text(&import.0).0)
-    }
-
-    fn waits(&self, import: &ImportId, kind: u8) -> Key {
-        self.key(b'W').text(&import.0).bytes(&[kind])
-    }
-
-    /// As what they will be, `T`, `K`, `P` or `V`.
-    pub(crate) fn waiting(&self, import: &ImportId, kind: u8) -> Range {
-        Range::below(self.waits(import, kind).0)
-    }
-
-    pub(crate) fn waiting_tenant(&self, import: &ImportId, id: &TenantId) -> Vec<u8> {
-        self.waits(import, b'T').text(id.as_str()).0
-    }
-
-    pub(crate) fn waiting_token(&self, import: &ImportId, id: &TokenId) -> Vec<u8> {
-        self.waits(import, b'K').text(&id.0).0
-    }
-
-    pub(crate) fn waiting_plugin(&self, import: &ImportId, digest: &PluginDigest) -> Vec<u8> {
-        self.waits(import, b'P').bytes(digest.as_bytes()).0
-    }
-
-    pub(crate) fn waiting_trust(&self, import: &ImportId) -> Vec<u8> {
-        self.waits(import, b'V').0
-    }
-
-    pub(crate) fn waiting_part(&self, import: &ImportId, digest: &PluginDigest, at: u64) -> Vec<u8> {
-        self.waits(import, b'B').bytes(digest.as_bytes()).number(at).0
-    }
-
-    pub(crate) fn waiting_parts(&self, import: &ImportId, digest: &PluginDigest) -> Range {
-        Range::below(self.waits(import, b'B').bytes(digest.as_bytes()).0)
-    }
 }
 
 /// A part of the value at `key`, which is too large for one row.
@@ -389,8 +331,6 @@ pub(crate) fn kind_of_resource(key: &[u8]) -> Option<ResourceType> {
     Some(ResourceType::new(std::str::from_utf8(name).ok()?))
 }
 
-pub(crate) use self::tasks::{blocked_lane, counted, due_and_seq, remembered, remembering, tenant_and_queue};
-
 /// How much of a key says whose row it is.
 fn owner_bytes(key: &[u8]) -> usize {
     key.first().map_or(0, |length| 1 + usize::from(*length)).min(key.len())
@@ -424,110 +364,4 @@ pub(crate) fn last_number(key: &[u8]) -> Option<u64> {
 /// The `seq` of an entry that tells of a resource.
 pub(crate) fn told_seq(key: &[u8]) -> Option<u64> {
     last_number(key).map(|number| !number)
-}
-
-/// A key being made.
-struct Key(Vec<u8>);
-
-impl Key {
-    fn text(self, text: &str) -> Self {
-        self.name(text, MAX_TEXT_BYTES)
-    }
-
-    /// A text, or its sha-256 if it is longer than `limit` bytes.
-    fn name(mut self, text: &str, limit: usize) -> Self {
-        match u16::try_from(text.len()) {
-            Ok(length) if text.len() <= limit => {
-                self.0.extend_from_slice(&length.to_be_bytes());
-                self.bytes(text.as_bytes())
-            }
-            Ok(_) | Err(_) => {
-                self.0.extend_from_slice(&u16::MAX.to_be_bytes());
-                self.bytes(&Sha256::digest(text.as_bytes()))
-            }
-        }
-    }
-
-    /// A value, so that those which begin with one text are neighbours: its bytes and a NUL, which no stored text has. Of one that is too
-    /// long (or has a NUL after all) how it begins, [`CUT`], and the sha-256 of all of it.
-    fn value(mut self, value: &str) -> Self {
-        if value.len() <= MAX_TEXT_BYTES && !value.as_bytes().contains(&0) {
-            self.0.extend_from_slice(value.as_bytes());
-            self.0.push(0);
-            return self;
-        }
-        let mut cut = self.kept(value);
-        cut.0.push(CUT);
-        cut.bytes(&Sha256::digest(value.as_bytes()))
-    }
-
-    /// As much of how a value begins as stands in all keys of values that begin so.
-    fn kept(self, value: &str) -> Self {
-        let bytes = value.as_bytes();
-        let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or(bytes);
-        self.bytes(bytes.get(..KEPT_BYTES).unwrap_or(bytes))
-    }
-
-    /// An instant, in eight bytes that sort as instants do.
-    fn time(self, at: Timestamp) -> Self {
-        self.number(at.as_millis().cast_unsigned() ^ (1 << 63))
-    }
-
-    fn id(self, id: ResourceId) -> Self {
-        self.bytes(id.as_bytes())
-    }
-
-    fn number(self, number: u64) -> Self {
-        self.bytes(&number.to_be_bytes())
-    }
-
-    fn bytes(mut self, bytes: &[u8]) -> Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-}
-
-impl Range {
-    /// All keys: none begins with a length that no tenant's name has.
-    pub(crate) fn everything() -> Self {
-        Self { start: Vec::new(), end: vec![u8::MAX] }
-    }
-
-    /// All keys that begin with `prefix`.
-    pub(crate) fn below(prefix: Vec<u8>) -> Self {
-        let mut end = prefix.clone();
-        while let Some(last) = end.pop() {
-            if last < u8::MAX {
-                end.push(last + 1);
-                break;
-            }
-        }
-        Self { start: prefix, end }
-    }
-
-    /// This one key.
-    pub(crate) fn only(key: Vec<u8>) -> Self {
-        Self { end: successor(&key), start: key }
-    }
-
-    pub(crate) fn holds(&self, key: &[u8]) -> bool {
-        (&self.start[..]..&self.end[..]).contains(&key)
-    }
-
-    /// The part that is greater than `key`.
-    pub(crate) fn after(self, key: &[u8]) -> Self {
-        let start = successor(key);
-        // sled and the standard library both refuse a range that ends before it starts.
-        if start > self.end { Self { start: self.end.clone(), end: self.end } } else { Self { start, ..self } }
-    }
-
-    /// The part that is not greater than `key`.
-    pub(crate) fn through(self, key: &[u8]) -> Self {
-        Self { end: successor(key).min(self.end), ..self }
-    }
-}
-
-/// The least key that is greater.
-fn successor(key: &[u8]) -> Vec<u8> {
-    [key, &[0]].concat()
 }

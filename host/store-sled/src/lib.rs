@@ -15,6 +15,7 @@ mod core;
 mod directory;
 mod entry;
 mod fault;
+mod feeds;
 mod flight;
 mod index_rows;
 mod keys;

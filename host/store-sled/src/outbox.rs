@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster_model::{Progress, Queue, ResourceId, Standing, Task, TenantId, Timestamp};
-use muster_store::{Lease, Leases, MAX_TASKS_A_PAGE, Outbox, Settled, StoreError};
+use muster_model::{NewTask, Progress, Queue, ResourceId, Standing, Task, TenantId, Timestamp};
+use muster_store::{Feed, Lease, Leases, MAX_TASKS_A_PAGE, Outbox, Settled, StoreError};
 
 use crate::codec::{self, damaged};
 use crate::committer::Committer;
 use crate::core::Core;
+use crate::feeds::{Fed, decode_fed};
 use crate::keys::{self, Range, Space, due_and_seq, last_number};
 use crate::leases::{Due, Held, lock};
 use crate::prepared::Work;
@@ -119,6 +120,23 @@ impl Outbox for SledOutbox {
             Ok(counts)
         };
         self.core.read(read).await
+    }
+
+    async fn fed(&self, queue: &Queue) -> Result<Option<u64>, StoreError> {
+        let row = self.core.read(|reader| reader.value(self.space.fed(queue))).await?;
+        row.map(|row| decode_fed(&row)).transpose()
+    }
+
+    async fn feed(&self, queue: &Queue, feed: Feed) -> Result<(), StoreError> {
+        self.work(TaskWork::Feed(Fed::new(queue, &feed)?)).await.map(drop)
+    }
+
+    async fn announce(&self, at: Timestamp, tasks: Vec<NewTask>) -> Result<(), StoreError> {
+        self.work(TaskWork::Feed(Fed::announced(at, &tasks)?)).await.map(drop)
+    }
+
+    async fn unfed(&self, queue: &Queue) -> Result<(), StoreError> {
+        self.work(TaskWork::Unfed(queue.clone())).await.map(drop)
     }
 
     async fn prune(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {

@@ -67,6 +67,8 @@ pub(crate) struct Prepared {
     pub(crate) space: Space,
     pub(crate) at: Timestamp,
     pub(crate) writes: Vec<PreparedWrite>,
+    /// Rows that must not be there when everything is written.
+    pub(crate) free: Vec<Vec<u8>>,
     pub(crate) changes: Vec<PreparedChange>,
     pub(crate) tasks: Vec<PreparedTask>,
     /// What the log will say of a group that loses members because they are removed, but for the group and them; `None`: nothing.
@@ -103,10 +105,11 @@ pub(crate) struct PreparedRecord {
 
 impl Prepared {
     pub(crate) fn new(space: Space, commit: Commit) -> Result<Self, StoreError> {
-        let Commit { at, writes, changes, tasks } = commit;
+        let Commit { at, writes, free, changes, tasks } = commit;
         let removes = writes.iter().any(|write| matches!(write, Write::Remove { .. }));
         let loss = changes.first().filter(|_| removes).map(|first| Box::new(loss_after(first)));
         let writes = writes.into_iter().map(|write| PreparedWrite::new(&space, write)).collect::<Result<_, _>>()?;
+        let free = free.iter().map(|(kind, key)| space.unique(kind, &key.attribute, &key.folded)).collect();
         let task = |(change, task): &(usize, _)| match u64::try_from(*change) {
             Ok(position) if *change < changes.len() => PreparedTask::new(position, at, task),
             Ok(_) | Err(_) => {
@@ -115,7 +118,7 @@ impl Prepared {
         };
         let tasks = tasks.iter().map(task).collect::<Result<_, _>>()?;
         let changes = changes.iter().map(PreparedChange::new).collect::<Result<_, _>>()?;
-        Ok(Self { space, at, writes, changes, tasks, loss })
+        Ok(Self { space, at, writes, free, changes, tasks, loss })
     }
 }
 

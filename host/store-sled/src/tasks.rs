@@ -8,6 +8,7 @@ use muster_model::{NewTask, Progress, Queue, ResourceId, Standing, Task, TenantI
 use muster_store::{Settled, StoreError};
 
 use crate::codec::{self, damaged};
+use crate::feeds::Fed;
 use crate::keys::{self, Space};
 use crate::leases::TaskTurn;
 use crate::staging::Staging;
@@ -22,13 +23,17 @@ pub(crate) enum TaskWork {
     Decide { seq: u64, revision: u64, progress: Progress },
     /// Those of these tasks that are over, and of which nothing has become since then, are forgotten.
     Prune { seqs: Vec<u64>, before: Timestamp },
+    /// Tasks that no commit brings.
+    Feed(Fed),
+    /// How far this queue was fed is forgotten.
+    Unfed(Queue),
     /// Tasks of a store from before there were the rows that follow from them.
     Lead { seqs: Vec<u64> },
 }
 
 /// A [`NewTask`], encoded.
 pub(crate) struct PreparedTask {
-    /// By its position in the commit.
+    /// By its position in the commit; of one that no commit brings, its number, or 0.
     pub(crate) change: u64,
     pub(crate) id: ResourceId,
     pub(crate) queue: Queue,
@@ -88,6 +93,14 @@ impl TaskWork {
                     }
                 }
                 Ok(pruned)
+            }
+            Self::Feed(fed) => fed.apply(space, staging),
+            Self::Unfed(queue) => {
+                let key = space.fed(queue);
+                if staging.has(&key)? {
+                    staging.delete_value(key)?;
+                }
+                Ok(0)
             }
             Self::Lead { seqs } => {
                 for seq in seqs {

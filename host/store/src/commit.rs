@@ -1,4 +1,4 @@
-use muster_model::{Change, NewTask, Record, ResourceId, ResourceType, Timestamp, Version};
+use muster_model::{Change, Key, NewTask, Record, ResourceId, ResourceType, Timestamp, Version};
 
 use crate::Member;
 
@@ -13,6 +13,9 @@ pub struct Commit {
     pub at: Timestamp,
     /// What is written.
     pub writes: Vec<Write>,
+    /// Keys that no record of that kind may hold when everything is written; [`crate::StoreError::Stale`] if one does. So what is unique
+    /// over two kinds is held by whoever writes either: that nobody has the name is what the write relies on.
+    pub free: Vec<(ResourceType, Key)>,
     /// One entry of the log for each changed resource; [`crate::StoreError::Stale`] if there is no such resource, neither before nor after.
     /// The groups that lose a member by [`Write::Remove`] are added by the store: who they are is known only there.
     pub changes: Vec<Change>,

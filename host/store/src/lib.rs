@@ -41,7 +41,7 @@ pub use index::{COVERED, INDEXED, index_of};
 pub use locations::Locations;
 pub use log::{Found, LogKeeper, LogQuery, LogStatus, MAX_LOG_PAGE_BYTES, MAX_LOG_SCANNED};
 pub use lookup::{Among, Lookup};
-pub use outbox::{Lease, Leases, MAX_TASKS_A_PAGE, Outbox, Settled, Wake};
+pub use outbox::{Feed, Lease, Leases, MAX_DECISION_BYTES, MAX_TASKS_A_PAGE, Outbox, Settled, Wake};
 pub use plugin_state::{Entry, MAX_STATE_KEY_BYTES, MAX_STATE_VALUE_BYTES, PluginState};
 pub use subject::{RecordSubject, Rows};
 

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use muster_model::{
-    LogEntry, PluginDigest, PluginRow, Progress, Record, ResourceId, ResourceType, Seal, Task, TenantId, TenantRow,
-    Timestamp, TokenRow, Trust,
+    LogEntry, PluginDigest, PluginRow, Progress, Queue, Record, ResourceId, ResourceType, Seal, Task, TenantId,
+    TenantRow, Timestamp, TokenRow, Trust,
 };
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +114,15 @@ pub enum Item {
         /// The bytes.
         value: Bytes,
     },
+    /// How far a queue was fed from the log.
+    Fed {
+        /// Whose.
+        tenant: TenantId,
+        /// The queue.
+        queue: Queue,
+        /// The entry up to which it has its tasks.
+        through: u64,
+    },
     /// A plugin; its bytes follow.
     Plugin {
         /// The plugin.
@@ -179,7 +188,8 @@ impl Item {
             | Self::Seal { tenant, .. }
             | Self::Task { tenant, .. }
             | Self::State { tenant, .. }
-            | Self::StateEntry { tenant, .. } => Some(tenant),
+            | Self::StateEntry { tenant, .. }
+            | Self::Fed { tenant, .. } => Some(tenant),
             Self::Plugin { .. } | Self::PluginBytes { .. } | Self::Trust { .. } => None,
         }
     }
@@ -192,9 +202,9 @@ impl Item {
                 std::iter::once(row.binding.plugin).chain(previous).collect()
             }
             Self::Task { task, progress, .. } => {
-                // What is over needs nobody any more.
+                // What is over needs nobody any more, and what is told to a receiver never did.
                 let is_over = progress.as_ref().is_some_and(|progress| progress.standing.is_over());
-                if is_over { Vec::new() } else { vec![task.task.plugin] }
+                if is_over || !task.task.queue.is_of_the_plugin() { Vec::new() } else { vec![task.task.plugin] }
             }
             // What they once decided stays true without them.
             Self::Token { .. }
@@ -204,6 +214,7 @@ impl Item {
             | Self::Seal { .. }
             | Self::State { .. }
             | Self::StateEntry { .. }
+            | Self::Fed { .. }
             | Self::Plugin { .. }
             | Self::PluginBytes { .. }
             | Self::Trust { .. } => Vec::new(),

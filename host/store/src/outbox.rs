@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use muster_model::{Attempt, Progress, Queue, ResourceId, Standing, Task, TenantId, Timestamp};
+use muster_model::{Attempt, NewTask, Progress, Queue, ResourceId, Standing, Task, TenantId, Timestamp};
 
 use crate::StoreError;
 
@@ -10,6 +10,9 @@ pub type Wake = Arc<dyn Fn(&TenantId, &Queue) + Send + Sync>;
 
 /// How many tasks one call returns at most.
 pub const MAX_TASKS_A_PAGE: usize = 1_000;
+
+/// How long what one decision says can be, in bytes. Those of people are words; the answer to a request that was carried out later is one, too.
+pub const MAX_DECISION_BYTES: usize = 256 << 10;
 
 /// One tenant's tasks, for whoever carries them out and for whoever decides over them: the request path has no such handle, it adds tasks
 /// by its commits.
@@ -53,9 +56,36 @@ pub trait Outbox: Send + Sync {
     /// How many tasks there are of each standing, in each queue: without reading them. What is 0 may be left out.
     async fn counts(&self) -> Result<Vec<(Queue, Standing, u64)>, StoreError>;
 
+    /// How far a queue that is fed from the log has come: the entry up to which it has its tasks. `None`: it was never fed.
+    async fn fed(&self, queue: &Queue) -> Result<Option<u64>, StoreError>;
+
+    /// Adds tasks of one queue, in their order, and moves what [`Outbox::fed`] says: all or nothing, and durable when acknowledged.
+    /// [`StoreError::Stale`], and nothing is added, if that does not stand at `feed.expected` any more. So whoever feeds a queue, however often
+    /// it is killed, adds the tasks of an entry once.
+    async fn feed(&self, queue: &Queue, feed: Feed) -> Result<(), StoreError>;
+
+    /// Adds tasks that follow from no entry of the log ([`Task::change`] is 0), of any queues, all or nothing, and durable when acknowledged.
+    async fn announce(&self, at: Timestamp, tasks: Vec<NewTask>) -> Result<(), StoreError>;
+
+    /// Forgets how far a queue has come: its receiver is gone. Its tasks stay.
+    async fn unfed(&self, queue: &Queue) -> Result<(), StoreError>;
+
     /// Forgets tasks that are over ([`Standing::is_over`]) and whose last change was before `before`, the oldest numbers first, at most
     /// `limit`, and says how many. It may stop early at one that is not to be forgotten yet: numbers go up with time.
     async fn prune(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+}
+
+/// What follows from a part of the log for one queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Feed {
+    /// When.
+    pub at: Timestamp,
+    /// What [`Outbox::fed`] said.
+    pub expected: Option<u64>,
+    /// What it is to say: an entry that is there (or was, before it was pruned), and none before `expected`.
+    pub through: u64,
+    /// The tasks, each with the entry that it follows from, which is after `expected` and not after `through`; or with 0, if it tells of no entry.
+    pub tasks: Vec<(u64, NewTask)>,
 }
 
 /// What a call of [`Outbox::lease`] found.

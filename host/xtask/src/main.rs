@@ -3,6 +3,7 @@
 mod fuzz;
 mod languages;
 mod run;
+mod statements;
 mod strace;
 mod suites;
 mod wasm;
@@ -16,15 +17,17 @@ use anyhow::{Context, bail};
 use run::{cargo, have, run, say};
 
 const HELP: &str = "\
-cargo xtask demo [-- ARGS]   builds everything and starts `muster demo ARGS`
+cargo xtask demo [-- ARGS]   builds everything and starts `muster demo ARGS`, with the product of examples/vendor-app
 cargo xtask test [-- ARGS]   builds everything and runs every test (ARGS go to cargo nextest run)
 cargo xtask build [--release] builds the binary `muster` and all plugins, and says where they are
 cargo xtask bench [protocol|store] [-- ARGS]  measures the protocol's functions (ARGS go to criterion), the store (`-- --help` says what can be chosen), or both
-cargo xtask bench delivery [-- ARGS]  what the delivery of tasks costs: tasks a second, and how long after its commit each is carried out
+cargo xtask bench delivery [-- ARGS]  what the delivery of tasks costs: tasks a second, how long after its commit each is carried out, what a million that wait take in memory
+cargo xtask bench brake [-- ARGS]     what a deactivation pays for being counted by the brake, at the released server
 cargo xtask bench growth [-- ARGS]  what reads and writes cost among 1,000 users and among 1,000,000, at the store and as requests to the released server
 cargo xtask bench plugins [-- ARGS]  what plugins cost: a call in Rust, JavaScript, Python and natively, loading, their share of a write, 10,000 tenants
 cargo xtask fuzz [TARGET] [--seconds N]  feeds the protocol what nobody thought of, 60 s a target
-cargo xtask lint             rustfmt and clippy, as CI has them";
+cargo xtask lint             rustfmt and clippy, as CI has them
+cargo xtask statements       makes plugins/README.md anew: what the vendors promise, and which test shows it";
 
 fn main() -> ExitCode {
     match work() {
@@ -48,11 +51,14 @@ fn work() -> anyhow::Result<ExitCode> {
         ("build", []) => build(false).map(|()| ExitCode::SUCCESS),
         ("build", ["--release"]) => build(true).map(|()| ExitCode::SUCCESS),
         ("bench", []) => bench(&["protocol", "store"], &passed_on()),
-        ("bench", [one @ ("protocol" | "store" | "delivery")]) => bench(&[one], &passed_on()),
+        ("bench", [one @ ("protocol" | "store")]) => bench(&[one], &passed_on()),
+        ("bench", ["delivery"]) => delivery(&passed_on()),
+        ("bench", ["brake"]) => brake(&passed_on()),
         ("bench", ["growth"]) => growth(&passed_on()),
         ("bench", ["plugins"]) => plugins(&passed_on()),
         ("fuzz", args) => fuzz::fuzz(args),
         ("lint", []) => lint(),
+        ("statements", []) => statements::write(),
         ("" | "help" | "--help" | "-h", _) | (_, ["--help" | "-h"]) => {
             say(HELP);
             Ok(ExitCode::SUCCESS)
@@ -99,9 +105,14 @@ fn build(release: bool) -> anyhow::Result<()> {
 
 fn demo(args: &[String]) -> anyhow::Result<ExitCode> {
     build(false)?;
+    say("building the product that stands beside it");
+    run(&mut cargo(&["build", "--package", "vendor-app", "--bin", "vendor-app"])?)?;
     let folder = target()?;
     let mut muster = std::process::Command::new(folder.join("debug/muster"));
     muster.arg("demo");
+    if !args.iter().any(|arg| arg == "--product" || arg.starts_with("--product=")) {
+        muster.arg("--product").arg(folder.join("debug/vendor-app"));
+    }
     if !args.iter().any(|arg| arg == "--data" || arg.starts_with("--data=")) {
         muster.arg("--data").arg(folder.join("demo-data"));
     }
@@ -140,6 +151,22 @@ fn bench(which: &[&str], args: &[String]) -> anyhow::Result<ExitCode> {
     for one in which {
         run(cargo(&["bench", "--package", "muster-bench", "--bench", one, "--"])?.args(args))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// In a package of its own, so that no runtime for plugins is compiled for it.
+fn delivery(args: &[String]) -> anyhow::Result<ExitCode> {
+    run(cargo(&["bench", "--package", "muster-bench-delivery", "--bench", "delivery", "--"])?.args(args))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn brake(args: &[String]) -> anyhow::Result<ExitCode> {
+    build(true)?;
+    let folder = target()?.join("release");
+    let [muster, plugin] = [folder.join("muster"), folder.join("plugins/standard.wasm")];
+    let own = [format!("--muster={}", muster.display()), format!("--plugin={}", plugin.display())];
+    let command = ["bench", "--package", "muster-bench-delivery", "--bench", "brake", "--"];
+    run(cargo(&command)?.args([own.as_slice(), args].concat()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,13 +8,17 @@
 //! - Groups map one to one, with `displayName` and `members`.
 //! - A push for a user that does not exist is answered with `User not found`.
 //!
-//! [`map`](Plugin::map) is in `map.rs`, what follows from a change and from a signal in `lifecycle.rs`.
+//! [`map`](Plugin::map) is in `map.rs`, what follows from a change and from a signal in `lifecycle.rs`, and how that is carried out at the
+//! product's API in `calls.rs`.
 
+mod calls;
 mod lifecycle;
 mod map;
 
+use muster_plugin_sdk::delivery::Outcome;
 use muster_plugin_sdk::{
-    Account, Adoption, Change, Config, Context, Event, Input, Manifest, Plugin, Reject, Resource, Setting, Signal, Task,
+    Account, Adoption, Change, Config, Context, Event, Input, Manifest, Plugin, Reject, Resource, Setting, Signal,
+    Task, Want,
 };
 
 /// Matched on e-mail, invited until the first sign-in, groups one to one.
@@ -33,14 +37,25 @@ impl Plugin for Secoda {
         .group(Resource::reads(&["displayName"]).retains(&["displayName"]))
         .states(&[map::INVITED, map::ACTIVE, map::DISABLED])
         .adoption(Adoption::Link)
-        .config_schema(include_str!("../config.schema.json"));
+        .config_schema(include_str!("../config.schema.json"))
+        .wants(&[
+            Want::origin(
+                "https://*.secoda.co",
+                "invitations are sent there, and members enabled, disabled and removed",
+            ),
+            Want::secret(calls::SECRET, "Secoda asks for it with each request"),
+        ]);
 
     fn map(input: &Input, ctx: &Context) -> Result<Account, Reject> {
         map::account(input, ctx.config())
     }
 
-    fn plan(change: &Change, _: &Context) -> Result<Vec<Task>, Reject> {
-        Ok(lifecycle::tasks(change))
+    fn plan(change: &Change, ctx: &Context) -> Result<Vec<Task>, Reject> {
+        Ok(lifecycle::tasks(change, map::invites_disabled(ctx.config())))
+    }
+
+    fn perform(task: &Task, _: u32, ctx: &Context) -> Outcome {
+        calls::perform(task, ctx)
     }
 
     fn on_signal(signal: &Signal, current: Account, _: &Context) -> Result<Account, Reject> {
@@ -48,11 +63,13 @@ impl Plugin for Secoda {
     }
 
     fn host_settings(config: &Config) -> Vec<Setting> {
+        let is_enabled = config.boolean("/enabled").unwrap_or(true);
         vec![
+            Setting::new("scim.refused-detail", (!is_enabled).then_some("SCIM is not enabled for this workspace")),
             Setting::new("users.not-found-detail", "User not found"),
             Setting::new("users.put-creates", config.boolean("/put_upsert").unwrap_or(false)),
         ]
     }
 }
 
-muster_plugin_sdk::export!(Secoda);
+muster_plugin_sdk::export!(Secoda: full);

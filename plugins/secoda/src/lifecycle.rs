@@ -1,21 +1,30 @@
 use muster_plugin_sdk::{Account, Change, Event, Reject, Signal, Task};
 
-use crate::map::{ACTIVE, HAS_SIGNED_IN, INVITED, WAS_INVITED, flag};
+use crate::map::{ACTIVE, DISABLED, HAS_SIGNED_IN, INVITED, WAS_INVITED, flag};
 
-pub(crate) fn tasks(change: &Change) -> Vec<Task> {
+pub(crate) fn tasks(change: &Change, invites_disabled: bool) -> Vec<Task> {
     let account = change.after.as_ref().or(change.before.as_ref());
     let email = account.and_then(|account| account.text("email"));
-    let task = |action: &str| Task::new(action, &change.id).argument("email", email);
+    let task =
+        |action: &str| Task::new(action, &change.id).argument("user", change.id.as_str()).argument("email", email);
     // One invitation in a lifetime, whichever event brings it: a user may be created disabled and activated later.
     let invited_now = flag(change.after.as_ref(), WAS_INVITED) && !flag(change.before.as_ref(), WAS_INVITED);
+    // Whoever comes back disabled was invited in an earlier life, and is to have no access in this one.
+    let is_back = |account: &Account| {
+        account.state == DISABLED
+            && flag(Some(account), WAS_INVITED)
+            && (flag(Some(account), HAS_SIGNED_IN) || !invites_disabled)
+    };
+    let comes_disabled = change.event == Event::Created && change.after.as_ref().is_some_and(is_back);
     let mut tasks = Vec::new();
     match change.event {
+        Event::Created if comes_disabled => tasks.push(task("disable").destructive()),
         Event::Deactivated => tasks.push(task("disable").destructive()),
         Event::Reactivated if !invited_now => tasks.push(task("enable")),
         Event::Deleted => tasks.push(task("remove").destructive()),
         _ => {}
     }
-    if invited_now {
+    if invited_now && !comes_disabled {
         tasks.push(task("send-invitation"));
     }
     tasks
@@ -41,11 +50,11 @@ mod tests {
     }
 
     fn change(event: Event, before: Option<Account>, after: Option<Account>) -> Vec<Task> {
-        tasks(&Change { event, kind: Kind::User, id: "42".into(), before, after, member: None, signal: None })
+        tasks(&Change { event, kind: Kind::User, id: "42".into(), before, after, member: None, signal: None }, false)
     }
 
     fn task(action: &str) -> Task {
-        Task::new(action, "42").argument("email", "ada@example.com")
+        Task::new(action, "42").argument("user", "42").argument("email", "ada@example.com")
     }
 
     fn signal(name: &str) -> Signal {
@@ -64,6 +73,12 @@ mod tests {
         assert_eq!(change(Event::Created, None, Some(account("disabled", false))), []);
         let activated = change(Event::Reactivated, Some(account("disabled", false)), Some(account("invited", true)));
         assert_eq!(activated, [task("send-invitation")]);
+    }
+
+    #[test]
+    fn a_disabled_user_who_comes_back_is_disabled_and_not_invited() {
+        let back = change(Event::Created, None, Some(account("disabled", true)));
+        assert_eq!(back, [task("disable").destructive()]);
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn user(input: &Input, config: &Config) -> Result<Account, Reject> {
         (true, true) => ACTIVE,
     };
     // A user that was created disabled is invited when activated, not before.
-    let invite = state == INVITED || setting(config, "/invite_disabled_users", false);
+    let invite = state == INVITED || invites_disabled(config);
     let listed = has_signed_in && (state != DISABLED || setting(config, "/list_disabled_users", true));
     Ok(Account::new(state)
         .listed(listed)
@@ -51,6 +51,11 @@ fn user(input: &Input, config: &Config) -> Result<Account, Reject> {
         .field("name", name(input))
         .field(WAS_INVITED, flag(input.current(), WAS_INVITED) || invite)
         .field(HAS_SIGNED_IN, has_signed_in))
+}
+
+/// Whether a user who is created disabled is invited all the same.
+pub(crate) fn invites_disabled(config: &Config) -> bool {
+    setting(config, "/invite_disabled_users", false)
 }
 
 /// The primary address, else that of work, else the `userName` if it is one, else any.

@@ -13,7 +13,8 @@ async fn a_binding_is_replaced_and_rolled_back_as_revisions_that_count_on() {
         (view["plugin"]["name"].clone(), of("config"), of("revision"), of("base_path"))
     };
 
-    let bound = app.bind("acme", "secoda", json!({ "put_upsert": true })).await.expect(200);
+    let new = json!({ "plugin": "secoda", "config": { "put_upsert": true }, "grants": "all" });
+    let bound = app.admin_put("/tenants/acme/binding", new).await.expect(200);
     let back = app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
     let mut forth = app.admin_post("/tenants/acme/binding/rollback", json!({})).await.expect(200);
 
@@ -57,7 +58,8 @@ async fn what_is_bound_already_stays_and_so_does_what_was_before_it() {
     let app = TestApp::start().await;
     app.tenant("acme").await;
     app.push(wasm::plugin("secoda")).await.expect(201);
-    app.bind("acme", "secoda", json!({})).await.expect(200);
+    let new = json!({ "plugin": "secoda", "config": {}, "grants": "all" });
+    app.admin_put("/tenants/acme/binding", new).await.expect(200);
 
     let again = app.bind("acme", "secoda", json!({})).await.expect(200);
     let stale = app.admin_put("/tenants/acme/binding", json!({ "plugin": "secoda", "expected_revision": 1 })).await;

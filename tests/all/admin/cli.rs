@@ -89,7 +89,7 @@ async fn the_digits_of_a_digest_that_list_shows_name_the_plugin() {
     let secoda = app.push(wasm::plugin("secoda")).await.expect(201);
     let short = &secoda["digest"].as_str().unwrap()[..12];
 
-    let bound = on(&app, &["tenant", "bind", "acme", "--plugin", short, "--json"]).await.json();
+    let bound = on(&app, &["tenant", "bind", "acme", "--plugin", short, "--grant-all", "--json"]).await.json();
 
     assert_eq!(bound["plugin"]["name"], "secoda");
     let none = on(&app, &["tenant", "bind", "acme", "--plugin", &short[..4]]).await.failed();
@@ -114,8 +114,19 @@ async fn tenant_bind_and_rollback_swap_the_plugin_while_it_is_served() {
     app.push(wasm::plugin("secoda")).await.expect(201);
     let config = r#"{"put_upsert":true}"#;
 
-    let bind =
-        ["tenant", "bind", "acme", "--plugin", "secoda", "--config", config, "--expected-revision", "1", "--json"];
+    let bind = [
+        "tenant",
+        "bind",
+        "acme",
+        "--plugin",
+        "secoda",
+        "--config",
+        config,
+        "--expected-revision",
+        "1",
+        "--grant-all",
+        "--json",
+    ];
     let bound = on(&app, &bind).await.json();
     let stale = on(&app, &bind).await.failed();
     let stale_back = on(&app, &["tenant", "rollback", "acme", "--expected-revision", "1"]).await.failed();

@@ -77,6 +77,6 @@ async fn the_plugins_of_a_folder_are_pushed_when_the_server_starts() {
     let mut names: Vec<&str> =
         plugins["plugins"].as_array().unwrap().iter().map(|plugin| plugin["name"].as_str().unwrap()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["poggio", "secoda", "standard"]);
+    assert_eq!(names, ["applivery", "level-access", "poggio", "popl", "secoda", "standard"]);
     app.admin_post("/tenants", json!({ "name": "acme", "plugin": "standard" })).await.expect(201);
 }

@@ -8,7 +8,8 @@ async fn a_tenant_is_created_with_its_plugin_and_its_first_token() {
     let app = TestApp::start().await;
     let plugin = app.push(wasm::plugin("secoda")).await.expect(201);
 
-    let made = app.admin_post("/tenants", json!({ "name": "acme", "plugin": "secoda" })).await.expect(201);
+    let made =
+        app.admin_post("/tenants", json!({ "name": "acme", "plugin": "secoda", "grants": "all" })).await.expect(201);
 
     let (token, token_id) = (made["token"].as_str().unwrap(), made["token_id"].as_str().unwrap());
     let base = format!("{}/api/v2/scim", app.scim);
@@ -30,6 +31,17 @@ async fn a_tenant_is_created_with_its_plugin_and_its_first_token() {
         "loaded": true,
     });
     assert_eq!(shown, expected);
+}
+
+#[tokio::test]
+async fn a_plugin_that_plans_what_nobody_carries_out_is_told_with_a_warning() {
+    let app = TestApp::start().await;
+    app.push(wasm::plugin("poggio")).await.expect(201);
+
+    let made = app.admin_post("/tenants", json!({ "name": "acme", "plugin": "poggio" })).await.expect(201);
+
+    let parked = "poggio 0.1.0 exports lifecycle and not delivery: what it plans is parked, for nobody carries it out";
+    assert_eq!(made["warning"], parked);
 }
 
 #[tokio::test]

@@ -10,16 +10,16 @@ use muster_plugin::Outcome;
 type Script = Arc<dyn Fn(&TenantId, &Task, u32) -> Option<Outcome> + Send + Sync>;
 
 /// Does as it is told, and notes what it was asked.
-pub(super) struct Scripted {
+pub(crate) struct Scripted {
     script: Mutex<Script>,
     journal: Mutex<Vec<Seen>>,
 }
 
 /// An attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) tenant: String,
-    pub(super) seq: u64,
+pub(crate) struct Seen {
+    pub(crate) tenant: String,
+    pub(crate) seq: u64,
 }
 
 impl std::fmt::Debug for Scripted {
@@ -29,21 +29,21 @@ impl std::fmt::Debug for Scripted {
 }
 
 impl Scripted {
-    pub(super) fn new(script: impl Fn(&TenantId, &Task, u32) -> Option<Outcome> + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(script: impl Fn(&TenantId, &Task, u32) -> Option<Outcome> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { script: Mutex::new(Arc::new(script)), journal: Mutex::default() })
     }
 
     /// From now on it does this.
-    pub(super) fn now(&self, script: impl Fn(&TenantId, &Task, u32) -> Option<Outcome> + Send + Sync + 'static) {
+    pub(crate) fn now(&self, script: impl Fn(&TenantId, &Task, u32) -> Option<Outcome> + Send + Sync + 'static) {
         *self.script.lock().unwrap() = Arc::new(script);
     }
 
-    pub(super) fn journal(&self) -> Vec<Seen> {
+    pub(crate) fn journal(&self) -> Vec<Seen> {
         self.journal.lock().unwrap().clone()
     }
 
     /// Waits until it was asked so often.
-    pub(super) async fn until(&self, attempts: usize) {
+    pub(crate) async fn until(&self, attempts: usize) {
         let asked = async {
             while self.journal().len() < attempts {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -56,8 +56,9 @@ impl Scripted {
 #[async_trait]
 impl Carrier for Scripted {
     async fn carry(&self, tenant: &TenantId, task: &Task, attempt: u32) -> Outcome {
-        self.journal.lock().unwrap().push(Seen { tenant: tenant.to_string(), seq: task.seq });
+        // Whoever sees that it was asked gives the next one another script, and not this one.
         let script = self.script.lock().unwrap().clone();
+        self.journal.lock().unwrap().push(Seen { tenant: tenant.to_string(), seq: task.seq });
         match script(tenant, task, attempt) {
             Some(outcome) => outcome,
             None => std::future::pending().await,

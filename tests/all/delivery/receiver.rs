@@ -19,28 +19,28 @@ const REFUSED: u64 = 50;
 
 /// What has come, and what came of it.
 #[derive(Debug, Default)]
-pub(super) struct Journal {
+pub(crate) struct Journal {
     /// What had its effect: the task's number by its tenant, the entry of the log and its key.
-    pub(super) effects: HashMap<(String, u64, String), u64>,
+    pub(crate) effects: HashMap<(String, u64, String), u64>,
     /// The latest task of each resource that had an effect.
     latest: HashMap<(String, String), u64>,
     /// What came too late: a later task of the same resource had its effect before.
-    pub(super) out_of_order: Vec<String>,
-    pub(super) requests: u64,
-    pub(super) repeated: u64,
-    pub(super) lost: u64,
-    pub(super) refused: u64,
+    pub(crate) out_of_order: Vec<String>,
+    pub(crate) requests: u64,
+    pub(crate) repeated: u64,
+    pub(crate) lost: u64,
+    pub(crate) refused: u64,
 }
 
 /// Listens, and answers until the test ends.
 #[derive(Debug)]
-pub(super) struct Receiver {
-    pub(super) address: String,
-    pub(super) journal: Arc<Mutex<Journal>>,
+pub(crate) struct Receiver {
+    pub(crate) address: String,
+    pub(crate) journal: Arc<Mutex<Journal>>,
 }
 
 impl Receiver {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let journal = Arc::<Mutex<Journal>>::default();
@@ -111,17 +111,17 @@ impl Journal {
 
 /// Carries tasks to the receiver.
 #[derive(Debug)]
-pub(super) struct ToReceiver {
+pub(crate) struct ToReceiver {
     address: String,
     idle: Mutex<Vec<BufStream<TcpStream>>>,
 }
 
 impl ToReceiver {
-    pub(super) fn new(address: &str) -> Self {
+    pub(crate) fn new(address: &str) -> Self {
         Self { address: address.to_owned(), idle: Mutex::default() }
     }
 
-    async fn ask(&self, line: &str) -> std::io::Result<String> {
+    pub(crate) async fn ask(&self, line: &str) -> std::io::Result<String> {
         let idle = self.idle.lock().unwrap().pop();
         let mut stream = match idle {
             Some(stream) => stream,

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use muster_model::{
-    Actor, Binding, Change, Event, LogEntry, PluginDigest, RequestId, ResourceId, ResourceType, Retention,
-    ScimSettings, TenantId, TenantRow, Timestamp, Version,
+    Actor, Binding, Change, DeliverySettings, Event, LogEntry, PluginDigest, RequestId, ResourceId, ResourceType,
+    Retention, ScimSettings, TenantId, TenantRow, Timestamp, Version,
 };
 use muster_service::{MAX_PRUNED_A_ROUND, MAX_SEALS_A_ROUND, SEAL_AFTER, SEAL_BLOCK, Upkeep};
 use muster_store::Store;
@@ -330,6 +330,7 @@ fn row(tenant: &TenantId, at: Timestamp) -> TenantRow {
         retention,
         grants: Vec::new(),
         secrets: Vec::new(),
+        delivery: DeliverySettings::default(),
     }
 }
 

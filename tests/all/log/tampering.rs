@@ -99,7 +99,8 @@ impl Log {
                 undoes: Vec::new(),
             };
             let writes = vec![Write::Insert(Box::new(record))];
-            directory.commit(Commit { at, writes, changes: vec![change], tasks: Vec::new() }).await.unwrap();
+            let commit = Commit { at, writes, free: Vec::new(), changes: vec![change], tasks: Vec::new() };
+            directory.commit(commit).await.unwrap();
         }
         let entries = directory.log(0, 1000).await.unwrap();
         let (mut seals, mut sealed) = (Vec::new(), Seal::START);

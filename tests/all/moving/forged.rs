@@ -184,12 +184,7 @@ async fn what_breaks_a_rule_is_refused_though_its_digest_is_right() {
             with(|items| {
                 let secret = |n| json!({ "name": format!("s{n:02}"), "sealed": "", "at": 0, "by": "operator" });
                 let secrets: Vec<_> = (0..65).map(secret).collect();
-                replaced(
-                    items,
-                    0,
-                    "\"tasks_days\":30}",
-                    &format!("\"tasks_days\":30}},\"secrets\":{}", json!(secrets)),
-                );
+                replaced(items, 0, "\"delivery\":", &format!("\"secrets\":{},\"delivery\":", json!(secrets)));
             }),
             "more secrets than one can have",
             true,
@@ -198,8 +193,9 @@ async fn what_breaks_a_rule_is_refused_though_its_digest_is_right() {
             "more grants than a tenant can have",
             with(|items| {
                 let grant = json!({ "plugin": "p", "want": { "kind": "state" }, "at": 0, "by": "operator" });
-                let grants = format!("\"tasks_days\":30}},\"grants\":{}", json!(vec![grant; 257]));
-                replaced(items, 0, "\"tasks_days\":30}", &grants);
+                let (before, granted) = items[0].split_once("\"grants\":[").unwrap();
+                let (_, behind) = granted.split_once(']').unwrap();
+                items[0] = format!("{before}\"grants\":{}{behind}", json!(vec![grant; 257]));
             }),
             "is a tenant that has granted more than one can",
             true,
@@ -246,6 +242,12 @@ async fn what_breaks_a_rule_is_refused_though_its_digest_is_right() {
             "a tenant without its plugin",
             with(|items| items.truncate(nth(items, "plugin", 0))),
             "needs the plugin",
+            false,
+        ),
+        (
+            "a target that nobody could have set",
+            with(|items| replaced(items, 0, "\"target_s\":300", "\"target_s\":0")),
+            "target_s is between 1 and",
             false,
         ),
         (

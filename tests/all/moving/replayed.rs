@@ -69,6 +69,7 @@ pub(super) fn held_and_told(lines: &[String], tenant: &str) -> (Held, Held) {
             | Item::Task { .. }
             | Item::State { .. }
             | Item::StateEntry { .. }
+            | Item::Fed { .. }
             | Item::Plugin { .. }
             | Item::PluginBytes { .. }
             | Item::Trust { .. } => {}

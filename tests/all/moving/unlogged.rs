@@ -33,6 +33,7 @@ fn sealed(mut items: Vec<Item>) -> Vec<String> {
             | Item::Task { .. }
             | Item::State { .. }
             | Item::StateEntry { .. }
+            | Item::Fed { .. }
             | Item::Plugin { .. }
             | Item::PluginBytes { .. }
             | Item::Trust { .. } => {}

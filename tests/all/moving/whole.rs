@@ -106,6 +106,10 @@ async fn over_the_wire_nothing_tells_the_one_from_the_other() {
     let target = Server::start(Some(&app.data()));
     let said = target.muster(&["import", file.to_str().unwrap()]).await.text();
     assert!(said.contains("acme") && said.contains("items, verified   digest "), "{said}");
+    assert!(
+        said.contains("\nthose of the tasks that wait are carried out by this deployment from now on, and by "),
+        "{said}"
+    );
     for (name, tenant, base) in [("acme", &acme, "/scim/v2"), ("globex", &globex, "")] {
         let base = if base.is_empty() {
             tenant.base.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap()

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tempfile::TempDir;
@@ -13,35 +13,57 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 /// The host that the guest `calls-out` is granted.
-pub(super) const HOST: &str = "api.granted.example";
+pub(crate) const HOST: &str = "api.granted.example";
 
 /// What is answered to a request: its bytes, and whether there is silence behind them instead of the end.
-pub(super) type Answers = Arc<dyn Fn(&str) -> (Vec<u8>, bool) + Send + Sync>;
+pub(crate) type Answers = Arc<dyn Fn(&str) -> (Vec<u8>, bool) + Send + Sync>;
+
+/// How it behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Proper,
+    /// Its certificate was valid once.
+    Expired,
+    /// Behind what is answered comes a byte now and then, without end.
+    Trickling,
+}
+
+/// How long it is from one byte to the next: much less than is waited for one.
+const TRICKLE: Duration = Duration::from_millis(500);
 
 /// The vendor's product, over TLS.
-pub(super) struct Endpoint {
-    pub(super) address: SocketAddr,
+pub(crate) struct Endpoint {
+    pub(crate) address: SocketAddr,
     /// The certificate of the authority that signed for it.
-    pub(super) ca_file: PathBuf,
+    pub(crate) ca_file: PathBuf,
     heard: Arc<Mutex<Vec<String>>>,
     connections: Arc<AtomicUsize>,
     _folder: TempDir,
 }
 
 /// These bytes, and the end.
-pub(super) fn says(text: &str) -> Answers {
+pub(crate) fn says(text: &str) -> Answers {
     let bytes = text.as_bytes().to_vec();
     Arc::new(move |_| (bytes.clone(), false))
 }
 
 impl Endpoint {
     /// With a certificate for a name, by which it need not be called.
-    pub(super) async fn start(name: &str, answers: Answers) -> Self {
+    pub(crate) async fn start(name: &str, answers: Answers) -> Self {
+        Self::start_as(name, answers, Manner::Proper).await
+    }
+
+    /// The same, in a manner of its own.
+    pub(crate) async fn start_as(name: &str, answers: Answers, manner: Manner) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+        let mut certificate = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        if manner == Manner::Expired {
+            certificate.not_after = date_time_ymd(2024, 5, 1);
+        }
+        let certificate = certificate.signed_by(&key, &authority).unwrap();
         let config = ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into());
         let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
@@ -74,6 +96,10 @@ impl Endpoint {
                     heard.lock().unwrap().push(request);
                     let _ = stream.write_all(&bytes).await;
                     let _ = stream.flush().await;
+                    while manner == Manner::Trickling && stream.write_all(b" ").await.is_ok() {
+                        let _ = stream.flush().await;
+                        tokio::time::sleep(TRICKLE).await;
+                    }
                     if is_silent {
                         std::future::pending::<()>().await;
                     }
@@ -85,17 +111,17 @@ impl Endpoint {
     }
 
     /// The requests that came, as they came.
-    pub(super) fn heard(&self) -> Vec<String> {
+    pub(crate) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
 
     /// How many have connected, whatever they said.
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
     /// The first request, once it is there.
-    pub(super) async fn first(&self) -> String {
+    pub(crate) async fn first(&self) -> String {
         for _ in 0..600 {
             if let Some(first) = self.heard().first() {
                 return first.clone();

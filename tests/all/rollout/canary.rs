@@ -404,6 +404,7 @@ async fn a_rollout_goes_through_all_its_trials_under_load_and_no_request_fails()
         if step(&now, "canary")["findings"]["calls"].as_u64() >= Some(20) {
             break;
         }
+        tokio::time::sleep(WRITE_EVERY).await;
     }
     app.advance(TIME);
     let active = settled(&app, "acme", &begun).await;

@@ -239,3 +239,24 @@ async fn what_was_mapped_again_is_in_the_history_of_each_and_can_be_found() {
     );
     assert_eq!(field(&app.account("acme", &ada).await, "title"), "Countess");
 }
+
+#[tokio::test]
+async fn accounts_made_by_hand_are_mapped_again_by_nobody_but_the_product_and_a_rollout_says_how_many() {
+    let app = TestApp::start().await;
+    let acme = obeying(&app, "acme").await;
+    people(&acme, 2).await;
+    for name in ["by-hand-1", "by-hand-2"] {
+        let made =
+            app.directory_send(reqwest::Method::POST, "/tenants/acme/accounts", json!({ "userName": name })).await;
+        made.expect(201);
+    }
+
+    let begun = begin(&app, "acme", json!({ "config": { "state": "a" }, "until": "remap" })).await;
+    let done = settled(&app, "acme", &begun).await;
+
+    assert_eq!((&done["state"], &done["manual_accounts"]), (&json!("done"), &json!(2)), "{done}");
+    assert_eq!(step(&done, "remap")["findings"]["changed"], 2, "{done}");
+    let by_hand = app.directory_get("/tenants/acme/accounts?managed_by=manual").await.expect(200);
+    let states: Vec<&Value> = by_hand["accounts"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    assert!(states.iter().all(|state| **state != json!("a")), "{by_hand}");
+}

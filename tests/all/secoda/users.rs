@@ -31,7 +31,11 @@ async fn secoda_07_a_new_user_is_invited_by_mail_once() {
     let tasks = app.tasks("acme").await;
     assert_eq!(tasks.len(), 1, "{tasks:?}");
     assert_eq!((&tasks[0]["action"], &tasks[0]["id"]), (&json!("send-invitation"), &json!(id)));
-    assert_eq!(tasks[0]["arguments"], json!([{ "name": "email", "value": { "text": "ada@example.com" } }]));
+    let arguments = json!([
+        { "name": "user", "value": { "text": id } },
+        { "name": "email", "value": { "text": "ada@example.com" } },
+    ]);
+    assert_eq!(tasks[0]["arguments"], arguments);
     assert_eq!((&tasks[0]["destructive"], &tasks[0]["change"]), (&json!(false), &json!(1)));
 }
 

@@ -183,7 +183,8 @@ async fn a_base_path_comes_and_goes_with_the_binding() {
     let there = acme.at(&format!("{}/api/v2/scim", app.scim));
     there.get("/Users").await.expect(404);
 
-    app.bind("acme", "secoda", json!({})).await.expect(200);
+    let new = json!({ "plugin": "secoda", "config": {}, "grants": "all" });
+    app.admin_put("/tenants/acme/binding", new).await.expect(200);
 
     there.get("/Users").await.expect(200);
     acme.get("/Users").await.expect(404);

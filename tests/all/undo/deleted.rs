@@ -157,3 +157,19 @@ async fn what_was_changed_and_then_deleted_comes_back_as_it_was_before_both() {
     let history: Value = app.admin_get(&format!("/tenants/acme/resources/{ada}/history")).await.expect(200);
     assert_eq!(history["entries"][0]["undoes"], json!([2, 3]));
 }
+
+#[tokio::test]
+async fn a_disabled_user_who_comes_back_is_disabled_and_not_invited() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "secoda", json!({})).await;
+    let ada = acme.person("ada@example.com").await;
+    set(&acme, &format!("/Users/{ada}"), "active", json!(false)).await;
+    let gone = acme.delete(&format!("/Users/{ada}")).await;
+    let request = gone.header("x-request-id").to_owned();
+    gone.expect(204);
+
+    let did = undo(&app, json!({ "request": request })).await;
+
+    assert_eq!(actions(&did), ["disable"]);
+    assert_eq!(user(&acme, &ada).await["active"], false);
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::cast_precision_loss, reason = "figures of a benchmark")]
 
 pub mod measure;
+pub mod raw;
 pub mod server;
 
 use muster_protocol::{ENTERPRISE_USER, GROUP, PATCH_OP, USER};

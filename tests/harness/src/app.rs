@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use muster_delivery::Carrier;
 use muster_model::{FixedClock, Timestamp, Token};
+use muster_outbound::Resolve;
 use muster_server::app::{App, CompileCache, Overrides};
 use muster_server::config::{Config, DeliveryConfig};
 use muster_service::Service;
@@ -19,6 +20,8 @@ use crate::wasm;
 const START_MS: i64 = 1_793_714_580_000;
 /// The admin key of every test's server.
 pub const ADMIN_KEY: &str = "the-admin-key-of-a-test";
+/// The directory key of every test's server.
+pub const DIRECTORY_KEY: &str = "the-directory-key-of-a-test";
 
 /// A server of a test's own.
 #[derive(Debug)]
@@ -27,6 +30,7 @@ pub struct TestApp {
     config: Config,
     clock: Arc<FixedClock>,
     carrier: Option<Arc<dyn Carrier>>,
+    resolver: Option<Arc<dyn Resolve>>,
     http: reqwest::Client,
     /// `http://127.0.0.1:PORT`
     pub scim: String,
@@ -44,6 +48,7 @@ pub struct TestAppBuilder {
     /// What the test may set.
     pub config: Config,
     carrier: Option<Arc<dyn Carrier>>,
+    resolver: Option<Arc<dyn Resolve>>,
 }
 
 impl TestAppBuilder {
@@ -60,11 +65,17 @@ impl TestAppBuilder {
         Self { carrier: Some(carrier), ..self.delivering() }
     }
 
+    /// Hosts that requests go out to are looked up by this one.
+    #[must_use]
+    pub fn resolving_by(self, resolver: Arc<dyn Resolve>) -> Self {
+        Self { resolver: Some(resolver), ..self }
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestApp {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = Arc::new(FixedClock::new(Timestamp::from_millis(START_MS)));
-        TestApp::start_on(folder, clock, self.config, self.carrier).await
+        TestApp::start_on(folder, clock, self).await
     }
 }
 
@@ -80,23 +91,21 @@ impl TestApp {
         config.scim.listen.set_port(0);
         config.admin.listen.set_port(0);
         config.delivery.concurrency = 0;
-        TestAppBuilder { config, carrier: None }
+        TestAppBuilder { config, carrier: None, resolver: None }
     }
 
-    async fn start_on(
-        folder: Arc<TempDir>,
-        clock: Arc<FixedClock>,
-        mut config: Config,
-        carrier: Option<Arc<dyn Carrier>>,
-    ) -> Self {
+    async fn start_on(folder: Arc<TempDir>, clock: Arc<FixedClock>, builder: TestAppBuilder) -> Self {
+        let TestAppBuilder { mut config, carrier, resolver } = builder;
         config.data = folder.path().join("data");
         let overrides = Overrides {
             clock: Some(clock.clone()),
             admin_key: Some(Token::presented(ADMIN_KEY)),
+            directory_key: directory_key(&config),
             // Compiled once for all tests.
             compile_cache: Some(CompileCache { folder: compiled(), key: [7; 32] }),
             compiler: Some(wasm::folder().join("muster")),
             carrier: carrier.clone(),
+            resolver: resolver.clone(),
         };
         let app = App::build(&config, overrides).await.unwrap();
         let (scim, admin) = (app.scim_addr().unwrap(), app.admin_addr().unwrap());
@@ -110,6 +119,7 @@ impl TestApp {
             config,
             clock,
             carrier,
+            resolver,
             http: reqwest::Client::new(),
             scim: format!("http://{scim}"),
             admin: format!("http://{admin}"),
@@ -125,9 +135,11 @@ impl TestApp {
         let overrides = Overrides {
             clock: Some(Arc::new(FixedClock::new(now))),
             admin_key: Some(Token::presented(ADMIN_KEY)),
+            directory_key: directory_key(&config),
             compile_cache: Some(CompileCache { folder: compiled(), key: [7; 32] }),
             compiler: Some(wasm::folder().join("muster")),
             carrier: None,
+            resolver: None,
         };
         App::open(&config, overrides).await.unwrap().service
     }
@@ -135,7 +147,7 @@ impl TestApp {
     /// A server on a folder, by the machine's clock, whose tasks are carried out by this one: for a process of its own, which serves until it
     /// is killed. `ready` hears where identity providers and operators are served.
     pub async fn serve_until_killed(data: PathBuf, carrier: Arc<dyn Carrier>, ready: impl FnOnce(&str, &str)) {
-        let TestAppBuilder { mut config, carrier } = Self::builder().delivering_by(carrier);
+        let TestAppBuilder { mut config, carrier, resolver } = Self::builder().delivering_by(carrier);
         config.data = data;
         // What fails is tried again soon, and never given up.
         (config.delivery.first_pause_ms, config.delivery.max_pause_s) = (10, 1);
@@ -143,9 +155,11 @@ impl TestApp {
         let overrides = Overrides {
             clock: None,
             admin_key: Some(Token::presented(ADMIN_KEY)),
+            directory_key: directory_key(&config),
             compile_cache: Some(CompileCache { folder: compiled(), key: [7; 32] }),
             compiler: Some(wasm::folder().join("muster")),
             carrier,
+            resolver,
         };
         let app = App::build(&config, overrides).await.unwrap();
         ready(&format!("http://{}", app.scim_addr().unwrap()), &format!("http://{}", app.admin_addr().unwrap()));
@@ -155,14 +169,21 @@ impl TestApp {
     /// Stops the server as SIGTERM does, and starts another one on the same folder. Clients must be made anew: the port is another.
     pub async fn restart(mut self) -> Self {
         self.stop().await;
-        Self::start_on(self.folder.clone(), self.clock.clone(), self.config.clone(), self.carrier.clone()).await
+        let builder = self.as_built();
+        Self::start_on(self.folder.clone(), self.clock.clone(), builder).await
     }
 
     /// As [`TestApp::restart`], with another configuration.
     pub async fn restart_with(mut self, change: impl FnOnce(&mut Config)) -> Self {
         self.stop().await;
         change(&mut self.config);
-        Self::start_on(self.folder.clone(), self.clock.clone(), self.config.clone(), self.carrier.clone()).await
+        let builder = self.as_built();
+        Self::start_on(self.folder.clone(), self.clock.clone(), builder).await
+    }
+
+    fn as_built(&self) -> TestAppBuilder {
+        let (config, carrier, resolver) = (self.config.clone(), self.carrier.clone(), self.resolver.clone());
+        TestAppBuilder { config, carrier, resolver }
     }
 
     /// Stops the server as SIGTERM does.
@@ -205,9 +226,9 @@ impl TestApp {
         self.create_tenant(name, pushed["digest"].as_str().unwrap(), json!({})).await
     }
 
-    /// A tenant with a plugin that was pushed.
+    /// A tenant with a plugin that was pushed, and with all that it wants.
     pub async fn create_tenant(&self, name: &str, plugin: &str, config: Value) -> TenantClient {
-        let new = json!({ "name": name, "plugin": plugin, "config": config });
+        let new = json!({ "name": name, "plugin": plugin, "config": config, "grants": "all" });
         let made = self.admin_post("/tenants", new).await.expect(201);
         let base = made["scim_base"].as_str().unwrap();
         TenantClient::new(self.http.clone(), base, made["token"].as_str().unwrap())
@@ -256,6 +277,21 @@ impl TestApp {
         self.http.request(method, format!("{}{path}", self.admin))
     }
 
+    /// A request to the directory API that the test completes: with the key, the path behind `/directory/v1`.
+    pub fn directory_request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}/directory/v1{path}", self.admin)).bearer_auth(DIRECTORY_KEY)
+    }
+
+    /// Reads from the directory API: `/tenants/acme/accounts`.
+    pub async fn directory_get(&self, path: &str) -> Answer {
+        Answer::of(self.directory_request(reqwest::Method::GET, path)).await
+    }
+
+    /// Sends to the directory API.
+    pub async fn directory_send(&self, method: reqwest::Method, path: &str, body: Value) -> Answer {
+        Answer::of(self.directory_request(method, path).body(body.to_string())).await
+    }
+
     fn operator_url(&self, path: &str) -> String {
         format!("{}/admin/v1{path}", self.admin)
     }
@@ -281,6 +317,11 @@ impl TestApp {
     pub async fn account(&self, tenant: &str, id: &str) -> Value {
         self.admin_get(&format!("/tenants/{tenant}/accounts/{id}")).await.expect(200)["account"].clone()
     }
+}
+
+/// The key of every test, unless its configuration names a file of keys.
+fn directory_key(config: &Config) -> Option<Token> {
+    config.directory.key_file.as_os_str().is_empty().then(|| Token::presented(DIRECTORY_KEY))
 }
 
 /// Where tests keep compiled components, so that each is compiled once.

@@ -60,7 +60,8 @@ pub struct TenantClient {
 }
 
 impl TenantClient {
-    pub(crate) fn new(http: reqwest::Client, base: &str, token: &str) -> Self {
+    /// A tenant at a base URL, by its token.
+    pub fn new(http: reqwest::Client, base: &str, token: &str) -> Self {
         Self { http, base: base.to_owned(), token: token.to_owned() }
     }
 

@@ -16,7 +16,7 @@ pub mod messages;
 mod process;
 pub mod wasm;
 
-pub use app::{ADMIN_KEY, TestApp, TestAppBuilder};
+pub use app::{ADMIN_KEY, DIRECTORY_KEY, TestApp, TestAppBuilder};
 pub use client::{Answer, TenantClient, field};
 pub use process::{ServeProcess, ServerProcess};
 

@@ -24,7 +24,17 @@ const START_PATIENCE: Duration = Duration::from_mins(2);
 impl ServerProcess {
     /// Starts `muster demo --json` on a folder, on any port; returns when it is ready.
     pub fn demo(data: &Path) -> Self {
-        let mut server = Self::starting(data);
+        Self::ready(Self::starting(data))
+    }
+
+    /// The same with a product beside it: the real program, in another process.
+    pub fn demo_with_product(data: &Path) -> Self {
+        let mut command = Self::command(data);
+        command.arg("--product").arg(wasm::folder().join("vendor-app"));
+        Self::ready(Self::started(command))
+    }
+
+    fn ready(mut server: Self) -> Self {
         let is_ready = server.is_ready_within(START_PATIENCE);
         assert!(is_ready, "the server was not ready: {:?}; it had said {:?}", server.child.try_wait(), server.told);
         server
@@ -32,8 +42,16 @@ impl ServerProcess {
 
     /// Starts `muster demo --json` on a folder and does not wait for anything.
     pub fn starting(data: &Path) -> Self {
+        Self::started(Self::command(data))
+    }
+
+    fn command(data: &Path) -> Command {
         let mut command = Command::new(wasm::folder().join("muster"));
         command.args(["demo", "--listen", "127.0.0.1:0", "--json", "--data"]).arg(data);
+        command
+    }
+
+    fn started(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("built by `cargo xtask test`");
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
@@ -142,7 +160,7 @@ impl ServeProcess {
 
     /// Creates a tenant by the admin API.
     pub async fn create_tenant(&self, name: &str, plugin: &str) -> TenantClient {
-        let body = serde_json::json!({ "name": name, "plugin": plugin }).to_string();
+        let body = serde_json::json!({ "name": name, "plugin": plugin, "grants": "all" }).to_string();
         let http = reqwest::Client::new();
         let request = http.post(format!("{}/admin/v1/tenants", self.admin)).bearer_auth(&self.key).body(body);
         let made = Answer::of(request).await.expect(201);

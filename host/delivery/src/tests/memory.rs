@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use muster_model::{
     Attempt, NewTask, PluginDigest, Progress, Queue, ResourceId, ResourceType, Standing, Task, TenantId, Timestamp,
 };
-use muster_store::{Lease, Leases, Outbox, Settled, StoreError};
+use muster_store::{Feed, Lease, Leases, Outbox, Settled, StoreError};
 
 use crate::{Outboxes, Wake};
 
@@ -34,6 +34,7 @@ pub(super) struct MemoryOutbox {
     rows: Mutex<Rows>,
     leased: Mutex<HashMap<u64, (Timestamp, u64)>>,
     number: AtomicU64,
+    fed: Mutex<HashMap<Queue, u64>>,
     is_down: Arc<AtomicBool>,
 }
 
@@ -120,6 +121,11 @@ impl Outboxes for Memory {
         *self.wake.lock().unwrap() = Some(wake);
     }
 
+    /// Somebody comes for what is in queues that are named so.
+    fn is_carried(&self, _: &TenantId, queue: &Queue) -> bool {
+        !queue.as_str().starts_with("poll:")
+    }
+
     async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
         Ok(self.tenants.lock().unwrap().keys().cloned().collect())
     }
@@ -128,6 +134,14 @@ impl Outboxes for Memory {
 impl MemoryOutbox {
     fn up(&self) -> Result<(), StoreError> {
         if self.is_down.load(Ordering::SeqCst) { Err(StoreError::Unavailable("it is down".into())) } else { Ok(()) }
+    }
+
+    fn add(&self, at: Timestamp, tasks: Vec<(u64, NewTask)>) {
+        let mut rows = self.rows.lock().unwrap();
+        for (change, task) in tasks {
+            let seq = rows.len() as u64 + 1;
+            rows.insert(seq, (Task { seq, change, at, task }, Progress::new(at)));
+        }
     }
 
     fn change(&self, lease: &Lease, change: impl FnOnce(&mut Progress)) -> Result<(), StoreError> {
@@ -228,6 +242,33 @@ impl Outbox for MemoryOutbox {
         let rows = self.rows.lock().unwrap();
         let count = |standing| rows.values().filter(|(_, it)| it.standing == standing).count() as u64;
         Ok(Standing::ALL.into_iter().map(|standing| (Queue::plugin(), standing, count(standing))).collect())
+    }
+
+    async fn fed(&self, queue: &Queue) -> Result<Option<u64>, StoreError> {
+        self.up()?;
+        Ok(self.fed.lock().unwrap().get(queue).copied())
+    }
+
+    async fn feed(&self, queue: &Queue, feed: Feed) -> Result<(), StoreError> {
+        self.up()?;
+        let mut cursors = self.fed.lock().unwrap();
+        if cursors.get(queue).copied() != feed.expected {
+            return Err(StoreError::Stale);
+        }
+        cursors.insert(queue.clone(), feed.through);
+        self.add(feed.at, feed.tasks);
+        Ok(())
+    }
+
+    async fn announce(&self, at: Timestamp, tasks: Vec<NewTask>) -> Result<(), StoreError> {
+        self.up()?;
+        self.add(at, tasks.into_iter().map(|task| (0, task)).collect());
+        Ok(())
+    }
+
+    async fn unfed(&self, queue: &Queue) -> Result<(), StoreError> {
+        self.fed.lock().unwrap().remove(queue);
+        Ok(())
     }
 
     async fn prune(&self, _: Timestamp, _: usize) -> Result<usize, StoreError> {

@@ -3,6 +3,8 @@
 pub(crate) mod accounts;
 pub(crate) mod backups;
 pub(crate) mod bindings;
+pub(crate) mod brake;
+pub(crate) mod deprovision;
 pub(crate) mod grants;
 pub(crate) mod health;
 pub(crate) mod history;
@@ -18,10 +20,12 @@ pub(crate) mod retention;
 pub(crate) mod rollouts;
 pub(crate) mod scim;
 pub(crate) mod secrets;
+pub(crate) mod streams;
 pub(crate) mod tasks;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
 pub(crate) mod undo;
+pub(crate) mod webhooks;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
@@ -73,9 +77,11 @@ impl<T: DeserializeOwned> FromRequestParts<Wire> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Problem> {
         let query = axum::extract::Query::from_request_parts(parts, wire).await;
-        query
-            .map(|axum::extract::Query(query)| Self(query))
-            .map_err(|error| Problem::quoting(error.status(), error.body_text()))
+        query.map(|axum::extract::Query(query)| Self(query)).map_err(|error| {
+            let says = error.body_text();
+            let says = says.strip_prefix("Failed to deserialize query string: ").unwrap_or(&says);
+            Problem::quoting(error.status(), says)
+        })
     }
 }
 
@@ -87,22 +93,31 @@ impl<T: DeserializeOwned> FromRequest<Wire> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, wire: &Wire) -> Result<Self, Problem> {
-        let bytes = axum::body::to_bytes(request.into_body(), wire.limits.body_bytes).await.map_err(|_| {
-            let limit = wire.limits.body_bytes;
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"))
-        })?;
-        let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        let refuse = |error: &dyn std::fmt::Display| Problem::quoting(StatusCode::BAD_REQUEST, error.to_string());
-        let value = muster_protocol::json::parse(bytes).map_err(|error| refuse(&error))?;
-        // Serde would take a list for an object, member by member in their order.
-        if !value.is_object() {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "the body must be a JSON object"));
-        }
-        serde_path_to_error::deserialize(objects::Objects(value)).map(Self).map_err(|error| {
-            let (place, says) = (error.path().to_string(), of_json(&error.inner().to_string()));
-            refuse(&if place == "." { says } else { format!("{place}: {says}") })
-        })
+        read(&body_of(request, wire).await?).map(Self)
     }
+}
+
+/// The whole body, up to its limit.
+pub(crate) async fn body_of(request: Request, wire: &Wire) -> Result<bytes::Bytes, Problem> {
+    axum::body::to_bytes(request.into_body(), wire.limits.body_bytes).await.map_err(|_| {
+        let limit = wire.limits.body_bytes;
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"))
+    })
+}
+
+/// A JSON object of a known shape; no body at all is one without members.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let bytes: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
+    let refuse = |error: &dyn std::fmt::Display| Problem::quoting(StatusCode::BAD_REQUEST, error.to_string());
+    let value = muster_protocol::json::parse(bytes).map_err(|error| refuse(&error))?;
+    // Serde would take a list for an object, member by member in their order.
+    if !value.is_object() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "the body must be a JSON object"));
+    }
+    serde_path_to_error::deserialize(objects::Objects(value)).map_err(|error| {
+        let (place, says) = (error.path().to_string(), of_json(&error.inner().to_string()));
+        refuse(&if place == "." { says } else { format!("{place}: {says}") })
+    })
 }
 
 pub(crate) async fn no_such_endpoint(_: Operator) -> Problem {

@@ -1,5 +1,6 @@
 //! SCIM, one verb a file. Users and groups are data: the path's first segment says which kind it is.
 
+pub(crate) mod asynchronous;
 pub(crate) mod bulk;
 pub(crate) mod create;
 pub(crate) mod delete;

@@ -10,11 +10,12 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::Delivery;
 use super::http::WayOut;
+use super::purse::Share;
 use crate::host_log::CallLog;
-use crate::limits::{self, Growth};
+use crate::limits;
 
 pub(super) struct DeliveryState {
-    growth: Growth,
+    growth: Share,
     pub(super) log: CallLog,
     pub(super) config: Arc<Value>,
     /// `None`: nobody has granted that it remembers anything.
@@ -55,7 +56,7 @@ impl DeliveryState {
         table.set_max_capacity(limits::MAX_TABLE_ENTRIES);
         let log = CallLog::new(delivery.digest, delivery.name.clone(), Some(call), true, delivery.log.clone());
         Self {
-            growth: Growth::up_to(limits::MAX_DELIVERY_MEMORY_BYTES),
+            growth: Share::of(delivery.purse.clone()),
             log,
             config: call.config.clone(),
             memory,
@@ -72,7 +73,7 @@ impl DeliveryState {
         self.notes.clone()
     }
 
-    pub(super) fn growth(&mut self) -> &mut Growth {
+    pub(super) fn growth(&mut self) -> &mut Share {
         &mut self.growth
     }
 

@@ -28,7 +28,11 @@ fn build() -> PathBuf {
     cargo.args(["build", "--quiet", "--target", "wasm32-wasip2", "--profile", "plugin", "--target-dir"]).arg(&target);
     for (folder, prefix) in [("plugins", "muster-plugin"), ("tests/guests", "muster-guest")] {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
+            let entry = entry.unwrap();
+            if !entry.file_type().unwrap().is_dir() {
+                continue;
+            }
+            let name = entry.file_name().into_string().unwrap();
             cargo.args(["--package", &format!("{prefix}-{name}")]);
         }
     }

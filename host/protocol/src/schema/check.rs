@@ -26,6 +26,9 @@ const RESERVED: [&str; 7] = ["schemas", "id", "externalId", "meta", "members", "
 /// Names of types that RFC 7643 gives a meaning of their own.
 const RESERVED_TYPES: [&str; 4] = ["ServiceProviderConfig", "ResourceType", "Schema", "Me"];
 
+/// The kind of the accounts that are made by hand, which no client of SCIM sees as such (decision record 26).
+const MANUAL_TYPE: &str = "ManualUser";
+
 /// Where something else than resources is.
 const RESERVED_ENDPOINTS: [&str; 5] = ["Bulk", "Me", "Schemas", "ResourceTypes", "ServiceProviderConfig"];
 
@@ -41,6 +44,11 @@ pub(super) fn check_type_name(name: &str) -> Result<(), String> {
     }
     if RESERVED_TYPES.iter().any(|other| other.eq_ignore_ascii_case(name)) {
         return Err(format!("the resource type `{shown}`: this name has a meaning of its own (RFC 7643 §5 to §7)"));
+    }
+    if name.eq_ignore_ascii_case(MANUAL_TYPE) {
+        return Err(format!(
+            "the resource type `{shown}`: this name is the host's, for accounts that are made by hand"
+        ));
     }
     Ok(())
 }

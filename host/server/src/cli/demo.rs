@@ -1,3 +1,6 @@
+mod product;
+mod samples;
+
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,17 +10,20 @@ use clap::Args;
 use muster_idp::{Client, sync};
 use muster_model::Token;
 use muster_service::{AdminError, NewGrants, NewPlugin, NewTenant, NewToken, Service};
+use product::Product;
+use samples::{Idp, SAMPLES, Sample};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::say;
 use super::serve::asked_to_stop;
-use crate::app::{App, Overrides, components, this_program};
-use crate::config::{AdminConfig, Config, ScimConfig};
-use crate::{keys, logging};
+use crate::app::{App, Overrides, this_program};
+use crate::components::components;
+use crate::config::{AdminConfig, Config, LogConfig, ScimConfig};
+use crate::{directory_keys, keys, logging};
 
-/// Serves three vendors' tenants with sample data, to look at.
+/// Serves a tenant of each vendor with sample data, to look at.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// Where identity providers are served
@@ -32,6 +38,15 @@ pub(super) struct Demo {
     /// The folder of the plugins; without it, `plugins` beside this program
     #[arg(long)]
     plugins: Option<PathBuf>,
+    /// The program of the example product, `vendor-app`: it is started as well, and shows what provisioning does to it
+    #[arg(long, value_name = "PROGRAM")]
+    product: Option<PathBuf>,
+    /// The port of the product's page; without it, the second after --listen's, or any if that is taken
+    #[arg(long, requires = "product")]
+    product_port: Option<u16>,
+    /// A configuration file as `muster serve` has it; its addresses, data folder and log are not looked at
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Print one JSON object a line, for scripts
     #[arg(long)]
     json: bool,
@@ -51,29 +66,22 @@ struct DemoTenant {
     provisioned: bool,
 }
 
-/// Which tenants there are, the plugin of each, and which identity provider fills it.
-const TENANTS: [(&str, &str, Idp); 3] = [
-    ("poggio-demo", "poggio", Idp::Okta),
-    ("secoda-demo", "secoda", Idp::Okta),
-    ("standard-demo", "standard", Idp::Entra),
-];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Idp {
-    Okta,
-    Entra,
-}
-
 /// How many people each sample company has.
 const PEOPLE: usize = 12;
 
 impl Demo {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let config = self.config();
+        let config = self.config()?;
         logging::start(&config.log)?;
         let stop = asked_to_stop()?;
         let memory = self.data.join("demo.json");
         let mut remembered = remember(&self.data, &memory)?;
+        let product = self.start_product()?;
+        let config = match &product {
+            Some(product) => product.found_by(config)?,
+            None => config,
+        };
+        let directory_key = directory_keys::newest(&config)?;
         let overrides = Overrides {
             admin_key: Some(Token::presented(&remembered.admin_key)),
             compiler: Some(this_program()?),
@@ -82,6 +90,12 @@ impl Demo {
         let app = App::build(&config, overrides).await?;
         let (scim, admin) = (format!("http://{}", app.scim_addr()?), format!("http://{}", app.admin_addr()?));
         let service = app.service.clone();
+        if product.is_none() {
+            // Before the first task is carried out: what a product beside an earlier demo was sent is not for whoever has its hosts.
+            for sample in SAMPLES.iter().filter(|sample| sample.has_product) {
+                product::disconnect(&service, sample).await?;
+            }
+        }
         // Dropped when setting up has failed: then there is nothing to serve.
         let (set_up, set_up_failed) = oneshot::channel::<std::convert::Infallible>();
         let serving = app.run(async {
@@ -92,8 +106,12 @@ impl Demo {
         });
         let setting_up = async {
             let set_up = set_up;
-            self.set_up(&service, &mut remembered, &memory, &scim).await?;
-            self.tell(&remembered, &scim, &admin, &service).await?;
+            self.set_up(&service, &mut remembered, &memory, &scim, product.as_ref()).await?;
+            if let Some(product) = &product {
+                product.tell_where(&format!("{admin}/directory/v1"), &directory_key)?;
+            }
+            let directory_key = directory_key.key.as_ref().map_or("", Token::reveal);
+            self.tell(&remembered, (&scim, &admin), directory_key, &service, product.as_ref()).await?;
             anyhow::Ok(set_up)
         };
         // What setting up returns is held until serving ends, by a signal.
@@ -108,6 +126,7 @@ impl Demo {
         remembered: &mut Remembered,
         memory: &Path,
         scim: &str,
+        product: Option<&Product>,
     ) -> anyhow::Result<()> {
         self.note(format_args!("pushing the plugins"));
         for file in components(&self.plugin_folder()?)? {
@@ -119,17 +138,21 @@ impl Demo {
                 Err(error) => return Err(error).with_context(|| format!("plugin {}", file.display())),
             }
         }
-        for (tenant, plugin, idp) in TENANTS {
+        for sample in SAMPLES {
+            let tenant = sample.tenant;
             let known = remembered.tenants.iter().position(|known| known.tenant == tenant);
             let position = known.unwrap_or(remembered.tenants.len());
             if known.is_none() {
-                let token = tenant_token(service, tenant, plugin).await?;
+                let token = tenant_token(service, &sample).await?;
                 remembered.tenants.push(DemoTenant { tenant: tenant.to_owned(), token, provisioned: false });
                 keys::write_private(memory, &serde_json::to_vec_pretty(&remembered)?)?;
             }
+            if let Some(product) = product.filter(|_| sample.has_product) {
+                product.connect(service, &sample).await?;
+            }
             if !remembered.tenants[position].provisioned {
                 let base = format!("{scim}{}", service.show_tenant(tenant).await?.base_path);
-                self.provision(tenant, &base, &remembered.tenants[position].token, idp).await?;
+                self.provision(&sample, &base, &remembered.tenants[position].token).await?;
                 remembered.tenants[position].provisioned = true;
                 keys::write_private(memory, &serde_json::to_vec_pretty(&remembered)?)?;
             }
@@ -137,16 +160,27 @@ impl Demo {
         Ok(())
     }
 
-    fn config(&self) -> Config {
+    fn config(&self) -> anyhow::Result<Config> {
+        let given = Config::load(self.config.as_deref(), [])?;
         let mut config = Config {
             data: self.data.clone(),
-            scim: ScimConfig { listen: self.listen, ..ScimConfig::default() },
-            admin: AdminConfig { listen: self.admin_addr(), on_scim_listener: true, ..AdminConfig::default() },
-            ..Config::default()
+            scim: ScimConfig { listen: self.listen, ..given.scim },
+            admin: AdminConfig { listen: self.admin_addr(), on_scim_listener: true, ..given.admin },
+            log: LogConfig::default(),
+            ..given
         };
         // The demo's own lines are what a person wants to read; what goes wrong is still told.
         "warn".clone_into(&mut config.log.filter);
-        config
+        Ok(config)
+    }
+
+    /// The product, if one is named.
+    fn start_product(&self) -> anyhow::Result<Option<Product>> {
+        let Some(program) = &self.product else { return Ok(None) };
+        let second = self.listen.port().checked_add(2).filter(|_| self.listen.port() != 0);
+        let free = second.filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        let port = self.product_port.or(free).unwrap_or(0);
+        Product::start(program, &self.data.join("product"), port).map(Some)
     }
 
     /// The given one; else the next port, if it is free; else any.
@@ -173,10 +207,11 @@ impl Demo {
         Ok(folder)
     }
 
-    async fn provision(&self, tenant: &str, base: &str, token: &str, idp: Idp) -> anyhow::Result<()> {
+    async fn provision(&self, sample: &Sample, base: &str, token: &str) -> anyhow::Result<()> {
+        let Sample { tenant, idp, .. } = *sample;
         let (people, mut groups) = muster_idp::sample(&format!("{tenant}.example.com"), PEOPLE);
-        if tenant == "poggio-demo" {
-            groups.clear(); // Poggio has no groups.
+        if !sample.has_groups {
+            groups.clear();
         }
         let told = |progress: sync::Progress| {
             let (users, pushed) = (progress.created + progress.updated, progress.groups);
@@ -195,8 +230,15 @@ impl Demo {
         Ok(())
     }
 
-    async fn tell(&self, remembered: &Remembered, scim: &str, admin: &str, service: &Service) -> anyhow::Result<()> {
-        let admin_base = format!("{admin}/admin/v1");
+    async fn tell(
+        &self,
+        remembered: &Remembered,
+        (scim, admin): (&str, &str),
+        directory_key: &str,
+        service: &Service,
+        product: Option<&Product>,
+    ) -> anyhow::Result<()> {
+        let (admin_base, directory_base) = (format!("{admin}/admin/v1"), format!("{admin}/directory/v1"));
         let (key, mut bases) = (&remembered.admin_key, Vec::new());
         for known in &remembered.tenants {
             let base = format!("{scim}{}", service.show_tenant(&known.tenant).await?.base_path);
@@ -207,6 +249,10 @@ impl Demo {
                 say(json!({ "tenant": known.tenant, "scim_base": base, "token": known.token }))?;
             }
             say(json!({ "admin_base": admin_base, "admin_key": key }))?;
+            say(json!({ "directory_base": directory_base, "directory_key": directory_key }))?;
+            if let Some(product) = product {
+                say(json!({ "product": product.page() }))?;
+            }
             return say(json!({ "ready": true }));
         }
         for (known, base) in bases {
@@ -215,12 +261,21 @@ impl Demo {
             say(format!("  token      {}", known.token))?;
             say(format!("  try        curl -H 'Authorization: Bearer {}' '{base}/Users?count=2'", known.token))?;
         }
+        if let Some(product) = product {
+            say("\nproduct")?;
+            say(format!("  look       {}   what provisioning has done to it", product.page()))?;
+        }
         say("\noperator")?;
         say(format!("  admin API  {admin_base}"))?;
         say(format!("  admin key  {key}"))?;
         say(format!("  try        curl -H 'Authorization: Bearer {key}' {admin_base}/tenants"))?;
         say(format!("             curl -H 'Authorization: Bearer {key}' '{admin_base}/tenants/secoda-demo/tasks'"))?;
         say(format!("             curl {admin}/metrics"))?;
+        say("\nthe product's backend")?;
+        say(format!("  directory API  {directory_base}"))?;
+        say(format!("  directory key  {directory_key}"))?;
+        let accounts = format!("{directory_base}/tenants/secoda-demo/accounts");
+        say(format!("  try            curl -H 'Authorization: Bearer {directory_key}' {accounts}"))?;
         say(format!(
             "\nServing from {}. Ctrl-C ends it; started again, it goes on with what is there.",
             self.data.display()
@@ -270,14 +325,14 @@ fn remember(data: &Path, memory: &Path) -> anyhow::Result<Remembered> {
 }
 
 /// A token of the tenant, which is created unless an interrupted demo had created it.
-async fn tenant_token(service: &Service, tenant: &str, plugin: &str) -> anyhow::Result<String> {
-    if service.show_tenant(tenant).await.is_ok() {
+async fn tenant_token(service: &Service, sample: &Sample) -> anyhow::Result<String> {
+    if service.show_tenant(sample.tenant).await.is_ok() {
         let new = NewToken { label: "demo".to_owned(), ..NewToken::default() };
-        return Ok(service.issue_token(tenant, new).await?.token.reveal().to_owned());
+        return Ok(service.issue_token(sample.tenant, new).await?.token.reveal().to_owned());
     }
-    let (name, plugin) = (tenant.to_owned(), plugin.to_owned());
-    // The vendors' plugins want nothing beside mapping; if one comes to, its author has to say here that the demo grants it.
-    let new = NewTenant { name, plugin, config: json!({}), grants: NewGrants::default() };
+    let (name, plugin) = (sample.tenant.to_owned(), sample.plugin.to_owned());
+    // What is granted reaches nobody without the secret that goes along, and only the product beside the demo has one.
+    let new = NewTenant { name, plugin, config: sample.config(), grants: NewGrants::All };
     let (_, token) = service.create_tenant(new).await?;
     Ok(token.token.reveal().to_owned())
 }

@@ -113,7 +113,9 @@ impl Import {
             return say(done);
         }
         let only = |name: &TenantId| self.tenants.is_empty() || self.tenants.iter().any(|only| only == name.as_str());
+        let mut tasks = 0;
         for (tenant, counts) in source.end.counts.tenants.iter().filter(|(name, _)| only(name)) {
+            tasks += counts.tasks;
             say(format!(
                 "{:<24} {} resources   {} memberships   {} log entries   {} tasks   {} tokens",
                 tenant.as_str(),
@@ -126,6 +128,9 @@ impl Import {
         }
         say(format!("{} items, verified   digest {}", done["items"], plain(&done["digest"])))?;
         say_grants(&done["grants"])?;
+        if tasks > 0 && !self.check {
+            say(TASKS_ARE_CARRIED_OUT)?;
+        }
         match done["unproved"].as_u64() {
             None | Some(0) => Ok(()),
             Some(unproved) => say(format!(
@@ -181,6 +186,8 @@ fn say_grants(grants: &Value) -> anyhow::Result<()> {
     let others = if more > 0 { format!("; also of the {more} that are not told here") } else { String::new() };
     say(format!("what is granted, and since when: muster tenant wants TENANT{others}"))
 }
+
+const TASKS_ARE_CARRIED_OUT: &str = "those of the tasks that wait are carried out by this deployment from now on, and by the one that they come from as well, as long as it runs: `delivery.concurrency = 0` holds either still";
 
 const TOKENS_DO_NOT_WORK: &str = "tokens in this export were made with another key, and will not work here: issue new ones, or give this deployment the keys/token.key of the one that they come from before it is first served";
 

@@ -219,7 +219,7 @@ fn held(first: u64, answer: &Value, head: Option<&ExportedHead>) -> anyhow::Resu
 }
 
 /// What `muster log head` printed, pasted or in a file; or `SEQ:HASH`.
-fn read_head(text: &str) -> anyhow::Result<ExportedHead> {
+pub(super) fn read_head(text: &str) -> anyhow::Result<ExportedHead> {
     if let Some(head) = ExportedHead::parse(text) {
         return Ok(head);
     }

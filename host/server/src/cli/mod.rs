@@ -3,8 +3,11 @@
 mod accounts;
 mod admin_client;
 mod binding;
+mod brake;
 mod compile;
 mod demo;
+mod deprovision;
+mod directory_key;
 mod export;
 mod grant;
 mod history;
@@ -12,15 +15,18 @@ mod import;
 mod log;
 mod moving;
 mod plugin;
+mod receiver;
 mod requests;
 mod rollout;
 mod secret;
 mod serve;
 mod store;
+mod stream;
 mod task;
 mod tenant;
 mod token;
 mod undo;
+mod webhook;
 
 use std::time::Duration;
 
@@ -41,7 +47,7 @@ pub struct Cli {
 enum Command {
     /// Serves until SIGTERM or Ctrl-C.
     Serve(serve::Serve),
-    /// Serves three vendors' tenants with sample data, to look at.
+    /// Serves a tenant of each vendor with sample data, to look at.
     Demo(demo::Demo),
     /// Tenants and their plugin bindings, on a running server.
     #[command(subcommand)]
@@ -62,6 +68,21 @@ enum Command {
     /// What is done after a change: what waits, what failed, and what is to become of it.
     #[command(subcommand)]
     Task(task::Task),
+    /// Where a tenant's events are told, signed: added, tried, given other keys.
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
+    /// Whether the access of those who were deactivated or deleted has ended everywhere, and in time.
+    #[command(subcommand)]
+    Deprovision(deprovision::Deprovision),
+    /// The keys of the vendor's backend: what opens the directory API.
+    #[command(subcommand)]
+    DirectoryKey(directory_key::DirectoryKey),
+    /// Security event tokens of a tenant: where they go, and what they tell.
+    #[command(subcommand)]
+    Stream(stream::Stream),
+    /// What holds destructive tasks when too many people lose their access at once.
+    #[command(subcommand)]
+    Brake(brake::Brake),
     /// The store as a whole: backup, restore, check.
     #[command(subcommand)]
     Store(store::Store),
@@ -118,6 +139,11 @@ impl Cli {
                 Command::Undo(undo) => undo.run().await,
                 Command::Log(log) => log.run().await,
                 Command::Task(task) => task.run().await,
+                Command::Webhook(webhook) => webhook.run().await,
+                Command::Deprovision(deprovision) => deprovision.run().await,
+                Command::DirectoryKey(key) => key.run(),
+                Command::Stream(stream) => stream.run().await,
+                Command::Brake(brake) => brake.run().await,
                 Command::Store(store) => store.run().await,
                 Command::Plugin(plugin) => plugin.run().await,
                 Command::Export(export) => export.run().await,
@@ -148,13 +174,20 @@ fn in_a_sentence(says: &str) -> String {
     format!("{}; --help tells how it is used", told.map(in_a_line).collect::<Vec<_>>().join("; "))
 }
 
-/// Writes one line of a command's answer. A reader that has gone away (`muster ... | head`) ends the command without a panic.
+/// Whoever reads a command's answer has read enough (`muster ... | head`): it ends there, and has nothing to say of it.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the answer any more")]
+pub struct ReaderGone;
+
+/// Writes one line of a command's answer.
 fn say(line: impl std::fmt::Display) -> anyhow::Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()?;
-    Ok(())
+    let written = writeln!(out, "{line}").and_then(|()| out.flush());
+    written.map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => ReaderGone.into(),
+        _ => error.into(),
+    })
 }
 
 /// A configuration on the command line: JSON, or `@file`.
@@ -205,6 +238,15 @@ mod tests {
         assert!(typo.starts_with("unrecognized subcommand 'chek'; tip: ") && typo.contains("'check'"), "{typo}");
         assert!(!typo.contains('\n'));
         assert!(matches!(Cli::read(["muster".into(), "--version".into()]), Err(Misread::Shown(_))));
+    }
+
+    #[test]
+    fn what_is_not_given_is_told_for_a_new_one_and_for_one_that_is_changed() {
+        for words in ["muster webhook set --help", "muster stream set --help"] {
+            let Err(Misread::Shown(help)) = Cli::read(words.split(' ').map(Into::into)) else { panic!("{words}") };
+            let help = help.to_string();
+            assert!(help.contains("keeps its own") && !help.contains("none:"), "{help}");
+        }
     }
 
     #[test]

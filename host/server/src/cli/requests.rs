@@ -52,12 +52,12 @@ pub(super) struct Request {
 
 /// A time, or a span before now.
 #[derive(Debug, Clone, Copy)]
-enum Since {
+pub(super) enum Since {
     At(Timestamp),
     Ago(Duration),
 }
 
-fn since(text: &str) -> Result<Since, String> {
+pub(super) fn since(text: &str) -> Result<Since, String> {
     if let Some(at) = Timestamp::parse(text) {
         return Ok(Since::At(at));
     }
@@ -75,7 +75,7 @@ fn since(text: &str) -> Result<Since, String> {
 }
 
 impl Since {
-    fn time(self) -> Timestamp {
+    pub(super) fn time(self) -> Timestamp {
         match self {
             Self::At(at) => at,
             Self::Ago(span) => {

@@ -14,6 +14,7 @@ use super::ConfigError;
 #[expect(missing_docs, reason = "told once, in the documented file")]
 pub struct DeliveryConfig {
     pub concurrency: usize,
+    pub concurrency_per_tenant: usize,
     pub concurrency_per_queue: usize,
     pub attempts: u32,
     pub attempt_timeout_s: u64,
@@ -34,6 +35,7 @@ impl Default for DeliveryConfig {
         let limits = DeliveryLimits::default();
         Self {
             concurrency: limits.concurrency,
+            concurrency_per_tenant: limits.concurrency_per_tenant,
             concurrency_per_queue: limits.concurrency_per_queue,
             attempts: limits.attempts,
             attempt_timeout_s: limits.attempt_timeout.as_secs(),
@@ -57,6 +59,7 @@ impl DeliveryConfig {
     pub(crate) fn limits(&self) -> DeliveryLimits {
         DeliveryLimits {
             concurrency: self.concurrency,
+            concurrency_per_tenant: self.concurrency_per_tenant,
             concurrency_per_queue: self.concurrency_per_queue,
             attempts: self.attempts,
             attempt_timeout: Duration::from_secs(self.attempt_timeout_s),
@@ -93,6 +96,7 @@ impl DeliveryConfig {
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let bounds = [
             ("concurrency", wide(self.concurrency), 0..=100_000),
+            ("concurrency_per_tenant", wide(self.concurrency_per_tenant), 0..=100_000),
             ("concurrency_per_queue", wide(self.concurrency_per_queue), 1..=1_000),
             ("attempts", self.attempts.into(), 1..=1_000),
             ("attempt_timeout_s", self.attempt_timeout_s, 1..=A_DAY_S),
@@ -122,6 +126,7 @@ mod tests {
     fn each_key_is_the_limit_of_its_name_in_its_unit() {
         let config = DeliveryConfig {
             concurrency: 1,
+            concurrency_per_tenant: 12,
             concurrency_per_queue: 2,
             attempts: 3,
             attempt_timeout_s: 4,
@@ -137,6 +142,7 @@ mod tests {
         config.validate().unwrap();
         let limits = config.limits();
         assert_eq!((limits.concurrency, limits.concurrency_per_queue, limits.attempts), (1, 2, 3));
+        assert_eq!(limits.concurrency_per_tenant, 12);
         assert_eq!(limits.attempt_timeout, Duration::from_secs(4));
         assert_eq!(limits.first_pause, Duration::from_millis(5));
         assert_eq!((limits.max_pause, limits.max_asked_pause), (Duration::from_secs(6), Duration::from_secs(7)));

@@ -81,6 +81,7 @@ impl LimitsConfig {
             attempts: self.write_attempts,
             body_bytes: self.body_bytes,
             cursor_timeout_s: self.cursor_timeout_s,
+            ..ServiceLimits::default()
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod delivery;
+mod directory;
 mod limits;
 mod log;
 mod plugins;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 pub use admin::AdminConfig;
 pub use delivery::DeliveryConfig;
+pub use directory::DirectoryConfig;
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
 pub use plugins::PluginsConfig;
@@ -32,6 +34,8 @@ pub struct Config {
     pub scim: ScimConfig,
     /// What operators meet.
     pub admin: AdminConfig,
+    /// What the vendor's product meets.
+    pub directory: DirectoryConfig,
     /// How much of everything.
     pub limits: LimitsConfig,
     /// The store.
@@ -52,6 +56,7 @@ impl Default for Config {
             data: PathBuf::from("muster-data"),
             scim: ScimConfig::default(),
             admin: AdminConfig::default(),
+            directory: DirectoryConfig::default(),
             limits: LimitsConfig::default(),
             store: StoreConfig::default(),
             requests: RequestsConfig::default(),
@@ -99,9 +104,9 @@ impl ConfigError {
 
 /// `MUSTER_LIMITS_BODY_BYTES` is `limits.body_bytes`; `MUSTER_DATA` is `data`.
 const PREFIX: &str = "MUSTER_";
-const SECTIONS: [&str; 8] = ["scim", "admin", "limits", "store", "requests", "plugins", "delivery", "log"];
+const SECTIONS: [&str; 9] = ["scim", "admin", "directory", "limits", "store", "requests", "plugins", "delivery", "log"];
 /// Read by the command line, not by the configuration.
-const NOT_KEYS: [&str; 3] = ["MUSTER_ADMIN_KEY", "MUSTER_OCI_CREDENTIALS", "MUSTER_SERVER"];
+const NOT_KEYS: [&str; 4] = ["MUSTER_ADMIN_KEY", "MUSTER_DIRECTORY_KEY", "MUSTER_OCI_CREDENTIALS", "MUSTER_SERVER"];
 
 impl Config {
     /// Reads the file, if there is one, and lays the environment over it.

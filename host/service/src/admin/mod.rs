@@ -3,19 +3,24 @@
 mod accounts;
 mod backups;
 mod bindings;
+mod brake;
 mod configurations;
+mod deprovision;
 mod grants;
 mod log;
 mod manifest;
 mod moving;
 mod plugins;
+mod receiver_url;
 mod records;
 mod retention;
 mod scim;
 mod secrets;
+mod streams;
 mod tasks;
 mod tenants;
 mod tokens;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -27,6 +32,13 @@ pub use accounts::{AccountsView, MAX_ACCOUNTS_A_PAGE, StateView, WhichAccounts};
 pub use backups::{BackupView, MAX_BACKUP_NAME_BYTES, NewBackup};
 pub(crate) use bindings::Hidden;
 pub use bindings::RollbackView;
+pub use brake::{
+    BRAKE_WINDOW_S, BrakeHeld, BrakeRelief, MAX_HELD_A_PAGE, MAX_RELIEVED_AT_ONCE, NewBrake, NewRelief, Resume,
+};
+pub use deprovision::{
+    DeprovisionAsked, DeprovisionsAsked, DeprovisionsThat, MAX_DEPROVISIONS_A_PAGE, MAX_DEPROVISIONS_LOOKED_AT,
+    MAX_ENTRIES_GONE_THROUGH, MAX_HISTORY_GONE_THROUGH, NewTarget,
+};
 pub use grants::{GrantView, NewGrant, WantView, WantsView, Withdrawal};
 pub(crate) use manifest::role_names;
 pub use manifest::{ManifestView, ResourceView, WantedView};
@@ -38,15 +50,25 @@ pub use plugins::{
     KeyView, ListedView, MAX_CLAIM_BYTES, MAX_KEY_NAME_BYTES, MAX_REFERENCE_BYTES, NewKey, NewOwner, NewPlugin,
     OwnerView, PluginView, PushedView, SignaturePolicy, Standing,
 };
+pub use receiver_url::MAX_RECEIVER_URL_BYTES;
 pub use records::AccountView;
 pub use retention::{LogDays, MAX_REQUESTS_MIB, MAX_RETENTION_DAYS, NewRetention};
 pub use scim::{NewScimSettings, ScimSettingsView};
 pub use secrets::{GoneSecret, NewSecret, SecretView, SecretsView};
+pub use streams::{
+    MAX_AUDIENCE_BYTES, MAX_AUDIENCES, MAX_STATE_BYTES, MAX_STREAM_OVERLAP_H, NewOverlap, NewStream,
+    NewVerificationToken, PollTokenView, STREAM_OVERLAP_H, StreamChange, StreamKeyView, StreamView, StreamsView,
+};
 pub use tasks::{
-    MAX_CHANGES_LOOKED_AT, MAX_DECIDED_AT_ONCE, MAX_DECISIONS_TOLD, NewDecision, NewDecisions, TasksAsked, Verdict,
+    MAX_CHANGES_LOOKED_AT, MAX_DECIDED_AT_ONCE, MAX_DECISIONS_TOLD, MAX_TASKS_LOOKED_AT, NewDecision, NewDecisions,
+    TasksAsked, Verdict,
 };
 pub use tenants::{NewTenant, TenantView};
 pub use tokens::{IssuedToken, NewToken, TokenView};
+pub use webhooks::{
+    DeliveriesAsked, KeyOfWebhook, MAX_WEBHOOK_BATCH, MAX_WEBHOOK_EVENTS, MAX_WEBHOOK_KEYS, MAX_WEBHOOK_OVERLAP_H,
+    NewWebhook, WebhookChange, WebhookRotation, WebhookView, WebhooksView,
+};
 
 use crate::binding::Bound;
 use crate::grants::missing;
@@ -80,6 +102,13 @@ impl Service {
             judge,
             jobs,
             stopping: tokio::sync::watch::Sender::new(false),
+            accepting: crate::asynchronous::Accepting::default(),
+            untold: crate::asynchronous::Untold::default(),
+            in_flight: crate::directory::InFlight::default(),
+            waiting_products: crate::directory::WaitingProducts::default(),
+            bells: crate::events::Bells::default(),
+            origin: std::sync::OnceLock::new(),
+            polls: crate::streams::Polls::default(),
             tenants: crate::tenants::Tenants::default(),
             loaded: std::sync::Mutex::default(),
             schemas: Arc::default(),
@@ -87,7 +116,9 @@ impl Service {
             administration: tokio::sync::Mutex::new(()),
             exporting: Arc::default(),
             loading: tokio::sync::Mutex::new(()),
+            brakes: crate::brake::Brakes::default(),
             rollouts: crate::rollout::Workers::default(),
+            deprovisions: crate::deprovision::Watch::default(),
         };
         let tokens = service.parts.store.tokens().await?;
         let mut tenants = Vec::with_capacity(rows.len());

@@ -4,6 +4,7 @@ mod exports;
 mod finish;
 mod granted;
 mod imports;
+mod receivers;
 mod trust;
 
 use muster_store::StoreError;

@@ -1,11 +1,11 @@
-use muster_model::{Binding, PluginDigest, Retention, ScimSettings, TenantId, TenantRow};
+use muster_model::{Binding, DeliverySettings, PluginDigest, Retention, ScimSettings, TenantId, TenantRow};
 use muster_store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{IssuedToken, NewToken, PluginView};
 use crate::grants::{self, NewGrants};
-use crate::{AdminError, Service};
+use crate::{AdminError, Service, nobody_carries_out};
 
 /// A tenant to be created.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,7 +43,8 @@ pub struct TenantView {
     /// It was to be bound, and was already: nothing has changed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
-    /// What speaks against the plugin that it was bound to just now, and what identity providers no longer meet as it was: one sentence.
+    /// What speaks against the plugin that it was bound to just now, what nobody carries out, and what identity providers no longer meet as it
+    /// was: one sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
 }
@@ -75,10 +76,12 @@ impl Service {
             retention,
             grants: Vec::new(),
             secrets: Vec::new(),
+            delivery: DeliverySettings::default(),
         };
         let row = self.with_grants(row, &plugin.digest, &new.grants).await?;
         let bound = self.bound(&row).await?;
         grants::check(bound.plugin.manifest(), &row)?;
+        let warnings: Vec<String> = warning.into_iter().chain(nobody_carries_out(bound.plugin.as_ref())).collect();
         match self.parts.store.add_tenant(&row).await {
             // Nobody sees it yet: it is one that an import brings.
             Err(StoreError::Taken { .. }) => {
@@ -93,6 +96,7 @@ impl Service {
         let token = self.issue(&id, NewToken { label: "first".to_owned(), ..NewToken::default() }).await?;
         tracing::info!(tenant.id = %id, plugin.name = %plugin.name, plugin.digest = %plugin.digest, "tenant created");
         grants::tell_changed(&row, &[]);
+        let warning = Some(warnings.join("; ")).filter(|warning| !warning.is_empty());
         Ok((TenantView { warning, ..self.view_of(&row).await? }, token))
     }
 

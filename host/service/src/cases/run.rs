@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use muster_model::{
-    Actor, Binding, FixedClock, OrderedIds, RequestId, ResourceId, ResourceType, Retention, ScimSettings, Task,
-    TenantId, TenantRow, Timestamp, TokenKey,
+    Actor, Binding, DeliverySettings, FixedClock, OrderedIds, RequestId, ResourceId, ResourceType, Retention,
+    ScimSettings, Task, TenantId, TenantRow, Timestamp, TokenKey,
 };
 use muster_plugin::{LoadError, Plugin, PluginHost};
 use muster_protocol::json;
@@ -156,6 +156,7 @@ impl Story {
             retention: Retention { requests_days: 0, ..Retention::default() },
             grants: Vec::new(),
             secrets: Vec::new(),
+            delivery: DeliverySettings::default(),
         };
         let refused = |error: AdminError| {
             let pointer = if matches!(error, AdminError::Config(_) | AdminError::Plugin(_)) { "/config" } else { "" };
@@ -264,6 +265,7 @@ impl Story {
             json::parse(Value::Object(body).to_string().as_bytes())
         };
         let about = id.clone().unwrap_or_default();
+        caller.bound.settings.serves()?;
         let reply = match request.method {
             Method::Get => match id {
                 Some(id) => service.get(caller, kind, &id, &expected, &projection).await?,
@@ -324,6 +326,7 @@ fn parts(store: Arc<dyn Store>, folder: PathBuf) -> Parts {
         clock,
         token_key: TokenKey::new([0; 32]),
         secrets_key: SecretsKey::new([0; 32]),
+        sender: None,
         data: folder,
         limits: ServiceLimits { tasks_per_request: TASKS_PER_REQUEST, ..ServiceLimits::default() },
         signatures: SignaturePolicy::Off,

@@ -233,7 +233,15 @@ fn compared(caller: &Caller, past: &Past, said: Said, were: Option<Vec<NewTask>>
         return Compared::Same;
     }
     let change = change_of(caller, past.event, Some(then), Some(&next), &next);
-    let decided = Decided { record: next, writes: Vec::new(), change, tasks: said.tasks, shadowed: None };
+    let decided = Decided {
+        record: next,
+        writes: Vec::new(),
+        free: Vec::new(),
+        gone: None,
+        change,
+        tasks: said.tasks,
+        shadowed: None,
+    };
     Compared::Different(Box::new(Seen::of(then, &decided).instead_of(past, &were.unwrap_or_default())))
 }
 

@@ -192,7 +192,7 @@ impl Service {
                 }
                 Err(attempt) => Err(attempt),
             };
-            if let Err(Attempt::Failed(error @ ScimError::Uniqueness { .. })) = &attempt {
+            if let Err(Attempt::Failed(error @ (ScimError::Uniqueness { .. } | ScimError::ByHand { .. }))) = &attempt {
                 remapping.taken(&current, error);
                 return Ok(());
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use muster_model::{PluginDigest, Rollout, RolloutState, Step, StepName, StepState};
+use muster_model::{PluginDigest, ResourceType, Rollout, RolloutState, Step, StepName, StepState};
 use serde_json::{Value, json};
 
 use crate::{AdminError, Service};
@@ -19,6 +19,12 @@ impl Service {
         let mut shown = self.summary(rollout, &names);
         let steps = rollout.steps.iter().map(|step| self.step(rollout, step)).collect();
         shown["steps"] = Value::Array(steps);
+        let by_hand = self.parts.store.directory(&rollout.tenant).states(&ResourceType::MANUAL_USER).await?;
+        let by_hand: u64 = by_hand.iter().map(|(_, count)| count).sum();
+        // Neither a preview nor a re-mapping meets them.
+        if by_hand > 0 {
+            shown["manual_accounts"] = json!(by_hand);
+        }
         Ok(shown)
     }
 

@@ -111,7 +111,8 @@ fn is_kept(bound: Option<&Bound>, place: usize, segment: &str) -> bool {
         ENDPOINTS.iter().any(|known| known.eq_ignore_ascii_case(segment))
             || bound.is_some_and(|bound| bound.accepted.by_endpoint(segment).is_some())
     };
-    segment.eq_ignore_ascii_case(".search") || ResourceId::parse(segment).is_some() || place == 0 && is_endpoint()
+    let is_ours = || [".search", ".async"].iter().any(|known| known.eq_ignore_ascii_case(segment));
+    is_ours() || ResourceId::parse(segment).is_some() || place == 0 && is_endpoint()
 }
 
 /// Everything that is said of a request in words.
@@ -148,6 +149,7 @@ mod tests {
         assert_eq!(shown_path(None, "/Users/ada@example.com"), "/Users/...");
         assert_eq!(shown_path(None, "/Users/.search"), "/Users/.search");
         assert_eq!(shown_path(None, "/.search"), "/.search");
+        assert_eq!(shown_path(None, "/.async/4-hunter2"), "/.async/...");
         assert_eq!(shown_path(None, "/secret123/Users"), "/.../...");
         assert_eq!(shown_path(None, "/ada@example.com/a/b/c/d"), "/.../.../...");
         assert_eq!(shown_path(None, ""), "");

@@ -196,6 +196,10 @@ impl Selection {
     /// Adds the next entry.
     fn add(&mut self, entry: &LogEntry, of: Option<ResourceId>) -> Result<(), AdminError> {
         let change = &entry.change;
+        // Those are the product's own to change, and one that was taken over has the id of a user.
+        if change.resource_type == ResourceType::MANUAL_USER {
+            return Ok(());
+        }
         let is_wanted = |id: ResourceId| of.is_none_or(|of| of == id);
         let mut counts = false;
         if (change.before.is_some() || change.after.is_some()) && is_wanted(change.id) {

@@ -15,6 +15,7 @@ use super::select::{Rows, Selected, Selection};
 use crate::authenticate::Caller;
 use crate::create::{Decided, New};
 use crate::difference::{Place, differences, document};
+use crate::directory::is_adoption;
 use crate::patch::Shall;
 use crate::retry::Attempt;
 use crate::{ScimError, Service};
@@ -195,6 +196,9 @@ impl Service {
         Ok(match (net.existed, &net.left, current) {
             (false, None, _) => Aim::Nothing("it was created and deleted again"),
             (false, Some(_), None) => Aim::Nothing("it is gone already"),
+            (false, Some(_), Some(_)) if has_taken_over(caller, selected.id, &net.seqs).await? => Aim::Conflict(
+                "it took over an account that was made by hand, which would be gone; delete the user if that is meant",
+            ),
             (false, Some(left), Some(current)) => {
                 let has_changed =
                     current.document != left.document || self.other_members(undo, caller, &current, rows).await?;
@@ -216,8 +220,8 @@ impl Service {
                 let created = deleted.created.unwrap_or(caller.now);
                 // What the plugin has decided once (a workspace, whether there was an invitation) it finds as it was.
                 let earlier = Some(&deleted.account);
-                let new =
-                    New { resource_type: &selected.kind, id: selected.id, created, version, sent: &sent, earlier };
+                let (resource_type, id, adopted) = (&selected.kind, selected.id, None);
+                let new = New { resource_type, id, created, version, sent: &sent, earlier, adopted };
                 Aim::Commit(Box::new(self.decide_new(caller, new).await?), back)
             }
             (true, _, Some(current)) => {
@@ -292,6 +296,13 @@ pub(super) async fn last_own(caller: &Caller, id: ResourceId) -> Result<Option<L
             return Ok(Some(own));
         }
     }
+}
+
+/// Whether the first of the entries is of a user who took an account over: the entry before it, of the same commit, tells of that one's end.
+async fn has_taken_over(caller: &Caller, id: ResourceId, seqs: &[u64]) -> Result<bool, ScimError> {
+    let Some(before) = seqs.first().and_then(|first| first.checked_sub(2)) else { return Ok(false) };
+    let entries = caller.tenant.directory.log(before, 1).await?;
+    Ok(entries.iter().any(|entry| entry.seq == before + 1 && entry.change.id == id && is_adoption(&entry.change)))
 }
 
 /// How many groups a resource goes out of with its creation that it did not join by what is taken back.

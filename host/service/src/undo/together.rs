@@ -107,18 +107,27 @@ impl Service {
         {
             return Ok(self.commit(caller, one).await?.seq);
         }
-        let (mut writes, mut changes, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut writes, mut free, mut changes, mut tasks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (position, one) in decided.into_iter().enumerate() {
             writes.extend(one.writes);
+            free.extend(one.free);
             changes.push(one.change);
             tasks.extend(one.tasks.into_iter().map(|task| (position, task)));
         }
         let kind = changes.first().map(|change| change.resource_type.clone());
-        let commit = Commit { at: caller.now, writes: names_given_up_first(writes), changes, tasks };
+        let commit = Commit { at: caller.now, writes: names_given_up_first(writes), free, changes, tasks };
         let canonical =
             |name: &str| kind.as_ref().map_or_else(|| name.to_owned(), |kind| caller.bound.canonical(kind, name));
-        let committed = caller.tenant.directory.commit(commit).await.map_err(|error| Attempt::of(error, canonical))?;
-        caller.tenant.news.notify_waiters();
+        let held = commit.free.clone();
+        let committed = match caller.tenant.directory.commit(commit).await {
+            Ok(committed) => committed,
+            Err(error) => {
+                let by_hand = self.held_by_hand(caller, &error, &held).await?;
+                return Err(by_hand.unwrap_or_else(|| Attempt::of(error, canonical)));
+            }
+        };
+        self.has_news(&caller.tenant);
+        self.brakes.wake(&caller.tenant.id);
         Ok(committed.seq)
     }
 }

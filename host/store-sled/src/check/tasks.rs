@@ -7,6 +7,7 @@ use muster_store::StoreError;
 
 use super::Check;
 use crate::codec;
+use crate::feeds::{FED, decode_fed};
 use crate::keys::{self, Space, blocked_lane, last_number};
 use crate::plugin_state::{STATE, decode_entry, entry_bytes};
 use crate::tasks::{belongs, following_rows, head_row, stored};
@@ -34,7 +35,9 @@ impl Check<'_> {
                 }
                 None => continue,
             };
-            if !(1..=log).contains(&task.change) {
+            // What is announced to a receiver follows from no change.
+            let first = u64::from(task.task.queue.is_of_the_plugin());
+            if !(first..=log).contains(&task.change) {
                 self.fact(Some(space), format!("task {seq} follows from no entry of the log"));
             }
             let Some(progress) = self.progress(space, &task)? else { continue };
@@ -103,8 +106,11 @@ impl Check<'_> {
                 continue;
             }
             let head = stored(self.tree, space, seq)?;
-            // One that should not be there is no head, and is told of below.
-            let Some((task, progress)) = head.filter(|(_, progress)| progress.standing.blocks()) else { continue };
+            // One that should not be there, or not in this lane, is no head, and is told of below.
+            let is_its_own = |(task, progress): &(Task, Progress)| {
+                progress.standing.blocks() && task.task.id == id && task.task.queue == queue
+            };
+            let Some((task, progress)) = head.filter(is_its_own) else { continue };
             lane = Some((id, queue));
             if let Some(key) = head_row(space, &task, &progress) {
                 heads += 1;
@@ -179,6 +185,29 @@ impl Check<'_> {
             let counter = shown.map(|(tenant, queue)| Space::of(&tenant).task_count(&queue, Standing::Waiting));
             if counter.map_or(Ok(None), |counter| self.get(&counter))?.is_none() {
                 self.derived(space, "a queue is said to hold tasks, and does not".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// How far queues were fed from the log.
+    pub(super) fn feeds(&mut self, space: &Space) -> Result<(), StoreError> {
+        let Ok((log, _)) = codec::heads(self.get(&space.heads())?) else { return Ok(()) };
+        for row in self.rows(&space.rows(b'j')) {
+            let (key, _) = row?;
+            self.look();
+            self.count("queues that are fed", 1);
+            let Some(queue) = keys::fed_queue(&key) else {
+                self.fact(Some(space), format!("{FED} cannot be read"));
+                continue;
+            };
+            match self.value(space, &key, FED)?.map(|row| decode_fed(&row)) {
+                Some(Ok(through)) if through > log => {
+                    let what = format!("queue {queue} was fed up to entry {through} of the log, which ends at {log}");
+                    self.fact(Some(space), what);
+                }
+                Some(Err(_)) => self.fact(Some(space), format!("{FED} cannot be read")),
+                Some(Ok(_)) | None => {}
             }
         }
         Ok(())

@@ -77,6 +77,11 @@ impl Space {
         self.key(b'n').text(queue.as_str()).bytes(&[standing_byte(standing)]).0
     }
 
+    /// How far a queue was fed from the log.
+    pub(crate) fn fed(&self, queue: &Queue) -> Vec<u8> {
+        self.key(b'j').text(queue.as_str()).0
+    }
+
     /// Of the deployment: a queue that holds tasks which wait.
     pub(crate) fn queue(&self, tenant: &TenantId, queue: &Queue) -> Vec<u8> {
         self.key(b'Q').text(tenant.as_str()).text(queue.as_str()).0
@@ -109,19 +114,19 @@ impl Space {
     }
 }
 
-impl Range {
-    /// With this key at its end.
-    fn and(self, key: &[u8]) -> Self {
-        Self { end: super::successor(key), ..self }
-    }
-}
-
 /// The queue and the standing that a counter is of.
 pub(crate) fn counted(key: &[u8]) -> Option<(Queue, Standing)> {
     let (queue, rest) = text(rest(key)?)?;
     let [byte] = rest else { return None };
     let standing = Standing::ALL.into_iter().find(|standing| standing_byte(*standing) == *byte)?;
     Some((Queue::parse(queue).ok()?, standing))
+}
+
+/// The queue of which is kept how far it was fed.
+pub(crate) fn fed_queue(key: &[u8]) -> Option<Queue> {
+    let (queue, rest) = text(rest(key)?)?;
+    rest.is_empty().then_some(())?;
+    Queue::parse(queue).ok()
 }
 
 /// The tenant and the queue of a row of queues.

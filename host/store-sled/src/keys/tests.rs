@@ -1,3 +1,5 @@
+use muster_model::Timestamp;
+
 use super::*;
 
 fn space(name: &str) -> Space {

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::TRUST;
 use crate::codec::{self, damaged};
 use crate::entry;
+use crate::feeds::{FED, decode_fed};
 use crate::keys::{self, Range, Space, kind_of_resource, last_id, last_number};
 use crate::log::Bounds;
 use crate::moving::{SledMover, by_id};
@@ -56,6 +57,7 @@ enum Stage {
     Tasks(Of),
     States { of: Of, plugins: VecDeque<(String, u64)> },
     StateEntries { of: Of, plugin: String, plugins: VecDeque<(String, u64)> },
+    Feeds(Of),
     Plugins,
     WaitingPlugin(PluginDigest),
     Trust,
@@ -203,8 +205,9 @@ impl Reading {
                 Stage::Members(of) => self.members(of, &mut items)?,
                 Stage::Log { of, next, seals } => self.log(of, next, seals, &mut items)?,
                 Stage::Tasks(of) => self.tasks(of, &mut items)?,
-                Stage::States { of, plugins } => self.state(of, plugins, &mut items)?,
+                Stage::States { of, plugins } => next_state(of, plugins, &mut items),
                 Stage::StateEntries { of, plugin, plugins } => self.state_entries(of, plugin, plugins, &mut items)?,
+                Stage::Feeds(of) => self.feeds(&of, &mut items)?,
                 Stage::Plugins => self.plugin(&mut items)?,
                 Stage::WaitingPlugin(digest) => self.waiting_plugin(digest, &mut items)?,
                 Stage::Trust => {
@@ -334,20 +337,6 @@ impl Reading {
         Ok(Stage::Tasks(of))
     }
 
-    fn state(
-        &mut self,
-        of: Of,
-        mut plugins: VecDeque<(String, u64)>,
-        items: &mut Vec<Item>,
-    ) -> Result<Stage, StoreError> {
-        let Some((plugin, last)) = plugins.pop_front() else {
-            self.snapshot.forget(&of.space.everything())?;
-            return Ok(Stage::Tenant);
-        };
-        items.push(Item::State { tenant: of.tenant.clone(), plugin: plugin.clone(), last });
-        Ok(Stage::StateEntries { of, plugin, plugins })
-    }
-
     fn state_entries(
         &mut self,
         of: Of,
@@ -366,6 +355,15 @@ impl Reading {
             items.push(Item::StateEntry { tenant, plugin, key, version, value: Bytes(value) });
         }
         Ok(Stage::StateEntries { of, plugin, plugins })
+    }
+
+    fn feeds(&mut self, of: &Of, items: &mut Vec<Item>) -> Result<Stage, StoreError> {
+        for row in every(&mut self.snapshot, &of.space.rows(b'j'))? {
+            let queue = keys::fed_queue(&row.key).ok_or_else(|| damaged(FED))?;
+            items.push(Item::Fed { tenant: of.tenant.clone(), queue, through: decode_fed(&row.value()?)? });
+        }
+        self.snapshot.forget(&of.space.everything())?;
+        Ok(Stage::Tenant)
     }
 
     fn plugin(&mut self, items: &mut Vec<Item>) -> Result<Stage, StoreError> {
@@ -401,6 +399,13 @@ impl Reading {
         }
         Ok(Stage::WaitingPlugin(digest))
     }
+}
+
+/// The next plugin that remembers anything.
+fn next_state(of: Of, mut plugins: VecDeque<(String, u64)>, items: &mut Vec<Item>) -> Stage {
+    let Some((plugin, last)) = plugins.pop_front() else { return Stage::Feeds(of) };
+    items.push(Item::State { tenant: of.tenant.clone(), plugin: plugin.clone(), last });
+    Stage::StateEntries { of, plugin, plugins }
 }
 
 /// What is made from the rest is not exported.

@@ -1,6 +1,6 @@
 //! What an import writes, row by row.
 
-use muster_model::{PluginDigest, Progress, ResourceId, Seal, Task, TenantId};
+use muster_model::{PluginDigest, Progress, Queue, ResourceId, Seal, Task, TenantId};
 use muster_store::moving::{Brought, Finished, Import, ImportId, Item};
 use muster_store::{Member, StoreError, Write};
 use sled::IVec;
@@ -8,6 +8,7 @@ use sled::IVec;
 use crate::apply;
 use crate::codec;
 use crate::entry;
+use crate::feeds::load_fed;
 use crate::keys::{Range, Space, kind_of_resource, kind_of_row, last_id};
 use crate::log::Bounds;
 use crate::moving::{Moving, Stand, State};
@@ -73,6 +74,11 @@ enum Loading {
         key: String,
         version: u64,
         value: Vec<u8>,
+    },
+    Fed {
+        space: Space,
+        queue: Queue,
+        through: u64,
     },
 }
 
@@ -202,6 +208,7 @@ impl Loading {
             Item::StateEntry { tenant, plugin, key, version, value } => {
                 Self::StateEntry { space: Space::of(&tenant), plugin, key, version, value: value.0 }
             }
+            Item::Fed { tenant, queue, through } => Self::Fed { space: Space::of(&tenant), queue, through },
             Item::Plugin { row } => Self::Waiting {
                 key: deployment.waiting_plugin(import, &row.digest),
                 later: None,
@@ -263,6 +270,7 @@ impl Loading {
             Self::StateEntry { space, plugin, key, version, value } => {
                 plugin_state::load_entry(space, staging, plugin, key, *version, value)
             }
+            Self::Fed { space, queue, through } => load_fed(space, staging, queue, *through),
         }
     }
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use muster_model::{Attempt, LogHash, Progress, Queue, ResourceType, Seal, Standing, Trust};
+use muster_store::contract::feeds::{event, feed};
 use muster_store::contract::help::{USER, at, id, tenant};
+use muster_store::contract::outbox::crm;
 use muster_store::{Settled, Store};
 use sled::IVec;
 use tempfile::TempDir;
@@ -26,7 +28,7 @@ async fn sound_store() -> TempDir {
     folder
 }
 
-/// Carries some of acme's tasks out, and lets a plugin remember something.
+/// Carries some of acme's tasks out, feeds and tells a receiver, and lets a plugin remember something.
 async fn tasks(store: &Arc<dyn Store>) {
     let outbox = store.outbox(&tenant("acme"));
     let leases = outbox.lease(&Queue::plugin(), at(1_000_000), at(1_000_060), 8).await.unwrap().tasks;
@@ -42,6 +44,8 @@ async fn tasks(store: &Arc<dyn Store>) {
     for (lease, outcome) in leases.iter().zip(outcomes) {
         outbox.settle(lease, outcome).await.unwrap();
     }
+    let entries = vec![(7, event(7, &crm())), (0, event(8, &crm()))];
+    outbox.feed(&crm(), feed(1_000_000, None, 9, entries)).await.unwrap();
     let state = store.plugin_state(&tenant("acme"), "poggio");
     for key in ["one", "other", "gone"] {
         state.put(key, &[7; 9_000], None, 1 << 20).await.unwrap();
@@ -270,6 +274,16 @@ const FACTS: &[Damage] = &[
         let key = acme().progress(999_999);
         db.insert(&key[..], codec::rows(&key, &progress).0).unwrap();
     }),
+    ("how far a queue was fed is not what it was", |db| drop(db.insert(one(db, b'j').0, b"x").unwrap())),
+    ("how far a queue was fed is no number", |db| {
+        let key = one(db, b'j').0;
+        db.insert(&key[..], codec::rows(&key, b"x").0).unwrap();
+    }),
+    ("a queue was fed beyond the end of the log", |db| {
+        let key = one(db, b'j').0;
+        db.insert(&key[..], codec::rows(&key, &999_999_u64.to_be_bytes()).0).unwrap();
+    }),
+    ("which queue was fed is not known", |db| drop(db.insert(beside(&one(db, b'j').0), b"x").unwrap())),
     ("what a plugin remembers is not what it was", |db| drop(db.insert(one(db, b'z').0, b"x").unwrap())),
     ("which plugin remembers is not known", |db| drop(db.remove(one(db, b'v').0).unwrap())),
     ("a plugin's component is gone", |db| {

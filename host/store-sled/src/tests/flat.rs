@@ -6,7 +6,8 @@ use muster_model::{Change, Event, Record, ResourceId, ResourceType};
 use muster_protocol::filter::{Filter, Literal, Op};
 use muster_protocol::path::AttrPath;
 use muster_store::contract::help::{
-    GROUP, USER, acme, at, change, compare, eq, group, id, insert, join, key, leave, make, query, tenant, touch, user,
+    GROUP, USER, acme, at, change, commit, compare, eq, group, id, insert, join, key, leave, make, query, tenant,
+    touch, user,
 };
 use muster_store::{Commit, Directory, From, Position, Query, Store, Write};
 use serde_json::json;
@@ -57,7 +58,7 @@ impl Filled {
     fn commit(&self, writes: Vec<Write>, event: Event) -> (u64, u64) {
         let staff = group(STAFF, "staff");
         let changes = vec![Change { event, ..change(&staff) }];
-        let commit = Commit { at: at(7), writes, changes, tasks: Vec::new() };
+        let commit = Commit { at: at(7), changes, ..commit(writes) };
         let work = Work::Commit(Box::new(Prepared::new(self.space.clone(), commit).unwrap()));
         let opened = self.store.core.opened().unwrap();
         let before = Writes::new();

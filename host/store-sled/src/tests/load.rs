@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use muster_model::{Binding, Change, Event, PluginDigest, PluginRow, Record, ScimSettings, TenantRow};
+use muster_model::{
+    Binding, Change, DeliverySettings, Event, PluginDigest, PluginRow, Record, ScimSettings, TenantRow,
+};
 use muster_store::contract::help::{
     at, change, commit, group, id, insert, join, leave, number, remove, replace, task, tenant, touch, user,
 };
@@ -127,6 +129,7 @@ pub(super) async fn loaded(store: &Arc<dyn Store>, seed: u64, steps: usize) {
             retention: muster_model::Retention::default(),
             grants: Vec::new(),
             secrets: Vec::new(),
+            delivery: DeliverySettings::default(),
         };
         store.add_tenant(&row).await.unwrap();
         let mut load = Load::new(store.directory(&tenant(name)), seed);

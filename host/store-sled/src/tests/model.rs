@@ -29,8 +29,8 @@ const MAX_STEPS: usize = 40;
 /// One thing that is done with a store.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    /// One commit; `told`: with its changes, and tasks for some.
-    Commit { deeds: Vec<Deed>, told: bool },
+    /// One commit; `told`: with its changes, and tasks for some; `free`: only if no user has this name then.
+    Commit { deeds: Vec<Deed>, told: bool, free: Option<u64> },
     /// Seals so many entries more; `stale`: behind another seal than the latest.
     Seal { more: u64, stale: bool },
     /// Prunes up to the anchor (0) or the seals behind it, so many entries at most.
@@ -109,8 +109,9 @@ impl ReferenceStateMachine for Memory {
         // One that fails takes the others with it.
         let deeds = prop_oneof![4 => several(1..=1), 2 => several(2..=4)];
         let told = prop::bool::weighted(0.9);
+        let free = prop::option::weighted(0.2, 0..memory::NAMES);
         prop_oneof![
-            30 => (deeds, told).prop_map(|(deeds, told)| Step::Commit { deeds, told }),
+            30 => (deeds, told, free).prop_map(|(deeds, told, free)| Step::Commit { deeds, told, free }),
             3 => (0..6_u64, prop::bool::weighted(0.2)).prop_map(|(more, stale)| Step::Seal { more, stale }),
             2 => (0..3_usize, 1..8_usize).prop_map(|(seal, limit)| Step::Prune { seal, limit }),
             1 => Just(Step::Restart),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use muster_model::{Binding, LogEntry, PluginDigest, Retention, ScimSettings, Seal, TenantRow, Version};
+use muster_model::{
+    Binding, DeliverySettings, LogEntry, PluginDigest, Retention, ScimSettings, Seal, TenantRow, Version,
+};
 use muster_store::contract::help::{at, change, commit, insert, tenant, user};
 use muster_store::moving::{Chain, Check, Counts, Finished, Import, ImportId, Item, Loaded};
 use muster_store::{Commit, Store};
@@ -45,6 +47,7 @@ fn items() -> Vec<Item> {
         retention,
         grants: Vec::new(),
         secrets: Vec::new(),
+        delivery: DeliverySettings::default(),
     };
     let first = Item::Tenant { row, anchor: Seal::START, last_entry: USERS, last_task: 0 };
     let made = |n: u64| user(n, &format!("user{n}@example.com"));

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use muster_model::{Progress, Queue, ResourceId, Standing, Timestamp};
+use muster_model::{NewTask, Progress, Queue, ResourceId, Standing, Timestamp};
+use muster_store::contract::feeds::{event, feed};
 use muster_store::contract::help::{at, id, is_stale, number, tenant};
 use muster_store::contract::outbox::{attempt, crm, decided, failed, outbox, plan, soon};
 use muster_store::{Lease, Outbox, Settled, Store};
@@ -20,18 +21,45 @@ const STEPS: usize = 60;
 #[derive(Debug, Clone)]
 enum Step {
     Plan(Vec<(u64, bool)>),
-    Lease { of_the_plugin: bool, limit: usize },
-    Settle { which: usize, outcome: u8, delay: i64 },
-    LetGo { which: usize },
-    Decide { which: u64, standing: usize, delay: i64 },
+    /// For each task its user, and whether it tells of an entry.
+    Feed {
+        tasks: Vec<(u64, bool)>,
+        steps: u64,
+        is_late: bool,
+    },
+    Announce(Vec<(u64, bool)>),
+    Unfed,
+    Lease {
+        of_the_plugin: bool,
+        limit: usize,
+    },
+    Settle {
+        which: usize,
+        outcome: u8,
+        delay: i64,
+    },
+    LetGo {
+        which: usize,
+    },
+    Decide {
+        which: u64,
+        standing: usize,
+        delay: i64,
+    },
     Clock(i64),
-    Prune { limit: usize },
+    Prune {
+        limit: usize,
+    },
     Reopen,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => prop::collection::vec((0..USERS, prop::bool::weighted(0.8)), 1..5).prop_map(Step::Plan),
+        4 => (prop::collection::vec((0..USERS, any::<bool>()), 0..4), 0..4_u64, prop::bool::weighted(0.2))
+            .prop_map(|(tasks, steps, is_late)| Step::Feed { tasks, steps, is_late }),
+        1 => prop::collection::vec((0..USERS, any::<bool>()), 0..3).prop_map(Step::Announce),
+        1 => Just(Step::Unfed),
         6 => (any::<bool>(), 1..4_usize).prop_map(|(of_the_plugin, limit)| Step::Lease { of_the_plugin, limit }),
         6 => (0..8_usize, 0..4_u8, -5..20_i64)
             .prop_map(|(which, outcome, delay)| Step::Settle { which, outcome, delay }),
@@ -46,6 +74,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 struct Known {
     user: ResourceId,
+    change: u64,
     queue: Queue,
     at: Timestamp,
     progress: Progress,
@@ -58,9 +87,18 @@ struct Known {
 struct Model {
     tasks: BTreeMap<u64, Known>,
     last: u64,
+    /// The latest entry of the log.
+    log: u64,
+    fed: Option<u64>,
 }
 
 impl Model {
+    fn add(&mut self, user: u64, change: u64, queue: Queue, at: Timestamp) {
+        self.last += 1;
+        let known = Known { user: id(user), change, queue, at, progress: Progress::new(at), lease: None, latest: 0 };
+        self.tasks.insert(self.last, known);
+    }
+
     fn heads(&self, queue: &Queue) -> Vec<u64> {
         let mut heads = BTreeMap::new();
         for (seq, known) in self.tasks.iter().filter(|(_, known)| known.queue == *queue) {
@@ -118,6 +156,9 @@ impl Run {
     async fn step(&mut self, step: &Step) {
         match step {
             Step::Plan(tasks) => self.plan(tasks).await,
+            Step::Feed { tasks, steps, is_late } => self.feed(tasks, *steps, *is_late).await,
+            Step::Announce(tasks) => self.announce(tasks).await,
+            Step::Unfed => self.unfed().await,
             Step::Lease { of_the_plugin, limit } => self.lease(*of_the_plugin, *limit).await,
             Step::Settle { which, outcome, delay } => self.settle(*which, *outcome, *delay).await,
             Step::LetGo { which } => self.let_go(*which).await,
@@ -132,12 +173,44 @@ impl Run {
         let queue = |of_the_plugin| if of_the_plugin { Queue::plugin() } else { crm() };
         let tasks: Vec<(u64, Queue)> = tasks.iter().map(|(n, own)| (*n + 10, queue(*own))).collect();
         plan(self.store.as_ref().unwrap(), "acme", self.now, &tasks).await;
+        self.model.log += 1;
         for (n, queue) in tasks {
-            self.model.last += 1;
-            let (progress, at) = (Progress::new(at(self.now)), at(self.now));
-            let known = Known { user: id(n), queue, at, progress, lease: None, latest: 0 };
-            self.model.tasks.insert(self.model.last, known);
+            self.model.add(n, self.model.log, queue, at(self.now));
         }
+    }
+
+    /// Of one who is late, somebody else has fed the queue meanwhile: nothing may come of it.
+    async fn feed(&mut self, tasks: &[(u64, bool)], steps: u64, is_late: bool) {
+        let before = self.model.fed.unwrap_or(0);
+        let through = (before + steps).min(self.model.log);
+        let change = |tells: bool| if tells && through > before { through } else { 0 };
+        let tasks: Vec<(u64, u64)> = tasks.iter().map(|(n, tells)| (n + 10, change(*tells))).collect();
+        let told = tasks.iter().map(|(n, change)| (*change, event(*n, &crm()))).collect();
+        let expected = if is_late { Some(before + 1) } else { self.model.fed };
+        let fed = self.outbox().feed(&crm(), feed(self.now, expected, through.max(expected.unwrap_or(0)), told)).await;
+        if is_late {
+            assert!(fed.is_err());
+            return;
+        }
+        fed.unwrap();
+        self.model.fed = Some(through);
+        for (n, change) in tasks {
+            self.model.add(n, change, crm(), at(self.now));
+        }
+    }
+
+    async fn announce(&mut self, tasks: &[(u64, bool)]) {
+        let queue = |to_siem| if to_siem { Queue::parse("push:siem").unwrap() } else { crm() };
+        let tasks: Vec<NewTask> = tasks.iter().map(|(n, to_siem)| event(n + 10, &queue(*to_siem))).collect();
+        self.outbox().announce(at(self.now), tasks.clone()).await.unwrap();
+        for task in tasks {
+            self.model.add(number(task.id), 0, task.queue, at(self.now));
+        }
+    }
+
+    async fn unfed(&mut self) {
+        self.outbox().unfed(&crm()).await.unwrap();
+        self.model.fed = None;
     }
 
     async fn lease(&mut self, of_the_plugin: bool, limit: usize) {
@@ -255,6 +328,13 @@ impl Run {
         let outbox = self.outbox();
         let told = outbox.tasks(None, 0, 1000).await.unwrap();
         assert_eq!(told.len(), self.model.tasks.len());
+        assert_eq!(outbox.fed(&crm()).await.unwrap(), self.model.fed);
+        for change in 0..=self.model.log {
+            let of: Vec<u64> =
+                outbox.tasks_of(change, 0, 1000).await.unwrap().iter().map(|(task, _)| task.seq).collect();
+            let known = self.model.tasks.iter().filter(|(_, known)| known.change == change).map(|(seq, _)| *seq);
+            assert_eq!(of, known.collect::<Vec<_>>(), "of entry {change}");
+        }
         for ((task, progress), (seq, known)) in told.iter().zip(&self.model.tasks) {
             assert_eq!(
                 (task.seq, task.task.id, &task.task.queue, progress),

@@ -1,6 +1,6 @@
 //! What a commit promises: all or nothing, in order, apart from other tenants.
 
-use muster_model::Record;
+use muster_model::{Record, ResourceType};
 use serde_json::json;
 
 use super::Fixture;
@@ -18,7 +18,8 @@ pub async fn a_commit_that_fails_leaves_nothing_behind(fixture: &mut impl Fixtur
     let (_, rename) = replace(&ada, json!({ "userName": "ada.l" }));
     let eve = user(2, "eve");
     let writes = vec![insert(&eve), join(8, 1), touch(&staff, None), rename.clone(), rename];
-    let failing = Commit { at: at(9), writes, changes: vec![change(&eve)], tasks: vec![(0, task(&eve, "invite"))] };
+    let tasks = vec![(0, task(&eve, "invite"))];
+    let failing = Commit { at: at(9), changes: vec![change(&eve)], tasks, ..commit(writes) };
 
     assert!(is_stale(&directory.commit(failing).await.unwrap_err()), "the second rename is stale");
 
@@ -73,6 +74,42 @@ pub async fn of_two_commits_that_claim_one_key_at_once_exactly_one_is_made(fixtu
     assert_eq!(directory.list(&query(&USER, None)).await.unwrap().total, 20);
 }
 
+pub async fn a_commit_that_needs_a_key_free_is_stale_while_another_kind_holds_it(fixture: &mut impl Fixture) {
+    let directory = acme(&fixture.store());
+    let by_hand = Record { resource_type: ResourceType::MANUAL_USER, ..user(1, "ada") };
+    make(&directory, vec![insert(&by_hand)]).await;
+    let free = |name: &str| vec![(ResourceType::MANUAL_USER, key("username", name))];
+    let needing = |writes: Vec<Write>, name: &str| directory.commit(Commit { free: free(name), ..commit(writes) });
+
+    assert!(is_stale(&needing(vec![insert(&user(2, "ADA"))], "ADA").await.unwrap_err()));
+    assert_eq!(directory.get(&USER, id(2)).await.unwrap(), None, "nothing of it was written");
+    needing(vec![insert(&user(3, "eve"))], "eve").await.unwrap();
+    // What the commit itself gives up is free, and what it takes is not: the same id goes from one kind to the other.
+    let hand_to_hand = vec![remove(&by_hand), insert(&user(1, "ada"))];
+    needing(hand_to_hand, "ada").await.unwrap();
+    assert_eq!(directory.find(&USER, &key("username", "ada")).await.unwrap(), Some(user(1, "ada")));
+    assert_eq!(directory.get(&ResourceType::MANUAL_USER, id(1)).await.unwrap(), None);
+    let own = Record { resource_type: ResourceType::MANUAL_USER, ..user(4, "bob") };
+    assert!(is_stale(&needing(vec![insert(&own)], "bob").await.unwrap_err()));
+}
+
+pub async fn of_two_commits_that_need_each_others_key_free_exactly_one_is_made(fixture: &mut impl Fixture) {
+    let directory = acme(&fixture.store());
+    for round in 0..20 {
+        let name = format!("user{round}");
+        let one = user(2 * round + 1, &name);
+        let other = Record { resource_type: ResourceType::MANUAL_USER, ..user(2 * round + 2, &name) };
+        let rivals = [(&one, ResourceType::MANUAL_USER), (&other, USER)].map(|(record, kind)| {
+            let free = vec![(kind, key("username", &name))];
+            directory.commit(Commit { free, ..commit(vec![insert(record)]) })
+        });
+        let outcomes = together(rivals.into_iter().collect()).await;
+        let made = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        let stale = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).filter(|error| is_stale(error));
+        assert_eq!((made, stale.count()), (1, 1));
+    }
+}
+
 pub async fn of_many_commits_at_once_none_is_lost_and_the_log_has_no_gaps(fixture: &mut impl Fixture) {
     const COMMITS: u64 = 64;
     let directory = acme(&fixture.store());
@@ -120,6 +157,7 @@ pub async fn tasks_are_committed_with_the_changes_that_they_follow_from(fixture:
         writes: vec![insert(&bob)],
         changes: vec![change(&ada), change(&bob)],
         tasks: vec![(1, task(&bob, "invite")), (0, task(&ada, "notify")), (1, task(&bob, "welcome"))],
+        ..commit(vec![])
     };
     directory.commit(second).await.unwrap();
 

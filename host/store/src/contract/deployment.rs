@@ -1,8 +1,9 @@
 //! What belongs to the deployment: tenants, tokens, plugins, and the life of the store itself.
 
 use muster_model::{
-    Binding, HexDigest, MAX_OWNED_NAMES, OwnedName, PluginDigest, PluginOrigin, PluginRow, PluginSignature, PublicKey,
-    Retention, ScimSettings, SignatureBytes, TenantRow, Token, TokenId, TokenKey, TokenRow, Trust, TrustedKey,
+    Binding, DeliverySettings, HexDigest, MAX_OWNED_NAMES, OwnedName, PluginDigest, PluginOrigin, PluginRow,
+    PluginSignature, PublicKey, Retention, ScimSettings, SignatureBytes, TenantRow, Token, TokenId, TokenKey, TokenRow,
+    Trust, TrustedKey,
 };
 use serde_json::json;
 
@@ -25,6 +26,7 @@ fn tenant_row(name: &str) -> TenantRow {
         retention,
         grants: Vec::new(),
         secrets: Vec::new(),
+        delivery: DeliverySettings::default(),
     }
 }
 

@@ -144,7 +144,7 @@ pub fn task(record: &Record, action: &str) -> NewTask {
 }
 
 pub fn commit(writes: Vec<Write>) -> Commit {
-    Commit { at: at(5), writes, changes: Vec::new(), tasks: Vec::new() }
+    Commit { at: at(5), writes, free: Vec::new(), changes: Vec::new(), tasks: Vec::new() }
 }
 
 /// Commits what must be possible.

@@ -15,6 +15,7 @@
 pub mod commits;
 pub mod deployment;
 pub mod derived;
+pub mod feeds;
 pub mod help;
 pub mod lists;
 pub mod log;
@@ -59,6 +60,8 @@ macro_rules! contract_tests {
             commits::a_commit_that_fails_leaves_nothing_behind
             commits::a_commit_that_gives_names_up_first_can_exchange_them
             commits::of_two_commits_that_claim_one_key_at_once_exactly_one_is_made
+            commits::a_commit_that_needs_a_key_free_is_stale_while_another_kind_holds_it
+            commits::of_two_commits_that_need_each_others_key_free_exactly_one_is_made
             commits::of_many_commits_at_once_none_is_lost_and_the_log_has_no_gaps
             commits::the_log_counts_without_gaps_and_is_read_in_pages
             commits::tasks_are_committed_with_the_changes_that_they_follow_from
@@ -72,6 +75,10 @@ macro_rules! contract_tests {
             deployment::whom_to_trust_is_replaced_only_at_the_version_that_was_read
             deployment::what_the_clock_has_said_is_kept_and_replaced
             deployment::a_closed_store_refuses
+            feeds::what_a_queue_is_fed_is_there_with_how_far_it_came_or_not_at_all
+            feeds::of_many_who_feed_at_once_one_does_and_the_others_are_told
+            feeds::what_is_announced_follows_from_no_entry
+            feeds::a_queue_of_which_it_is_forgotten_how_far_it_was_fed_begins_anew
             lists::a_list_is_in_order_of_ids_and_paged
             lists::a_list_follows_what_is_written
             lists::a_filter_finds_the_same_by_key_by_index_and_by_search

@@ -9,6 +9,7 @@ use muster_model::{
 use serde_json::json;
 
 use super::Fixture;
+use super::feeds::feed;
 use super::help::{
     GROUP, USER, at, change, commit, eq, found, group, id, insert, is_stale, is_taken, join, key, make, remove,
     replace, task, tenant, user,
@@ -35,6 +36,7 @@ fn tenant_row(name: &str, plugin: PluginDigest) -> TenantRow {
         retention,
         grants: Vec::new(),
         secrets,
+        delivery: muster_model::DeliverySettings::default(),
     }
 }
 
@@ -115,6 +117,10 @@ async fn carry_out(store: &Arc<dyn Store>, name: &str) {
         store.plugin_state(&tenant(name), plugin).put(key, &[7; 10_000], None, 1 << 20).await.unwrap();
     }
     store.plugin_state(&tenant(name), "gone").delete("a", None).await.unwrap();
+    for (queue, through) in [("webhook:crm", 5), ("poll:audit", 10), ("push:siem", 0)] {
+        let queue = Queue::parse(queue).unwrap();
+        outbox.feed(&queue, feed(7, None, through, vec![])).await.unwrap();
+    }
 }
 
 async fn export(store: &Arc<dyn Store>, which: &Which) -> Vec<Item> {
@@ -151,6 +157,7 @@ fn renamed(items: Vec<Item>, name: &str) -> Vec<Item> {
         Item::StateEntry { plugin, key, version, value, .. } => {
             Item::StateEntry { tenant: new.clone(), plugin, key, version, value }
         }
+        Item::Fed { queue, through, .. } => Item::Fed { tenant: new.clone(), queue, through },
         other @ (Item::Plugin { .. } | Item::PluginBytes { .. } | Item::Trust { .. }) => other,
     };
     items.into_iter().map(item).collect()
@@ -265,6 +272,8 @@ pub async fn what_was_loaded_is_read_and_written_as_if_it_had_always_been_there(
     assert_eq!(new.history(id(5), None, 9).await.unwrap(), old.history(id(5), None, 9).await.unwrap());
     let (kept, keeps) = (store.log_keeper(&tenant("acme")), store.log_keeper(&tenant("new")));
     assert_eq!(keeps.status().await.unwrap(), kept.status().await.unwrap());
+    let fed = store.outbox(&tenant("new")).fed(&Queue::parse("poll:audit").unwrap()).await.unwrap();
+    assert_eq!(fed, Some(10), "who is fed goes on where he was");
     let tasks = store.outbox(&tenant("new")).tasks(None, 0, 100).await.unwrap();
     let acme = outbox(&store);
     assert_eq!(tasks, acme.tasks(None, 0, 100).await.unwrap());

@@ -8,7 +8,7 @@ use muster_model::{Change, Event, FieldValue, LogEntry, Record, RequestId, Resou
 use serde_json::json;
 
 use super::Fixture;
-use super::help::{GROUP, USER, acme, at, change, id, member, number, query, record, snapshot, together};
+use super::help::{GROUP, USER, acme, at, change, commit, id, member, number, query, record, snapshot, together};
 use super::log::{deleted, moved, updated};
 use crate::{Commit, Directory, StoreError, Write};
 
@@ -239,7 +239,7 @@ impl Writer {
         for change in &mut changes {
             (change.at, change.actor, change.request) = (at(self.second), actor.clone(), request.clone());
         }
-        Commit { at: at(self.second), writes, changes, tasks: Vec::new() }
+        Commit { at: at(self.second), changes, ..commit(writes) }
     }
 }
 

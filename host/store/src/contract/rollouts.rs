@@ -104,6 +104,7 @@ pub async fn rollouts_are_not_exported(fixture: &mut impl Fixture) {
         retention,
         grants: Vec::new(),
         secrets: Vec::new(),
+        delivery: muster_model::DeliverySettings::default(),
     };
     store.add_tenant(&row).await.unwrap();
     store.put_rollout(&rollout(&acme, 1), None).await.unwrap();

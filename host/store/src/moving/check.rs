@@ -2,14 +2,14 @@ use std::cmp::Ordering;
 
 use muster_model::{
     Event, Grant, LogEntry, LogHash, MAX_ATTEMPTS_TOLD, MAX_GRANTS_A_TENANT, MAX_OWNED_NAMES, MAX_SEALED_BYTES,
-    MAX_SECRETS_A_TENANT, MAX_TRUSTED_KEYS, PluginDigest, PluginRow, Progress, Record, ResourceId, ResourceType, Seal,
-    Task, TenantId, TenantRow, TokenId, TokenRow, Trust,
+    MAX_SECRETS_A_TENANT, MAX_TRUSTED_KEYS, PluginDigest, PluginRow, Progress, Queue, Record, ResourceId, ResourceType,
+    Seal, Task, TenantId, TenantRow, TokenId, TokenRow, Trust,
 };
 use serde::{Deserialize, Serialize};
 
 use super::fits::fits;
 use super::{Item, PLUGIN_PART_BYTES, by_length};
-use crate::{MAX_STATE_KEY_BYTES, MAX_STATE_VALUE_BYTES};
+use crate::{MAX_DECISION_BYTES, MAX_STATE_KEY_BYTES, MAX_STATE_VALUE_BYTES};
 
 /// How long the name of a kind can be, in bytes: that of every kind which can be declared.
 pub const MAX_KIND_BYTES: usize = 64;
@@ -31,10 +31,12 @@ const MAX_PLUGIN_NAME_BYTES: usize = 1024;
 const MAX_PLUGIN_BYTES: u64 = 32 << 20;
 /// How many decisions over one task can be told.
 const MAX_DECISIONS_TOLD: usize = 10_000;
-/// How long a sentence about a task can be, in bytes.
+/// How long a sentence about an attempt can be, in bytes.
 const MAX_SENTENCE_BYTES: usize = 8 * 1024;
 /// How many plugins can remember something of one tenant.
 const MAX_STATES: usize = 10_000;
+/// How many queues of one tenant can be fed from its log.
+const MAX_FEEDS: usize = 1_000;
 
 /// Holds a list of items to its order, its references and its log's chain, one item after the other. It remembers the last of each, not
 /// all of them, so that it can be kept with how far an import has come.
@@ -68,6 +70,11 @@ struct Tenant {
     task: u64,
     #[serde(default)]
     state: Option<State>,
+    #[serde(default)]
+    fed: Option<Queue>,
+    /// How many queues there were that are fed.
+    #[serde(default)]
+    feeds: usize,
 }
 
 /// In this order.
@@ -79,6 +86,7 @@ enum Section {
     Log,
     Tasks,
     States,
+    Feeds,
 }
 
 /// The plugin of which it comes what it remembers.
@@ -122,6 +130,7 @@ impl Check {
             Item::StateEntry { tenant, plugin, key, version, value } => {
                 self.of(tenant, Section::States)?.state_entry(plugin, key, *version, &value.0)
             }
+            Item::Fed { tenant, queue, through } => self.of(tenant, Section::Feeds)?.fed(queue, *through),
             Item::Plugin { row } => self.plugin(row),
             Item::PluginBytes { digest, at, bytes } => self.plugin_bytes(*digest, *at, &bytes.0),
             Item::Trust { row } => self.trust(row),
@@ -178,6 +187,8 @@ impl Check {
             sealed: anchor.seq,
             task: 0,
             state: None,
+            fed: None,
+            feeds: 0,
         });
         Ok(())
     }
@@ -354,7 +365,9 @@ impl Tenant {
             return Err("is a task out of order, or there twice, or behind the last one");
         }
         progress.map_or(Ok(()), becomes)?;
-        if task.change == 0 || task.change > self.last_entry {
+        // What is announced to a receiver follows from no change.
+        let first = u64::from(task.task.queue.is_of_the_plugin());
+        if !(first..=self.last_entry).contains(&task.change) {
             return Err("is a task of a change that never was");
         }
         self.task = task.seq;
@@ -395,6 +408,21 @@ impl Tenant {
         Ok(())
     }
 
+    fn fed(&mut self, queue: &Queue, through: u64) -> Result<(), Wrong> {
+        if self.fed.as_ref().is_some_and(|before| by_length(before.as_str(), queue.as_str()).is_ge()) {
+            return Err("is how far a queue was fed, out of order, or there twice");
+        }
+        if queue.is_of_the_plugin() || through > self.last_entry {
+            return Err("is how far a queue was fed that cannot be, or further than the log reaches");
+        }
+        self.feeds += 1;
+        if self.feeds > MAX_FEEDS {
+            return Err("is of one queue too many that is fed");
+        }
+        self.fed = Some(queue.clone());
+        Ok(())
+    }
+
     fn end(&self) -> Result<(), Wrong> {
         if self.entry != self.last_entry {
             return Err("stands where a log is not at its end");
@@ -418,9 +446,11 @@ fn becomes(progress: &Progress) -> Result<(), Wrong> {
     if told.len() > MAX_ATTEMPTS_TOLD || usize::try_from(*attempts).is_ok_and(|attempts| attempts < told.len()) {
         return Err("is a task that tells of more attempts than there were");
     }
-    let sentences = told.iter().filter_map(|attempt| attempt.failure.as_ref());
-    let mut texts = sentences.chain(decisions.iter().map(|decision| &decision.what));
-    if decisions.len() > MAX_DECISIONS_TOLD || texts.any(|text| text.len() > MAX_SENTENCE_BYTES) {
+    let mut sentences = told.iter().filter_map(|attempt| attempt.failure.as_ref());
+    if decisions.len() > MAX_DECISIONS_TOLD
+        || sentences.any(|sentence| sentence.len() > MAX_SENTENCE_BYTES)
+        || decisions.iter().any(|decision| decision.what.len() > MAX_DECISION_BYTES)
+    {
         return Err("is a task of which too much is told");
     }
     Ok(())
@@ -431,4 +461,26 @@ fn is_kind(kind: &ResourceType) -> bool {
     name.len() <= MAX_KIND_BYTES
         && name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_model::{Actor, Attempt, Decision, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_decision_can_say_more_than_an_attempt_and_each_only_so_much() {
+        let at = Timestamp::from_millis(0);
+        let judged = |said: usize, failed: usize| {
+            let decision = Decision { at, by: Actor::Job("async".to_owned()), what: "x".repeat(said) };
+            let attempt = Attempt { at, took_ms: 0, failure: Some("x".repeat(failed)) };
+            let (told, decisions) = (vec![attempt], vec![decision]);
+            becomes(&Progress { revision: 1, attempts: 1, told, decisions, ..Progress::new(at) })
+        };
+        let too_much = Err("is a task of which too much is told");
+        assert_eq!(judged(MAX_DECISION_BYTES, MAX_SENTENCE_BYTES), Ok(()));
+        assert_eq!(judged(MAX_DECISION_BYTES + 1, 1), too_much);
+        assert_eq!(judged(1, MAX_SENTENCE_BYTES + 1), too_much);
+    }
 }

@@ -141,6 +141,7 @@ impl Counts {
         match item {
             Item::Tenant { .. }
             | Item::State { .. }
+            | Item::Fed { .. }
             | Item::Plugin { .. }
             | Item::PluginBytes { .. }
             | Item::Trust { .. } => {}

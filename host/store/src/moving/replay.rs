@@ -177,6 +177,7 @@ impl Replay {
             | Item::Task { .. }
             | Item::State { .. }
             | Item::StateEntry { .. }
+            | Item::Fed { .. }
             | Item::PluginBytes { .. } => Ok(()),
         }
     }

@@ -93,7 +93,8 @@ async fn measure(args: &Args, subjects: &[Subject]) -> anyhow::Result<()> {
 impl Tenant {
     async fn make(args: &Args, server: &Server, subject: Subject) -> anyhow::Result<Self> {
         let digest = server.push(&subject.file(args)).await?;
-        let made = json!({ "name": subject.name, "plugin": digest, "config": subject.config() }).to_string();
+        let made =
+            json!({ "name": subject.name, "plugin": digest, "config": subject.config(), "grants": "all" }).to_string();
         let made = server.admin(Method::POST, "/tenants", made).await?;
         let token = made["token"].as_str().context("the token is told once")?.to_owned();
         let url = format!("{}/t/{}/scim/v2/Users", server.scim, subject.name);

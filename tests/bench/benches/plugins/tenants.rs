@@ -49,7 +49,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
 
     let (began, mut tokens) = (Instant::now(), Vec::with_capacity(args.tenants));
     for (number, (digest, config)) in (0..args.tenants).zip(digests.iter().cycle()) {
-        let made = json!({ "name": name(number), "plugin": digest, "config": config }).to_string();
+        let made = json!({ "name": name(number), "plugin": digest, "config": config, "grants": "all" }).to_string();
         let made = watched.server.admin(Method::POST, "/tenants", made).await?;
         tokens.push(made["token"].as_str().context("the token is told once")?.to_owned());
     }

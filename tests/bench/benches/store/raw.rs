@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use anyhow::{Context, anyhow};
+use muster_bench::raw::open;
 use muster_model::ResourceId;
 use sled::{Batch, IVec};
 use tokio::sync::oneshot;
@@ -19,22 +20,6 @@ use crate::people;
 
 /// One row: its key and its value.
 pub(crate) type Row = (Vec<u8>, Vec<u8>);
-
-/// As the adapter opens it.
-pub(crate) fn open(folder: &Path, cache_bytes: u64) -> anyhow::Result<sled::Db> {
-    let config = sled::Config::new().path(folder).cache_capacity(cache_bytes).use_compression(false);
-    let mut tries = 0;
-    loop {
-        // sled's threads keep the lock for a moment after the store was closed in this process.
-        match config.clone().flush_every_ms(None).open() {
-            Err(sled::Error::Io(_)) if tries < 500 => {
-                tries += 1;
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
-            opened => return opened.context("sled does not open it"),
-        }
-    }
-}
 
 /// What a store that was made of nothing but [`crate::people::create`] consists of, told apart by user. Rows that belong to
 /// no user, such as counters, were written anew by each commit, and are part of each.

@@ -379,7 +379,7 @@ impl Set {
     }
 
     fn scan_raw(&self) -> anyhow::Result<Cost> {
-        let db = raw::open(&data::folder(&self.args, self.users), self.args.cache_bytes())?;
+        let db = muster_bench::raw::open(&data::folder(&self.args, self.users), self.args.cache_bytes())?;
         let watch = Watch::start();
         let mut rows = 0;
         for row in db.iter() {

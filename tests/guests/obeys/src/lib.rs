@@ -1,10 +1,10 @@
 //! Does to users what its configuration says, so that one plugin can be several; groups are mapped always the same.
 //!
 //! `state`: the state of each; `titles`: whether the account has a title; `keys`: whether `nickName` is a name to be found by; `task`: what is
-//! to be done after an update; `rejects`, `traps`: the `displayName` of who is refused, or traps; `works`: how long a call takes, in rounds.
+//! to be done after an update or a signal; `rejects`, `traps`: the `displayName` of who is refused, or traps; `works`: how long a call takes, in rounds.
 
 use muster_plugin_sdk::{
-    Account, Change, Config, Context, Event, Input, Kind, Manifest, Plugin, Reject, Resource, Task,
+    Account, Change, Config, Context, Event, Input, Kind, Manifest, Plugin, Reject, Resource, Signal, Task,
 };
 
 const READ: &[&str] = &["userName", "displayName", "nickName", "title", "active"];
@@ -13,7 +13,7 @@ struct Obeys;
 
 impl Plugin for Obeys {
     const MANIFEST: Manifest = Manifest::new("obeys", "1.0.0")
-        .user(Resource::reads(READ).retains(READ).plans_on(&[Event::Updated]))
+        .user(Resource::reads(READ).retains(READ).plans_on(&[Event::Updated, Event::Signalled]))
         .group(Resource::reads(&["displayName"]))
         .states(&["active", "a", "b"]);
 
@@ -22,6 +22,11 @@ impl Plugin for Obeys {
             Kind::User => user(input, ctx.config()),
             Kind::Group => Ok(Account::new("active").field("name", input.text("displayName"))),
         }
+    }
+
+    /// A signal names the state that the account comes into.
+    fn on_signal(signal: &Signal, current: Account, _: &Context) -> Result<Account, Reject> {
+        Ok(current.state(&signal.name))
     }
 
     fn plan(change: &Change, ctx: &Context) -> Result<Vec<Task>, Reject> {

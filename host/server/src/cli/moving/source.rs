@@ -173,7 +173,8 @@ impl Selection {
             | Item::Seal { .. }
             | Item::Task { .. }
             | Item::State { .. }
-            | Item::StateEntry { .. } => item.tenant().is_some_and(|tenant| tenants.contains(tenant)),
+            | Item::StateEntry { .. }
+            | Item::Fed { .. } => item.tenant().is_some_and(|tenant| tenants.contains(tenant)),
         }
     }
 }

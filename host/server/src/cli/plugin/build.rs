@@ -120,7 +120,7 @@ pub(super) fn parsed(files: &[(String, Vec<u8>)]) -> anyhow::Result<Vec<(String,
 
 /// The component in a folder, of which there must be one.
 pub(super) fn only_component(dist: &Path) -> anyhow::Result<PathBuf> {
-    let found = if dist.is_dir() { crate::app::components(dist)? } else { Vec::new() };
+    let found = if dist.is_dir() { crate::components::components(dist)? } else { Vec::new() };
     match found.as_slice() {
         [file] => Ok(file.clone()),
         [] => bail!("{}: there is no component in it; `muster plugin build` makes one", dist.display()),

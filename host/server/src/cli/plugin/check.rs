@@ -9,6 +9,7 @@ use muster_model::{Account, Event, RequestId, ResourceId, TenantId, Timestamp};
 use muster_plugin::{Call, Kind, PlanChange, Plugin, PluginError, Role};
 use muster_protocol::Document;
 use muster_service::cases::{self, Case, MAX_RUN, Method, NOW};
+use muster_service::nobody_carries_out;
 use serde_json::{Value, json};
 
 use super::heard::Heard;
@@ -129,6 +130,9 @@ impl Found {
             "load_us": micros(*compiled),
             "max_call_us": micros(app::CALL_DEADLINE), "max_memory_bytes": app::MAX_PLUGIN_MEMORY_BYTES,
         });
+        if let Some(warning) = nobody_carries_out(tried.plugin.as_ref()) {
+            told["warning"] = json!(warning);
+        }
         if let Some(Took { calls, worst }) = took {
             told["calls"] = Value::Object(calls.iter().map(function).collect());
             told["memory_bytes"] = json!(worst.memory);
@@ -153,6 +157,9 @@ impl Found {
         line("WASI, to nowhere", or_none(wasi))?;
         line("cases", if tried.outcomes.is_empty() { "none".to_owned() } else { tried.summary() })?;
         line("loaded in", format!("{} ms, compiling included", compiled.as_millis()))?;
+        if let Some(warning) = nobody_carries_out(tried.plugin.as_ref()) {
+            line("warning", warning)?;
+        }
         let Some(Took { calls, worst }) = took else { return Ok(()) };
         for (name, times) in calls {
             line(name, times.to_string())?;

@@ -54,23 +54,13 @@ impl Lines {
             1 => Some("it logged one line more before:".to_owned()),
             count => Some(format!("it logged {count} lines more before:")),
         };
-        let lines = self.last.iter().map(|(level, message)| format!("it logged ({}): {message}", word(*level)));
+        let lines = self.last.iter().map(|(level, message)| format!("it logged ({}): {message}", level.name()));
         earlier.into_iter().chain(lines).collect()
     }
 
     pub(super) fn json(&self) -> Value {
-        let line = |(level, message): &(LogLevel, String)| json!({ "level": word(*level), "message": message });
+        let line = |(level, message): &(LogLevel, String)| json!({ "level": level.name(), "message": message });
         json!(self.last.iter().map(line).collect::<Vec<_>>())
-    }
-}
-
-const fn word(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Trace => "trace",
-        LogLevel::Debug => "debug",
-        LogLevel::Info => "info",
-        LogLevel::Warn => "warn",
-        LogLevel::Error => "error",
     }
 }
 

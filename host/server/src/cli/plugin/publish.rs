@@ -9,8 +9,9 @@ use super::push::not_stale;
 use super::registry::Login;
 use super::shape::Shape;
 use super::{component, component_file};
-use crate::app::{Workbench, read_signature, signature_beside, signature_file};
+use crate::app::Workbench;
 use crate::cli::say;
+use crate::components::{read_signature, signature_beside, signature_file};
 
 /// What is published, and where.
 #[derive(Debug, Args)]

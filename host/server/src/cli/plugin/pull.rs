@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::bytes;
 use super::registry::{Login, fetch};
-use crate::app::signature_file;
 use crate::cli::say;
+use crate::components::signature_file;
 
 /// What is fetched, and where it is written to.
 #[derive(Debug, Args)]

@@ -9,10 +9,10 @@ use muster_service::{NewPlugin, cases};
 
 use super::registry::{Login, fetch};
 use super::{component, component_file, counted, line};
-use crate::app::{read_signature, signature_beside, signature_file};
 use crate::cli::admin_client::AdminClient;
 use crate::cli::tenant::plain;
 use crate::cli::{Remote, say};
+use crate::components::{read_signature, signature_beside, signature_file};
 
 /// What is pushed, and where to.
 #[derive(Debug, Args)]

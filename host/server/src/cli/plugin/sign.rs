@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::signer::private_key;
 use super::{component, component_file};
-use crate::app::{Workbench, signature_file};
+use crate::app::Workbench;
 use crate::cli::say;
+use crate::components::signature_file;
 use crate::files::Told as _;
 
 /// What is signed, and with what.

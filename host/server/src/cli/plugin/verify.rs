@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::signer::public_key;
 use super::{component, component_file};
-use crate::app::{Workbench, read_signature, signature_file};
+use crate::app::Workbench;
 use crate::cli::admin_client::AdminClient;
 use crate::cli::tenant::plain;
 use crate::cli::{Remote, say};
+use crate::components::{read_signature, signature_file};
 
 /// What is verified, and whom to believe.
 #[derive(Debug, Args)]

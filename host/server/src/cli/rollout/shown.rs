@@ -48,6 +48,7 @@ pub(super) fn turned(before: &Value, rollout: &Value) -> anyhow::Result<()> {
             row(step)?;
         }
     }
+    passed_by(rollout)?;
     outcome(rollout)
 }
 
@@ -78,7 +79,18 @@ fn about(rollout: &Value) -> anyhow::Result<()> {
     if !grants.is_empty() {
         say(format!("grants     {}", grants.join(", ")))?;
     }
+    passed_by(rollout)?;
     say(format!("begun      {}", plain(&rollout["at"])))
+}
+
+/// Whom no step of it meets.
+fn passed_by(rollout: &Value) -> anyhow::Result<()> {
+    match rollout["manual_accounts"].as_u64() {
+        None => Ok(()),
+        Some(count) => {
+            say(format!("left out   {count} made by hand: each is mapped again when the product writes it, not before"))
+        }
+    }
 }
 
 /// What is granted to the candidate when it decides.

@@ -8,6 +8,7 @@ use muster_store::moving::{Brought, Counts, Finished, Import, Item, MAX_HELD, Pa
 use serde_json::{Value, json};
 
 use super::super::{retention, scim};
+use super::receivers;
 use crate::binding::Bound;
 use crate::{AdminError, JobId, Progress, Service};
 
@@ -266,7 +267,8 @@ fn told(finished: &Finished) -> Value {
 fn check_rules(row: &TenantRow) -> Result<(), AdminError> {
     let of_tenant = |error: AdminError| AdminError::Invalid(format!("tenant {}: {error}", row.id));
     retention::check(row.retention).map_err(of_tenant)?;
-    scim::check(&row.scim).map_err(of_tenant)
+    scim::check(&row.scim).map_err(of_tenant)?;
+    receivers::check(row).map_err(of_tenant)
 }
 
 /// A whole deployment goes into one that has nobody yet.

@@ -78,8 +78,11 @@ impl Service {
             let mut after = 0;
             loop {
                 let tasks = outbox.tasks(None, after, TASKS_A_PAGE).await?;
-                let needs_it =
-                    |(task, progress): &&(Task, Progress)| task.task.plugin == *plugin && !progress.standing.is_over();
+                // What is told to a receiver needs no plugin.
+                let needs_it = |(task, progress): &&(Task, Progress)| {
+                    let is_its_own = task.task.queue.is_of_the_plugin() && task.task.plugin == *plugin;
+                    is_its_own && !progress.standing.is_over()
+                };
                 if let Some((task, progress)) = tasks.iter().find(needs_it) {
                     let stands = match progress.standing {
                         Standing::Waiting => "waits",

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_model::{
-    Change, Event, LogEntry, NewTask, Record, RequestId, ResourceId, ResourceType, Seal, Task, Timestamp, Version,
+    Change, Event, Key, LogEntry, NewTask, Record, RequestId, ResourceId, ResourceType, Seal, Task, Timestamp, Version,
 };
-use muster_store::contract::help::{GROUP, USER, at, change, id, member, record, snapshot, task};
+use muster_store::contract::help::{GROUP, USER, at, change, id, key, member, record, snapshot, task};
 use muster_store::{Commit, Committed, Write};
 use serde_json::json;
 
@@ -114,7 +114,7 @@ impl Memory {
     pub(super) fn step(&mut self, step: &Step) {
         self.steps += 1;
         self.asked = match step {
-            Step::Commit { deeds, told } => self.commit(deeds, *told),
+            Step::Commit { deeds, told, free } => self.commit(deeds, *told, *free),
             Step::Seal { more, stale } => self.seal(*more, *stale),
             Step::Prune { seal, limit } => self.prune(*seal, *limit),
             Step::Restart | Step::Kill => Asked::Nothing,
@@ -145,11 +145,12 @@ impl Memory {
         Asked::Prune { through: chosen.seq, limit, outcome: Ok(removed) }
     }
 
-    fn commit(&mut self, deeds: &[Deed], told: bool) -> Asked {
+    fn commit(&mut self, deeds: &[Deed], told: bool, free: Option<u64>) -> Asked {
         let at = at(self.steps);
         let (touched, versions, losses) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         let mut draft = Draft { memory: self.clone(), at, touched, versions, losses };
-        let mut commit = Commit { at, writes: Vec::new(), changes: Vec::new(), tasks: Vec::new() };
+        let free: Vec<_> = free.map(|name| (USER, key("username", &format!("Name{name}")))).into_iter().collect();
+        let mut commit = Commit { at, writes: Vec::new(), free, changes: Vec::new(), tasks: Vec::new() };
         let mut outcome = Ok(());
         for deed in deeds {
             let (write, mut change, task) = draft.write(*deed);
@@ -166,7 +167,7 @@ impl Memory {
                 break;
             }
         }
-        let outcome = outcome.and_then(|()| draft.end(&commit));
+        let outcome = outcome.and_then(|()| draft.needs(&commit.free)).and_then(|()| draft.end(&commit));
         if outcome.is_ok() {
             *self = draft.memory;
         }
@@ -321,6 +322,13 @@ impl Draft {
             }
         }
         Ok(())
+    }
+
+    fn needs(&self, free: &[(ResourceType, Key)]) -> Result<(), Refused> {
+        let is_held = |(kind, key): &(ResourceType, Key)| {
+            self.memory.records.values().any(|record| record.resource_type == *kind && record.keys.contains(key))
+        };
+        if free.iter().any(is_held) { Err(Refused::Stale) } else { Ok(()) }
     }
 
     fn end(&mut self, commit: &Commit) -> Result<Committed, Refused> {

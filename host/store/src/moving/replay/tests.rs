@@ -1,4 +1,4 @@
-use muster_model::{Binding, Event, LogHash, Retention, ScimSettings, TenantRow};
+use muster_model::{Binding, DeliverySettings, Event, LogHash, Retention, ScimSettings, TenantRow};
 
 use super::*;
 use crate::contract::help::{GROUP, USER, at, change, group, id, replace, snapshot, tenant, user};
@@ -15,6 +15,7 @@ fn first(anchor: Seal) -> Item {
         retention,
         grants: Vec::new(),
         secrets: Vec::new(),
+        delivery: DeliverySettings::default(),
     };
     Item::Tenant { row, anchor, last_entry: 6, last_task: 0 }
 }

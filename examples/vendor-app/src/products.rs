@@ -1,0 +1,226 @@
+//! The five products: a file each, with what reaches it and what the page shows of it.
+
+mod applivery;
+mod level_access;
+mod poggio;
+mod popl;
+mod secoda;
+
+use rusqlite::{Connection, Transaction};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::page::{Section, View};
+
+/// One of the products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Product {
+    /// Workspaces with users.
+    Poggio,
+    /// Teams with profiles.
+    Popl,
+    /// Members who are invited by mail, and groups.
+    Secoda,
+    /// Employees of a store, collaborators of a dashboard, employees with devices.
+    Applivery,
+    /// Users whom an administrator assigns to user groups.
+    LevelAccess,
+}
+
+/// Something that happened to a user or a group, as a webhook tells it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told<'a> {
+    pub(crate) kind: Kind,
+    /// The SCIM id.
+    pub(crate) id: &'a str,
+    /// `deleted`, ...
+    pub(crate) event: &'a str,
+    /// The resource and the account as they are since, unless they are gone.
+    after: Option<&'a Value>,
+    data: &'a Value,
+}
+
+/// Of whom it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    User,
+    Group,
+}
+
+impl<'a> Told<'a> {
+    /// What an event of this type says; `None`: it is of nobody whom the products know.
+    pub(crate) fn of(kind: &'a str, data: &'a Value) -> Option<Self> {
+        let (kind, event) = kind.split_once('.')?;
+        let kind = match kind {
+            "user" => Kind::User,
+            "group" => Kind::Group,
+            _ => return None,
+        };
+        let after = data.get("after").filter(|after| after.is_object());
+        Some(Self { kind, id: data["resource"]["id"].as_str()?, event, after, data })
+    }
+
+    /// Whether it says enough: who is gone needs nothing more, members who come and go are named, and else what is there now has to be told.
+    pub(crate) fn is_whole(&self) -> bool {
+        match self.event {
+            "deleted" => true,
+            "member-added" => self.data["members_added"]["ids"].is_array(),
+            "member-removed" => self.data["members_removed"]["ids"].is_array(),
+            _ => self.after.is_some(),
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.event == "deleted"
+    }
+
+    /// The account's state.
+    fn state(&self) -> &'a str {
+        self.after.and_then(|after| after["account"]["state"].as_str()).unwrap_or_default()
+    }
+
+    /// Whether the product shows the account.
+    fn is_listed(&self) -> bool {
+        self.after.is_some_and(|after| after["account"]["listed"] == true)
+    }
+
+    /// A field of the account.
+    fn field(&self, name: &str) -> Option<&'a str> {
+        self.after?["account"]["fields"][name].as_str()
+    }
+
+    /// The group's name; where only its members are others, it is not told again.
+    fn display_name(&self) -> Option<&'a str> {
+        self.after?["resource"]["displayName"].as_str()
+    }
+
+    /// `members_added` or `members_removed`.
+    fn members(&self, which: &str) -> impl Iterator<Item = &'a str> {
+        self.data[which]["ids"].as_array().into_iter().flatten().filter_map(Value::as_str)
+    }
+}
+
+/// Something that a plugin asks for.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'a str,
+    /// The parts of the path.
+    pub(crate) path: Vec<&'a str>,
+    pub(crate) query: &'a str,
+    pub(crate) body: Value,
+}
+
+impl Call<'_> {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.body[name].as_str()
+    }
+}
+
+impl Product {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Poggio, Self::Popl, Self::Secoda, Self::Applivery, Self::LevelAccess];
+
+    /// As its plugin is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Poggio => "poggio",
+            Self::Popl => "popl",
+            Self::Secoda => "secoda",
+            Self::Applivery => "applivery",
+            Self::LevelAccess => "level-access",
+        }
+    }
+
+    /// The one of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|product| product.name() == name)
+    }
+
+    /// Does what follows from an event.
+    pub(crate) fn hears(self, transaction: &Transaction<'_>, told: &Told<'_>) -> rusqlite::Result<()> {
+        match self {
+            Self::Poggio => poggio::hears(transaction, told),
+            Self::Popl => popl::hears(transaction, told),
+            Self::Secoda => secoda::hears(transaction, told),
+            // All that it needs, its plugin asks for.
+            Self::Applivery => Ok(()),
+            Self::LevelAccess => level_access::hears(transaction, told),
+        }
+    }
+
+    /// Does what a plugin asks for; the status.
+    pub(crate) fn does(self, transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::Result<u16> {
+        match self {
+            Self::Secoda => secoda::does(transaction, call),
+            Self::Applivery => applivery::does(transaction, call),
+            // Their plugins ask for nothing.
+            Self::Poggio | Self::Popl | Self::LevelAccess => Ok(404),
+        }
+    }
+
+    /// Does what somebody clicks; what Muster is to be told of it. `None`: there is no such button.
+    pub(crate) fn clicked(
+        self,
+        transaction: &Transaction<'_>,
+        id: &str,
+        what: &str,
+    ) -> rusqlite::Result<Option<Clicked>> {
+        match (self, what) {
+            (Self::Poggio, "log-in") => poggio::log_in(transaction, id).map(|()| Some(Clicked::Here)),
+            (Self::Secoda, "signed-in") => Ok(Some(Clicked::Signal("signed-in"))),
+            (Self::Applivery, "device") => applivery::enrol(transaction, id).map(|()| Some(Clicked::Here)),
+            (Self::LevelAccess, "assign") => {
+                level_access::assign(transaction, id).map(|()| Some(Clicked::Signal("groups-assigned")))
+            }
+            (Self::LevelAccess, "unassign") => {
+                level_access::unassign(transaction, id).map(|()| Some(Clicked::Signal("groups-removed")))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What the page shows of it.
+    pub(crate) fn section(self, connection: &Connection, view: &View) -> rusqlite::Result<Section> {
+        match self {
+            Self::Poggio => poggio::section(connection),
+            Self::Popl => popl::section(connection),
+            Self::Secoda => secoda::section(connection, view),
+            Self::Applivery => applivery::section(connection),
+            Self::LevelAccess => level_access::section(connection),
+        }
+    }
+}
+
+/// What a click means beyond this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clicked {
+    /// Nothing.
+    Here,
+    /// Muster's plugin hears a signal of this name.
+    Signal(&'static str),
+}
+
+/// Keeps a group and who is in it, in the tables of a product.
+fn keep_group(transaction: &Transaction<'_>, product: &str, told: &Told<'_>) -> rusqlite::Result<()> {
+    if told.is_gone() {
+        transaction.execute(&format!("DELETE FROM {product}_groups WHERE id = ?1"), [told.id])?;
+        transaction.execute(&format!("DELETE FROM {product}_memberships WHERE group_id = ?1"), [told.id])?;
+        return Ok(());
+    }
+    if let Some(name) = told.display_name() {
+        let kept = format!(
+            "INSERT INTO {product}_groups (id, name) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET name = excluded.name"
+        );
+        transaction.execute(&kept, [told.id, name])?;
+    }
+    for member in told.members("members_added") {
+        let added = format!("INSERT OR IGNORE INTO {product}_memberships (group_id, member) VALUES (?1, ?2)");
+        transaction.execute(&added, [told.id, member])?;
+    }
+    for member in told.members("members_removed") {
+        let removed = format!("DELETE FROM {product}_memberships WHERE group_id = ?1 AND member = ?2");
+        transaction.execute(&removed, [told.id, member])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+PRAGMA journal_mode = WAL;
+PRAGMA foreign_keys = OFF; -- a membership may be told before its member
+
+CREATE TABLE IF NOT EXISTS done (
+    number INTEGER PRIMARY KEY, product TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, status INTEGER NOT NULL,
+    UNIQUE (product, key)
+);
+
+CREATE TABLE IF NOT EXISTS mails (
+    number INTEGER PRIMARY KEY, message TEXT NOT NULL UNIQUE, recipient TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS poggio_users (
+    id TEXT PRIMARY KEY, workspace TEXT NOT NULL, email TEXT NOT NULL, name TEXT, state TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS poggio_sessions (member TEXT PRIMARY KEY);
+
+CREATE TABLE IF NOT EXISTS popl_profiles (
+    id TEXT PRIMARY KEY, team TEXT NOT NULL, email TEXT, name TEXT, is_in_team INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS popl_groups (id TEXT PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS popl_memberships (group_id TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (group_id, member));
+
+CREATE TABLE IF NOT EXISTS secoda_members (
+    id TEXT PRIMARY KEY, email TEXT NOT NULL, name TEXT, state TEXT NOT NULL, is_listed INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS secoda_groups (id TEXT PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS secoda_memberships (group_id TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (group_id, member));
+CREATE TABLE IF NOT EXISTS secoda_invitations (
+    number INTEGER PRIMARY KEY, member TEXT NOT NULL UNIQUE, email TEXT NOT NULL, is_mailed INTEGER NOT NULL DEFAULT 0
+);
+-- Of invitations: what no mail server takes, and why.
+CREATE TABLE IF NOT EXISTS secoda_refused_mails (invitation INTEGER PRIMARY KEY, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS secoda_access (member TEXT PRIMARY KEY, is_enabled INTEGER NOT NULL);
+
+-- Of the audiences `store` and `mdm`.
+CREATE TABLE IF NOT EXISTS applivery_employees (
+    audience TEXT NOT NULL, id TEXT NOT NULL, email TEXT, name TEXT, given_name TEXT, family_name TEXT,
+    PRIMARY KEY (audience, id)
+);
+CREATE TABLE IF NOT EXISTS applivery_collaborators (
+    id TEXT PRIMARY KEY, email TEXT, name TEXT, given_name TEXT, family_name TEXT, role TEXT
+);
+CREATE TABLE IF NOT EXISTS applivery_groups (id TEXT PRIMARY KEY, name TEXT, role TEXT, rank INTEGER);
+CREATE TABLE IF NOT EXISTS applivery_memberships (group_id TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (group_id, member));
+CREATE TABLE IF NOT EXISTS applivery_devices (
+    number INTEGER PRIMARY KEY, model TEXT NOT NULL, owner TEXT, policy TEXT NOT NULL
+);
+-- The role that each collaborator has: that of the group in front, else that of the creation.
+CREATE VIEW IF NOT EXISTS applivery_roles AS
+    SELECT id, coalesce((
+        SELECT g.role FROM applivery_groups g JOIN applivery_memberships m ON m.group_id = g.id
+        WHERE m.member = c.id AND g.role IS NOT NULL ORDER BY g.rank LIMIT 1
+    ), c.role) AS role
+    FROM applivery_collaborators c;
+
+CREATE TABLE IF NOT EXISTS level_access_users (
+    id TEXT PRIMARY KEY, email TEXT, name TEXT, state TEXT NOT NULL
+);
+-- What an administrator of the organization has assigned by hand: nothing that is told by SCIM changes it.
+CREATE TABLE IF NOT EXISTS level_access_assignments (
+    member TEXT NOT NULL, user_group TEXT NOT NULL, PRIMARY KEY (member, user_group)
+);

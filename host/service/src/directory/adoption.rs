@@ -1,0 +1,223 @@
+//! Where SCIM meets an account that the product made by hand: what becomes of it is for the tenant's plugin to say (decision record 26).
+
+use muster_model::{Account, Change, Event, Key, Record, ResourceId, ResourceType};
+use muster_plugin::{AdoptionPolicy, Decision};
+use muster_protocol::Document;
+use muster_protocol::filter::{Filter, Literal, Op, canonical_path};
+use muster_protocol::normalise::Normalised;
+use muster_protocol::schema::ResourceTypeDef;
+use muster_protocol::text;
+use muster_store::{StoreError, Write};
+
+use crate::authenticate::Caller;
+use crate::calling::called;
+use crate::create::{Decided, New, change_of};
+use crate::expected::Expected;
+use crate::retry::Attempt;
+use crate::{ScimError, Service};
+
+/// What an identity provider is told where the plugin has no sentence of its own.
+const BY_HAND: &str = "an account that is managed by hand has one of these names; SCIM does not take it over";
+
+/// The same where no name was sent, but the account's id.
+const NOT_MANAGED: &str = "this account is managed by hand; SCIM does not manage it";
+
+/// An account made by hand, and what becomes of it where SCIM meets it.
+#[derive(Debug)]
+pub(crate) struct ByHand {
+    /// As it is kept.
+    pub record: Record,
+    verdict: Decision,
+}
+
+impl ByHand {
+    /// Whether the user of SCIM takes it over.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.verdict == Decision::Link
+    }
+
+    /// Whether identity providers do not see it.
+    fn is_hidden(&self) -> bool {
+        self.verdict == Decision::Hide
+    }
+
+    /// The 409: in the plugin's words, if it has some.
+    pub(crate) fn refused(&self) -> ScimError {
+        let detail = match &self.verdict {
+            Decision::Refuse(detail) => detail.clone(),
+            Decision::Link | Decision::Hide => BY_HAND.to_owned(),
+        };
+        ScimError::ByHand { detail }
+    }
+
+    /// The 409 where it was named by its id: in the plugin's words, if it has some.
+    pub(crate) fn refused_by_id(&self) -> ScimError {
+        match &self.verdict {
+            Decision::Refuse(detail) if detail != BY_HAND => ScimError::ByHand { detail: detail.clone() },
+            Decision::Refuse(_) | Decision::Link | Decision::Hide => {
+                ScimError::ByHand { detail: NOT_MANAGED.to_owned() }
+            }
+        }
+    }
+
+    /// As a user of SCIM, which it is not yet.
+    pub(crate) fn as_user(&self) -> Record {
+        Record { resource_type: ResourceType::USER, ..self.record.clone() }
+    }
+}
+
+/// The keys of a user that it did not have before, and that no account made by hand may have; the other way round for those. The store holds
+/// it in the same commit.
+pub(crate) fn not_by_hand(record: &Record, before: &[Key]) -> Vec<(ResourceType, Key)> {
+    let other = match record.resource_type.as_str() {
+        "User" => ResourceType::MANUAL_USER,
+        "ManualUser" => ResourceType::USER,
+        _ => return Vec::new(),
+    };
+    record.keys.iter().filter(|key| !before.contains(key)).map(|key| (other.clone(), key.clone())).collect()
+}
+
+impl Service {
+    /// The account made by hand that has a name which this user comes to have; of several any.
+    pub(crate) async fn holder_by_hand(
+        &self,
+        caller: &Caller,
+        record: &Record,
+        before: &[Key],
+    ) -> Result<Option<ByHand>, ScimError> {
+        if record.resource_type != ResourceType::USER {
+            return Ok(None);
+        }
+        for (kind, key) in not_by_hand(record, before) {
+            if let Some(found) = caller.tenant.directory.find(&kind, &key).await? {
+                let verdict = verdict(caller, &record.document, &found.account)?;
+                return Ok(Some(ByHand { record: found, verdict }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The account made by hand with this id, as far as SCIM sees it.
+    pub(crate) async fn by_hand(
+        &self,
+        caller: &Caller,
+        resource_type: &ResourceType,
+        id: ResourceId,
+    ) -> Result<Option<ByHand>, ScimError> {
+        if *resource_type != ResourceType::USER {
+            return Ok(None);
+        }
+        let found = caller.tenant.directory.get(&ResourceType::MANUAL_USER, id).await?;
+        shown_by_hand(caller, found)
+    }
+
+    /// The one that a lookup asks for by a name: what a filter of one comparison finds where no user of SCIM has it.
+    pub(crate) async fn looked_up_by_hand(
+        &self,
+        caller: &Caller,
+        def: &ResourceTypeDef,
+        filter: &Filter,
+    ) -> Result<Option<ByHand>, ScimError> {
+        let Filter::Compare { path, op: Op::Eq, literal: Literal::Text(value) } = filter else { return Ok(None) };
+        if def.name != ResourceType::USER.as_str() {
+            return Ok(None);
+        }
+        let key = Key { attribute: canonical_path(def, path), folded: text::fold(value) };
+        let found = caller.tenant.directory.find(&ResourceType::MANUAL_USER, &key).await?;
+        shown_by_hand(caller, found)
+    }
+
+    /// What it means that a user of SCIM takes an account over: the same id, what the plugin has decided of it once, and one commit for both.
+    pub(crate) async fn decide_adopted(
+        &self,
+        caller: &Caller,
+        by_hand: &ByHand,
+        sent: &Normalised,
+    ) -> Result<Decided, Attempt> {
+        if !by_hand.is_linked() {
+            return Err(by_hand.refused().into());
+        }
+        let old = &by_hand.record;
+        let (resource_type, id, created) = (&ResourceType::USER, old.id, old.created);
+        let (version, earlier) = (old.version.next(), Some(&old.account));
+        let new = New { resource_type, id, created, version, sent, earlier, adopted: Some(old) };
+        let mut decided = self.decide_new(caller, new).await?;
+        for (kind, key) in &decided.free {
+            // Two accounts do not become one.
+            if caller.tenant.directory.find(kind, key).await?.is_some_and(|other| other.id != old.id) {
+                return Err(by_hand.refused().into());
+            }
+        }
+        let remove = Write::Remove { resource_type: ResourceType::MANUAL_USER, id, expected: Some(old.version) };
+        decided.writes.insert(0, remove);
+        decided.gone = Some(Box::new(change_of(caller, Event::Deleted, Some(old), None, old)));
+        Ok(decided)
+    }
+
+    /// One attempt at writing to an account that was made by hand, as if it were a user of SCIM; `None`: there is none.
+    pub(crate) async fn write_by_hand(
+        &self,
+        caller: &Caller,
+        id: ResourceId,
+        expected: &Expected,
+        read: impl FnOnce(&Document) -> Result<Normalised, Attempt> + Send,
+    ) -> Result<Option<Record>, Attempt> {
+        let Some(by_hand) = self.by_hand(caller, &ResourceType::USER, id).await? else { return Ok(None) };
+        expected.check(by_hand.record.version)?;
+        if !by_hand.is_linked() {
+            return Err(by_hand.refused_by_id().into());
+        }
+        let sent = read(&by_hand.record.document)?;
+        caller.note(&sent.rewrites);
+        let decided = self.decide_adopted(caller, &by_hand, &sent).await?;
+        Ok(Some(self.commit(caller, decided).await?.record))
+    }
+
+    /// Why a commit that needed names free was not made, if that is why: another came in between with an account of the other kind.
+    pub(crate) async fn held_by_hand(
+        &self,
+        caller: &Caller,
+        error: &StoreError,
+        free: &[(ResourceType, Key)],
+    ) -> Result<Option<Attempt>, ScimError> {
+        if !matches!(error, StoreError::Stale) {
+            return Ok(None);
+        }
+        for (kind, key) in free {
+            if caller.tenant.directory.find(kind, key).await?.is_some() {
+                let error = if *kind == ResourceType::MANUAL_USER {
+                    ScimError::ByHand { detail: BY_HAND.to_owned() }
+                } else {
+                    ScimError::Uniqueness { attribute: caller.bound.canonical(&ResourceType::USER, &key.attribute) }
+                };
+                return Ok(Some(Attempt::Failed(error)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// As identity providers see it: not at all where it is hidden.
+fn shown_by_hand(caller: &Caller, found: Option<Record>) -> Result<Option<ByHand>, ScimError> {
+    let Some(record) = found else { return Ok(None) };
+    // Nobody sends anything of the user: it is asked for as what it is.
+    let verdict = verdict(caller, &record.document, &record.account)?;
+    Ok(Some(ByHand { record, verdict }).filter(|by_hand| !by_hand.is_hidden()))
+}
+
+/// What the plugin wants of it.
+fn verdict(caller: &Caller, document: &Document, existing: &Account) -> Result<Decision, ScimError> {
+    let plugin = caller.bound.plugin.as_ref();
+    match plugin.manifest().adoption {
+        AdoptionPolicy::Link => Ok(Decision::Link),
+        AdoptionPolicy::Refuse => Ok(Decision::Refuse(BY_HAND.to_owned())),
+        AdoptionPolicy::Hide => Ok(Decision::Hide),
+        AdoptionPolicy::Ask => Ok(called(caller, || plugin.decide(&caller.call(), document, existing))??),
+    }
+}
+
+/// Whether a change of an account made by hand tells that SCIM took it over: nothing else of an identity provider's ends one.
+pub(crate) fn is_adoption(change: &Change) -> bool {
+    let is_of_scim = matches!(change.actor, muster_model::Actor::Token(_));
+    is_of_scim && change.resource_type == ResourceType::MANUAL_USER && change.event == Event::Deleted
+}

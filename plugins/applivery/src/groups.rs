@@ -1,0 +1,84 @@
+//! What follows from a change of a group, where groups give roles. The product has the groups with their roles and members, and gives each
+//! collaborator the role that is in front among those of the groups; so the order in which groups change does not matter.
+
+use muster_plugin_sdk::{Account, Change, Config, Event, Task};
+
+use crate::settings::groups_give_roles;
+
+pub(crate) fn tasks(change: &Change, config: &Config) -> Vec<Task> {
+    if !groups_give_roles(config) {
+        return Vec::new();
+    }
+    let task = |action: &str| Task::new(action, &change.id).argument("group", change.id.as_str());
+    let of_member = |action: &str| {
+        let member = change.member.as_deref().unwrap_or_default();
+        let task = task(action).argument("user", member);
+        Task { idempotency_key: format!("{action}:{}:{member}", change.id), ..task }
+    };
+    match change.event {
+        Event::Created | Event::Updated if is_other(change) => {
+            let after = change.after.as_ref();
+            let field = |name: &str| after.and_then(|account| account.get(name)).cloned();
+            let task = task("group.set-role").argument("name", field("name"));
+            vec![task.argument("role", field("role")).argument("rank", field("rank"))]
+        }
+        Event::Deleted => vec![task("group.remove").destructive()],
+        Event::MemberAdded => vec![of_member("group.add-member")],
+        Event::MemberRemoved => vec![of_member("group.remove-member")],
+        Event::Created | Event::Updated | Event::Deactivated | Event::Reactivated | Event::Signalled => Vec::new(),
+    }
+}
+
+fn is_other(change: &Change) -> bool {
+    let fields = |account: Option<&Account>| account.map(|account| account.fields.clone());
+    fields(change.before.as_ref()) != fields(change.after.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_plugin_sdk::testing::{self, ID};
+    use muster_plugin_sdk::{Kind, Value};
+    use serde_json::json;
+
+    use super::*;
+
+    fn group(name: &str, role: Option<&str>) -> Account {
+        Account::new("active").field("name", name).field("role", role)
+    }
+
+    fn planned(event: Event, before: Option<Account>, after: Option<Account>, member: Option<&str>) -> Vec<Task> {
+        let change = testing::change(event, before, after);
+        let change = Change { kind: Kind::Group, member: member.map(str::to_owned), ..change };
+        tasks(&change, &testing::config(json!({ "group_roles": { "Engines": "Editor" } })))
+    }
+
+    #[test]
+    fn a_group_is_told_with_its_role_and_again_when_it_has_another() {
+        let engines = || Some(group("Engines", Some("Editor")));
+        let told = planned(Event::Created, None, engines(), None);
+        assert_eq!((told[0].action.as_str(), told[0].text("group")), ("group.set-role", Some(ID)));
+        assert_eq!((told[0].text("name"), told[0].text("role")), (Some("Engines"), Some("Editor")));
+        let renamed = planned(Event::Updated, engines(), Some(group("Wheels", None)), None);
+        assert_eq!((renamed.len(), renamed[0].text("role")), (1, None));
+        assert_eq!(planned(Event::Updated, engines(), engines(), None), []);
+    }
+
+    #[test]
+    fn a_member_gets_the_role_and_loses_it() {
+        let told = |event| planned(event, Some(group("Engines", None)), Some(group("Engines", None)), Some("7"));
+        let (added, removed) = (told(Event::MemberAdded), told(Event::MemberRemoved));
+        assert_eq!((added[0].action.as_str(), added[0].text("user")), ("group.add-member", Some("7")));
+        assert_eq!(added[0].idempotency_key, format!("group.add-member:{ID}:7"));
+        assert_eq!(removed[0].action, "group.remove-member");
+        let gone = planned(Event::Deleted, Some(group("Engines", None)), None, None);
+        assert_eq!((gone[0].action.as_str(), gone[0].destructive), ("group.remove", true));
+    }
+
+    #[test]
+    fn nothing_follows_where_no_group_gives_a_role() {
+        let change =
+            Change { kind: Kind::Group, ..testing::change(Event::Created, None, Some(group("Engines", None))) };
+        assert_eq!(tasks(&change, &testing::config(json!({}))), []);
+        assert_eq!(group("Engines", None).get("name"), Some(&Value::Text("Engines".into())));
+    }
+}

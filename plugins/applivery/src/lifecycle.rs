@@ -1,0 +1,201 @@
+//! What follows from a change of a user: a task for each audience that has something to do, so that each is repeated by itself.
+
+use muster_plugin_sdk::{Account, Change, Config, Event, Task};
+
+use crate::map::{ACTIVE, DETAILS, ROLE, flag};
+use crate::settings::{self, AUDIENCES, Audience, OnDeactivate};
+
+pub(crate) fn tasks(change: &Change, config: &Config) -> Vec<Task> {
+    AUDIENCES.into_iter().flat_map(|audience| of(audience, change, config)).collect()
+}
+
+fn of(audience: Audience, change: &Change, config: &Config) -> Vec<Task> {
+    let (before, after) = (change.before.as_ref(), change.after.as_ref());
+    let (was_there, is_there) = (flag(before, audience.name()), flag(after, audience.name()));
+    let mut tasks = Vec::new();
+    if comes(change, config) && is_there && audience.creates(config) {
+        let (audience_name, person) = (audience.name(), audience.person());
+        tasks.push(with_details(Task::new(&format!("{audience_name}.create-{person}"), &change.id), audience, change));
+    } else if was_there && is_there && differ(audience, before, after) {
+        let (audience_name, person) = (audience.name(), audience.person());
+        tasks.push(with_details(Task::new(&format!("{audience_name}.update-{person}"), &change.id), audience, change));
+    }
+    if leaves(change, config) {
+        tasks.extend(deactivation(audience, change, config));
+    }
+    tasks
+}
+
+/// Whether access begins. An update of somebody who has it is none, also where an audience creates since.
+fn comes(change: &Change, config: &Config) -> bool {
+    let was_active = flag(change.before.as_ref(), "was_active");
+    let is_active = change.state_after() == Some(ACTIVE) && change.state_before() != Some(ACTIVE);
+    is_active && (!was_active || settings::reactivation_creates(config))
+}
+
+/// Whether access ends: who was deactivated before is not deactivated once more by a deletion.
+fn leaves(change: &Change, config: &Config) -> bool {
+    let had_access = change.state_before() == Some(ACTIVE);
+    let ends = if change.event == Event::Deleted {
+        settings::deletion_deactivates(config)
+    } else {
+        change.state_after().is_some_and(|state| state != ACTIVE)
+    };
+    had_access && ends
+}
+
+fn deactivation(audience: Audience, change: &Change, config: &Config) -> Option<Task> {
+    let (name, person) = (audience.name(), audience.person());
+    let task = |action: &str| Task::new(&format!("{name}.{action}"), &change.id).argument("user", change.id.as_str());
+    match audience.on_deactivate(config) {
+        OnDeactivate::Nothing => None,
+        OnDeactivate::Remove => {
+            let refuses = config.text("/dashboard/last_admin").as_deref() != Some("allow");
+            let last_admin = if refuses { "refuse" } else { "allow" };
+            let last_admin = (audience == Audience::Dashboard).then_some(last_admin);
+            Some(task(&format!("remove-{person}")).argument("last_admin", last_admin).destructive())
+        }
+        OnDeactivate::RemoveWithDevices => Some(task("remove-employee-and-devices").destructive()),
+        OnDeactivate::Unassign => Some(task("unassign-devices").destructive()),
+        OnDeactivate::ChangePolicy => {
+            Some(task("change-policy").argument("policy", settings::policy(config)).destructive())
+        }
+    }
+}
+
+/// With what the audience has of a person.
+fn with_details(task: Task, audience: Audience, change: &Change) -> Task {
+    let text = |name: &str| change.after.as_ref().and_then(|account| account.text(name));
+    let task =
+        DETAILS.iter().fold(task.argument("user", change.id.as_str()), |task, name| task.argument(name, text(name)));
+    if audience == Audience::Dashboard { task.argument(ROLE, text(ROLE)) } else { task }
+}
+
+/// Whether the audience has something else of a person now.
+fn differ(audience: Audience, before: Option<&Account>, after: Option<&Account>) -> bool {
+    let text =
+        |account: Option<&Account>, name: &str| account.and_then(|account| account.text(name)).map(str::to_owned);
+    let differs = |name: &str| text(before, name) != text(after, name);
+    DETAILS.into_iter().any(differs) || audience == Audience::Dashboard && differs(ROLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_plugin_sdk::testing::{self, ID};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn account(state: &str, there: [bool; 3]) -> Account {
+        let account =
+            Account::new(state).field("email", "ada@example.com").field("name", "Ada").field("role", "Editor");
+        let account = account.field("was_active", true);
+        AUDIENCES.into_iter().zip(there).fold(account, |account, (audience, is)| account.field(audience.name(), is))
+    }
+
+    fn all(mdm: &str) -> Value {
+        json!({
+            "store": { "on_create": "create-employee", "on_deactivate": "remove-employee" },
+            "dashboard": {
+                "on_create": "create-collaborator", "role": "Editor", "on_deactivate": "remove-collaborator",
+            },
+            "mdm": { "on_create": "create-employee", "on_deactivate": mdm, "policy": "locked" },
+        })
+    }
+
+    fn planned(event: Event, before: Option<Account>, after: Option<Account>, config: Value) -> Vec<Task> {
+        tasks(&testing::change(event, before, after), &testing::config(config))
+    }
+
+    fn actions(tasks: &[Task]) -> Vec<&str> {
+        tasks.iter().map(|task| task.action.as_str()).collect()
+    }
+
+    #[test]
+    fn each_audience_creates_by_itself() {
+        let ada = || Some(account("active", [true; 3]));
+        let tasks = planned(Event::Created, None, ada(), all("nothing"));
+        assert_eq!(actions(&tasks), ["store.create-employee", "dashboard.create-collaborator", "mdm.create-employee"]);
+        assert_eq!(tasks.iter().filter_map(|task| task.text("role")).collect::<Vec<_>>(), ["Editor"]);
+        assert!(
+            tasks.iter().all(|task| task.text("user") == Some(ID) && task.text("email") == Some("ada@example.com"))
+        );
+        assert!(tasks.iter().all(|task| !task.destructive));
+        let nobody = Some(account("active", [false; 3]));
+        assert_eq!(planned(Event::Created, None, nobody, json!({})), []);
+    }
+
+    #[test]
+    fn each_audience_deactivates_by_itself_and_the_brake_may_hold_it() {
+        let of_mdm = [
+            ("nothing", None),
+            ("unassign", Some("mdm.unassign-devices")),
+            ("change-policy", Some("mdm.change-policy")),
+            ("remove-user", Some("mdm.remove-employee")),
+            ("remove-user-and-devices", Some("mdm.remove-employee-and-devices")),
+        ];
+        for (choice, action) in of_mdm {
+            let before = Some(account("active", [true; 3]));
+            let after = Some(account("disabled", [false; 3]));
+            let tasks = planned(Event::Deactivated, before, after, all(choice));
+            let expected: Vec<_> =
+                ["store.remove-employee", "dashboard.remove-collaborator"].into_iter().chain(action).collect();
+            assert_eq!(actions(&tasks), expected);
+            assert!(tasks.iter().all(|task| task.destructive));
+            assert_eq!(tasks[1].text("last_admin"), Some("refuse"));
+            assert_eq!(
+                tasks.last().and_then(|task| task.text("policy")),
+                (choice == "change-policy").then_some("locked")
+            );
+        }
+    }
+
+    #[test]
+    fn a_deletion_deactivates_unless_that_happened_before_or_the_setting_says_otherwise() {
+        let deleted = |state: &str, config| planned(Event::Deleted, Some(account(state, [true; 3])), None, config);
+        assert_eq!(deleted("active", all("unassign")).len(), 3);
+        assert_eq!(deleted("disabled", all("unassign")), []);
+        let mut config = all("unassign");
+        config["deletion"] = json!("nothing");
+        assert_eq!(deleted("active", config), []);
+    }
+
+    #[test]
+    fn a_user_who_is_back_is_created_again_unless_the_setting_says_otherwise() {
+        let back = |config| {
+            let (before, after) = (account("disabled", [false; 3]), account("active", [true; 3]));
+            planned(Event::Reactivated, Some(before), Some(after), config)
+        };
+        assert_eq!(back(all("nothing")).len(), 3);
+        let mut config = all("nothing");
+        config["reactivation"] = json!("nothing");
+        assert_eq!(back(config), []);
+    }
+
+    #[test]
+    fn a_new_name_goes_where_the_user_is_and_nothing_else_goes_anywhere() {
+        let before = account("active", [true, false, true]);
+        let renamed = before.clone().field("name", "Ada Lovelace");
+        let tasks = planned(Event::Updated, Some(before.clone()), Some(renamed), all("nothing"));
+        assert_eq!(actions(&tasks), ["store.update-employee", "mdm.update-employee"]);
+        assert_eq!(planned(Event::Updated, Some(before.clone()), Some(before), all("nothing")), []);
+    }
+
+    #[test]
+    fn another_role_is_told_to_the_dashboard_alone() {
+        let before = account("active", [true; 3]);
+        let after = before.clone().field("role", "Viewer");
+        let tasks = planned(Event::Updated, Some(before), Some(after), all("nothing"));
+        assert_eq!((actions(&tasks), tasks[0].text("role")), (vec!["dashboard.update-collaborator"], Some("Viewer")));
+    }
+
+    #[test]
+    fn a_new_name_that_comes_with_a_deactivation_is_told_where_the_user_stays() {
+        let before = account("active", [true; 3]);
+        let after = account("disabled", [false, false, true]).field("name", "Ada Lovelace");
+        let tasks = planned(Event::Deactivated, Some(before), Some(after), all("unassign"));
+        let expected =
+            ["store.remove-employee", "dashboard.remove-collaborator", "mdm.update-employee", "mdm.unassign-devices"];
+        assert_eq!(actions(&tasks), expected);
+    }
+}

@@ -1,0 +1,165 @@
+//! The five products, with the example product (`examples/vendor-app`) beside the server: what provisioning did is what the product has.
+
+mod applivery;
+mod demo;
+mod others;
+mod secoda;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use muster_idp::{Client, Person};
+use muster_test_harness::{DIRECTORY_KEY, TenantClient, TestApp, TestAppBuilder, wasm};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use vendor_app::{HOSTS, Product, Settings, VendorApp};
+
+/// Far more than anything here takes.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What the clock of a test says at first, in seconds since 1970.
+const START_S: i64 = 1_793_714_580;
+
+/// A server with a product beside it, both by the same clock.
+struct Place {
+    app: TestApp,
+    product: VendorApp,
+    passed_s: Arc<AtomicI64>,
+    _folder: TempDir,
+}
+
+impl Place {
+    async fn start() -> Self {
+        Self::that_loses(0).await
+    }
+
+    /// Where each so many answers of the product are lost.
+    async fn that_loses(each: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let passed_s = Arc::new(AtomicI64::new(0));
+        let passed = passed_s.clone();
+        let clock = Arc::new(move || START_S + passed.load(Ordering::SeqCst));
+        let settings = Settings { loses_each: each, clock, ..Settings::new(folder.path()) };
+        let product = VendorApp::start(settings).await.unwrap();
+        let mut builder: TestAppBuilder = TestApp::builder().delivering();
+        let delivery = &mut builder.config.delivery;
+        delivery.ca_file.clone_from(&product.ca_file);
+        delivery.drain_s = 0;
+        for host in HOSTS {
+            delivery.hosts.insert(host.to_owned(), product.api.to_string());
+        }
+        let app = builder.start().await;
+        let tenants = json!({ "poggio": "acme", "popl": "acme", "secoda": "acme", "level-access": "acme" });
+        let muster =
+            json!({ "directory": format!("{}/directory/v1", app.admin), "key": DIRECTORY_KEY, "tenants": tenants });
+        std::fs::write(folder.path().join("muster.json"), muster.to_string()).unwrap();
+        Self { app, product, passed_s, _folder: folder }
+    }
+
+    /// The product's tenant `acme`, connected with it.
+    async fn acme(&self, product: Product, config: Value) -> TenantClient {
+        self.app.push(wasm::plugin(product.name())).await.expect(201);
+        let acme = self.app.create_tenant("acme", product.name(), config).await;
+        let secret = match product {
+            Product::Secoda => Some("api-key"),
+            Product::Applivery => Some("applivery-api-key"),
+            Product::Poggio | Product::Popl | Product::LevelAccess => None,
+        };
+        if let Some(name) = secret {
+            let secret = json!({ "name": name, "value": self.product.keys.api[&product] });
+            self.app.admin_post("/tenants/acme/secrets", secret).await.expect(200);
+        }
+        let webhook = json!({
+            "name": "product", "url": format!("https://product.example/webhooks/{}", product.name()),
+            "payload": "full", "key": self.product.keys.webhooks[&product],
+        });
+        self.app.admin_post("/tenants/acme/webhooks", webhook).await.expect(201);
+        acme
+    }
+
+    fn rows(&self, question: &str) -> Vec<Vec<String>> {
+        self.product.rows(question).unwrap()
+    }
+
+    /// Lets time pass until the product has come to this.
+    async fn until(&self, question: &str, expected: &[&[&str]]) {
+        let so = async {
+            while self.rows(question) != expected {
+                self.passes().await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, so).await.is_err() {
+            panic!("{question}: {:?} and not {expected:?}; {:?}", self.rows(question), self.app.tasks("acme").await);
+        }
+    }
+
+    /// Lets time pass until nothing waits any more; all tasks.
+    async fn at_rest(&self) -> Vec<Value> {
+        let rest = async {
+            loop {
+                let tasks = self.app.tasks("acme").await;
+                if tasks.iter().all(|task| ["done", "parked"].contains(&task["standing"].as_str().unwrap())) {
+                    return tasks;
+                }
+                self.passes().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, rest).await.expect("everything comes to an end")
+    }
+
+    async fn passes(&self) {
+        self.passed_s.fetch_add(20, Ordering::SeqCst);
+        // A lease lasts for two minutes: the clock gives no attempt up that is under way.
+        self.app.advance(Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    /// The page, as a browser gets it.
+    async fn page(&self, query: &str) -> String {
+        let url = format!("http://{}/{query}", self.product.page);
+        let answer = reqwest::get(url).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap()
+    }
+
+    /// Somebody clicks.
+    async fn click(&self, path: &str) {
+        let url = format!("http://{}{path}", self.product.page);
+        let answer = reqwest::Client::new().post(url).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "and sees the page again");
+    }
+}
+
+fn okta_of(tenant: &TenantClient) -> Client {
+    Client::okta(&tenant.base, &tenant.token)
+}
+
+fn ada() -> Person {
+    person("Ada", "Byron")
+}
+
+fn person(given: &str, family: &str) -> Person {
+    Person {
+        key: format!("00u-{given}"),
+        given: given.to_owned(),
+        family: family.to_owned(),
+        email: format!("{}@example.com", given.to_lowercase()),
+        department: "Analysis".to_owned(),
+        active: true,
+    }
+}
+
+/// Somebody, as Okta provisions them; the server's answer.
+async fn pushed(acme: &TenantClient, who: &Person) -> Value {
+    okta_of(acme).expect(&muster_idp::okta::create_user(who), &[201]).await.unwrap().body
+}
+
+/// The same person with another profile, or deactivated, as Okta tells it.
+async fn updated(acme: &TenantClient, stored: &Value, who: &Person) {
+    okta_of(acme).expect(&muster_idp::okta::update_user(stored, who), &[200]).await.unwrap();
+}
+
+fn id_of(resource: &Value) -> &str {
+    resource["id"].as_str().unwrap()
+}
