@@ -6,6 +6,7 @@ mod carrier;
 mod command;
 mod decisions;
 mod guards;
+mod kept;
 mod kill;
 mod promise;
 mod receivers;
@@ -112,6 +113,19 @@ impl Braked for TestApp {
             }
         };
         tokio::time::timeout(PATIENCE, engaged).await.expect("it engages")
+    }
+}
+
+/// Gives up all that is held.
+async fn cancel_all(app: &TestApp, tenant: &str) {
+    let mut body = json!({ "all": true });
+    loop {
+        let answer = app.relieve(tenant, "cancel", body.clone()).await;
+        assert_eq!(answer["refused"], 0, "{answer}");
+        if answer["next"].is_null() {
+            return;
+        }
+        body["from"] = answer["next"].clone();
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! | variable | what is counted | each run | `FAULTS=full` |
 //! |---|---|---|---|
+//! | `APPLIVERY_KILLS` | SIGKILLs of the server while a product carries out what it plans | 10 | 100 |
 //! | `ASYNC_KILLS` | SIGKILLs of a server that accepts requests for later | 20 | 200 |
 //! | `BRAKE_KILLS` | SIGKILLs of a server in the middle of an accident | 6 | 60 |
 //! | `CRASH_KILLS` | SIGKILLs of the server under load | 60 | 2,000 |
@@ -24,7 +25,8 @@
 pub(crate) mod victim;
 
 /// Of the tests of this program: the variable, the size of each run, the size on demand.
-const SIZES: [(&str, u64, u64); 13] = [
+const SIZES: [(&str, u64, u64); 14] = [
+    ("APPLIVERY_KILLS", 10, 100),
     ("ASYNC_KILLS", 20, 200),
     ("BRAKE_KILLS", 6, 60),
     ("CRASH_KILLS", 60, 2_000),

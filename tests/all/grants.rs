@@ -176,7 +176,6 @@ async fn the_plugins_of_the_vendors_that_call_nobody_want_nothing_beside_mapping
     let app = TestApp::start().await;
     for (plugin, config) in [
         ("level-access", json!({ "activated": true, "sso": "saml" })),
-        ("poggio", json!({})),
         ("popl", json!({ "team": "T1" })),
         ("standard", json!({})),
     ] {

@@ -5,9 +5,8 @@
 //! - 2: who may see the enterprise settings page, and the 403 for another role. Here: whoever has no admin key gets no SCIM key.
 //! - 4: the product's other APIs. Here: the SCIM key does not open Muster's.
 //! - 6: whether there is a SAML configuration. Here: one whose default workspace is none makes no tenant, and so no key.
-//! - 18: that a push overwrites a name which was changed in the product by hand: it takes the directory API to change one so.
-//!   Here: a push of the same data changes nothing. (The mapping alone is tested in `plugins/poggio`.)
-//! - 19: that log-in and sessions end. Here: the task that ends them is in the outbox, once.
+//! - 18: that a push overwrites a name which was changed in the product by hand (`vendor_app`). Here: a push of the same data changes nothing.
+//! - 19: that log-in and sessions end (`vendor_app`). Here: the task that ends them is in the outbox, once.
 
 mod connection;
 mod groups;

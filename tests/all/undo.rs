@@ -211,7 +211,8 @@ async fn what_the_present_plugin_does_not_want_is_told_and_the_others_come_back(
         set(&acme, &format!("/Users/{id}"), "active", json!(false)).await;
     }
     app.push(wasm::plugin("poggio")).await.expect(201);
-    app.bind("acme", "poggio", json!({ "default_workspace": "W1" })).await.expect(200);
+    let poggio = json!({ "plugin": "poggio", "config": { "default_workspace": "W1" }, "grants": "all" });
+    app.admin_put("/tenants/acme/binding", poggio).await.expect(200);
 
     let did = undo(&app, json!({ "from": "2026-11-03T14:04:00Z", "to": "2026-11-03T14:05:00Z" })).await;
 

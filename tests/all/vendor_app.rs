@@ -2,6 +2,9 @@
 
 mod applivery;
 mod demo;
+mod keys;
+mod kill;
+mod last_admin;
 mod others;
 mod secoda;
 
@@ -10,7 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use muster_idp::{Client, Person};
-use muster_test_harness::{DIRECTORY_KEY, TenantClient, TestApp, TestAppBuilder, wasm};
+use muster_test_harness::{ADMIN_KEY, DIRECTORY_KEY, TenantClient, TestApp, TestAppBuilder, wasm};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vendor_app::{HOSTS, Product, Settings, VendorApp};
@@ -50,9 +53,13 @@ impl Place {
             delivery.hosts.insert(host.to_owned(), product.api.to_string());
         }
         let app = builder.start().await;
-        let tenants = json!({ "poggio": "acme", "popl": "acme", "secoda": "acme", "level-access": "acme" });
-        let muster =
-            json!({ "directory": format!("{}/directory/v1", app.admin), "key": DIRECTORY_KEY, "tenants": tenants });
+        let tenants: Value = Product::ALL.iter().map(|product| (product.name().to_owned(), json!("acme"))).collect();
+        let admin_key_file = folder.path().join("admin.key");
+        std::fs::write(&admin_key_file, ADMIN_KEY).unwrap();
+        let muster = json!({
+            "directory": format!("{}/directory/v1", app.admin), "key": DIRECTORY_KEY, "tenants": tenants,
+            "admin": format!("{}/admin/v1", app.admin), "admin_key_file": admin_key_file, "scim": app.scim,
+        });
         std::fs::write(folder.path().join("muster.json"), muster.to_string()).unwrap();
         Self { app, product, passed_s, _folder: folder }
     }
@@ -64,7 +71,8 @@ impl Place {
         let secret = match product {
             Product::Secoda => Some("api-key"),
             Product::Applivery => Some("applivery-api-key"),
-            Product::Poggio | Product::Popl | Product::LevelAccess => None,
+            Product::Poggio => Some("poggio-api-key"),
+            Product::Popl | Product::LevelAccess => None,
         };
         if let Some(name) = secret {
             let secret = json!({ "name": name, "value": self.product.keys.api[&product] });

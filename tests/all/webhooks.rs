@@ -3,6 +3,7 @@
 mod batch;
 mod command;
 mod keys;
+mod leases;
 mod receiver;
 mod settings;
 mod snippets;
@@ -121,9 +122,16 @@ impl Bench {
     }
 
     async fn start_with(receivers: &[(&str, &Endpoint)], change: impl FnOnce(&mut TestAppBuilder)) -> Self {
-        let (mut builder, folder) = to(receivers);
-        change(&mut builder);
-        let app = builder.start().await;
+        Self::built(receivers, |mut builder| {
+            change(&mut builder);
+            builder
+        })
+        .await
+    }
+
+    async fn built(receivers: &[(&str, &Endpoint)], build: impl FnOnce(TestAppBuilder) -> TestAppBuilder) -> Self {
+        let (builder, folder) = to(receivers);
+        let app = build(builder).start().await;
         let acme = app.tenant("acme").await;
         Self { app, acme, _folder: folder }
     }

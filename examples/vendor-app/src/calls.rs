@@ -23,8 +23,8 @@ pub(crate) const MAX_KEY_BYTES: usize = 512;
 /// Any request at a product's API.
 pub(crate) async fn take(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    // Each product's API has its own paths.
-    let product = if head.uri.path().starts_with("/api/v1/") { Product::Secoda } else { Product::Applivery };
+    let host = head.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let Some(product) = Product::at(host) else { return StatusCode::MISDIRECTED_REQUEST.into_response() };
     if !is_known(&head.headers, &shared, product) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
@@ -46,6 +46,7 @@ pub(crate) async fn take(State(shared): State<Arc<Shared>>, request: Request) ->
     match shared.database.once(product, key, &fingerprint, |transaction| product.does(transaction, &call)) {
         Ok(Once::Now(status)) => {
             shared.mails.notify_one();
+            shared.signals.notify_one();
             status_of(status).into_response()
         }
         Ok(Once::Before(status)) => (status_of(status), [("idempotent-replayed", "true")]).into_response(),

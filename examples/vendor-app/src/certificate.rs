@@ -8,7 +8,7 @@ use tokio_rustls::TlsAcceptor;
 use webhook_receiver::authority_key;
 
 /// The hosts that Muster is told to find here: where the plugins call, and where webhooks go.
-pub const HOSTS: [&str; 3] = ["api.secoda.co", "api.applivery.io", "product.example"];
+pub const HOSTS: [&str; 4] = ["api.poggio.io", "api.secoda.co", "api.applivery.io", "product.example"];
 
 /// What serves https for the [`HOSTS`], and the authority in PEM that has signed for them. Its key is kept in this file, so that who trusts it
 /// does so after a restart too.

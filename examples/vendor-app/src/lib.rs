@@ -3,12 +3,16 @@
 //!
 //! Two ways lead in, both by https, as Muster insists:
 //!
-//! - `calls.rs`: what the plugins of Secoda and Applivery ask for, each request once by its `Idempotency-Key`.
-//! - `hooks.rs`: what the webhooks of the other tenants (and of Secoda's) tell, each event once by its id.
+//! - `calls.rs`: what the plugins of Poggio, Secoda and Applivery ask for, each request once by its `Idempotency-Key`.
+//! - `hooks.rs`: what the webhooks of all tenants but Applivery's tell, each event once by its id.
 //!
 //! What either does to a product is in that product's file of `products/`. Invitations are mailed (`mail.rs`) to a mail server that only
-//! keeps them (`smtp.rs`). `page.rs` shows it all; its buttons tell Muster what people do in the product (`muster.rs`).
+//! keeps them (`smtp.rs`). `page.rs` shows it all; its buttons tell Muster what people do in the product (`muster.rs`), and
+//! what the product finds out by itself is told until it was heard (`signals.rs`).
+//!
+//! `settings.rs` is where people with a role make and revoke SCIM keys, by Muster's admin API (`admin.rs`).
 
+mod admin;
 mod calls;
 mod certificate;
 mod database;
@@ -19,6 +23,8 @@ mod muster;
 mod page;
 mod products;
 mod serve;
+mod settings;
+mod signals;
 mod smtp;
 #[cfg(test)]
 mod tests;
@@ -95,10 +101,12 @@ pub(crate) struct Shared {
     clock: Clock,
     data: PathBuf,
     mails: Notify,
+    signals: Notify,
     loses_each: usize,
     answered: AtomicUsize,
     notice: Mutex<Option<String>>,
     http: reqwest::Client,
+    sessions: settings::Sessions,
 }
 
 impl fmt::Debug for Shared {
@@ -136,10 +144,12 @@ impl VendorApp {
             clock: settings.clock,
             data,
             mails: Notify::new(),
+            signals: Notify::new(),
             loses_each: settings.loses_each,
             answered: AtomicUsize::new(0),
             notice: Mutex::default(),
             http: reqwest::Client::new(),
+            sessions: settings::Sessions::default(),
         });
         let page = listen(settings.page_port).await?;
         let api = listen(settings.api_port).await?;
@@ -153,6 +163,7 @@ impl VendorApp {
         serving.spawn(serve::api(api, acceptor, shared.clone()));
         serving.spawn(smtp::serve(sink, shared.clone()));
         serving.spawn(mail::send_all(mail_server, shared.clone()));
+        serving.spawn(signals::tell_all(shared.clone()));
         Ok(Self { page: page_address, api: api_address, ca_file, keys_file, keys, shared, _serving: serving })
     }
 

@@ -3,14 +3,17 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError};
 
+use axum::body::Bytes;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
+use url::form_urlencoded;
 
+use crate::muster::Signal;
 use crate::products::{Clicked, Product};
-use crate::{Shared, muster};
+use crate::{Shared, muster, settings};
 
 /// What somebody wants to see.
 #[derive(Debug, Default, Deserialize)]
@@ -19,6 +22,9 @@ pub(crate) struct View {
     invited: Option<String>,
     #[serde(skip)]
     pub(crate) is_invited_shown: bool,
+    /// Who of Poggio's users is to have another name: the id.
+    #[serde(default)]
+    pub(crate) renamed: Option<String>,
 }
 
 /// What is shown of one product.
@@ -85,6 +91,10 @@ pub(crate) enum Cell {
     Badge(String),
     /// What it says, and what is posted.
     Button(String, String),
+    /// What it says, and where it leads.
+    Link(String, String),
+    /// A button with a field to type into: what it says, what is posted, what stands in the field at first.
+    Field(String, String, String),
 }
 
 impl Cell {
@@ -99,6 +109,14 @@ impl Cell {
     pub(crate) fn button(label: &str, path: String) -> Self {
         Self::Button(label.to_owned(), path)
     }
+
+    pub(crate) fn link(label: &str, path: String) -> Self {
+        Self::Link(label.to_owned(), path)
+    }
+
+    pub(crate) fn field(label: &str, path: String, text: String) -> Self {
+        Self::Field(label.to_owned(), path, text)
+    }
 }
 
 /// Who may ask: somebody on this machine, and no other site in a browser of theirs.
@@ -107,6 +125,14 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     StatusCode::FORBIDDEN.into_response()
+}
+
+/// Nobody is somebody here by a key: one that is sent was meant for another place, and opens nothing.
+pub(crate) async fn without_key(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::AUTHORIZATION) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    next.run(request).await
 }
 
 fn is_from_here(method: &Method, headers: &HeaderMap) -> bool {
@@ -130,9 +156,13 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>, Query(view): Query<V
         Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
     };
     let notice = shared.notice.lock().unwrap_or_else(PoisonError::into_inner).take();
+    with_headers(Html(render(&sections, notice.as_deref(), view.renamed.is_some())))
+}
+
+/// A page that runs no scripts, is in no frame, and is kept by nobody.
+pub(crate) fn with_headers(page: Html<String>) -> Response {
     let policy = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-    let headers = [(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store")];
-    (headers, Html(render(&sections, notice.as_deref()))).into_response()
+    ([(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store")], page).into_response()
 }
 
 /// `GET /style.css`
@@ -144,17 +174,21 @@ pub(crate) async fn style() -> Response {
 pub(crate) async fn click(
     State(shared): State<Arc<Shared>>,
     Path((product, id, what)): Path<(String, String, String)>,
+    body: Bytes,
 ) -> Response {
+    // A button alone sends nothing.
+    let typed = form_urlencoded::parse(&body).find(|(name, _)| name == "text");
+    let typed = typed.map_or_else(String::new, |(_, text)| text.into_owned());
     let Some(product) = Product::named(&product) else { return StatusCode::NOT_FOUND.into_response() };
     // Ids come from Muster, and become a part of a path there.
     if !id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
         return StatusCode::NOT_FOUND.into_response();
     }
-    match shared.database.change(|transaction| product.clicked(transaction, &id, &what)) {
+    match shared.database.change(|transaction| product.clicked(transaction, &id, &what, &typed)) {
         Ok(None) => return StatusCode::NOT_FOUND.into_response(),
         Ok(Some(Clicked::Here)) => {}
-        Ok(Some(Clicked::Signal(name))) => {
-            let said = muster::signal(&shared, product, &id, name).await;
+        Ok(Some(Clicked::Signal(name, payload))) => {
+            let said = muster::signal(&shared, &Signal { product, id: &id, name, payload }).await;
             shared.note(said);
         }
         Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
@@ -162,10 +196,14 @@ pub(crate) async fn click(
     Redirect::to(&format!("/?invited=1#{}", product.name())).into_response()
 }
 
-fn render(sections: &[(Product, Section)], notice: Option<&str>) -> String {
-    let mut page = String::from(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"5\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>Five products</title>\
+fn render(sections: &[(Product, Section)], notice: Option<&str>, is_typed_into: bool) -> String {
+    let mut page = String::from("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">");
+    // Whoever types is not to lose it.
+    if !is_typed_into {
+        page.push_str("<meta http-equiv=\"refresh\" content=\"5\">");
+    }
+    page.push_str(
+        "<meta name=\"viewport\" content=\"width=device-width\"><title>Five products</title>\
          <link rel=\"stylesheet\" href=\"/style.css\"><header><h1>Five products</h1>\
          <p>What provisioning has done to each.</p><nav>",
     );
@@ -178,7 +216,11 @@ fn render(sections: &[(Product, Section)], notice: Option<&str>) -> String {
     }
     for (product, section) in sections {
         let (id, title, told) = (product.name(), section.title, section.told);
-        let _ = write!(page, "<section id=\"{id}\"><h2>{title}</h2><p>{told}</p><div class=\"tables\">");
+        let _ = write!(
+            page,
+            "<section id=\"{id}\"><h2>{title}</h2><p>{told} {}</p><div class=\"tables\">",
+            desks(*product)
+        );
         for table in &section.tables {
             render_table(&mut page, table);
         }
@@ -188,7 +230,17 @@ fn render(sections: &[(Product, Section)], notice: Option<&str>) -> String {
     page
 }
 
-fn render_table(page: &mut String, table: &Table) {
+/// Where its keys are made.
+fn desks(product: Product) -> String {
+    let name = product.name();
+    let settings = format!("<a href=\"/settings/{name}\">SCIM keys</a>");
+    match settings::support_of(product) {
+        Some(path) => format!("{settings} · <a href=\"{path}\">Support</a>"),
+        None => settings,
+    }
+}
+
+pub(crate) fn render_table(page: &mut String, table: &Table) {
     let _ = write!(page, "<article><h3>{} <small>{}</small></h3>", escape(&table.title), table.rows.len());
     if let Some((label, path)) = &table.link {
         let _ = write!(page, "<p><a href=\"{}\">{}</a></p>", escape(path), escape(label));
@@ -214,6 +266,15 @@ fn render_table(page: &mut String, table: &Table) {
                     escape(path),
                     escape(label)
                 ),
+                Cell::Link(label, path) => write!(page, "<td><a href=\"{}\">{}</a></td>", escape(path), escape(label)),
+                Cell::Field(label, path, text) => write!(
+                    page,
+                    "<td><form method=\"post\" action=\"{}\"><input name=\"text\" value=\"{}\" maxlength=\"256\" \
+                     aria-label=\"{2}\" required autofocus><button>{2}</button></form></td>",
+                    escape(path),
+                    escape(text),
+                    escape(label)
+                ),
             };
         }
         page.push_str("</tr>");
@@ -221,7 +282,7 @@ fn render_table(page: &mut String, table: &Table) {
     page.push_str("</tbody></table></article>");
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -243,11 +304,14 @@ mod tests {
     #[test]
     fn whatever_was_sent_is_text_on_the_page() {
         let name = "<script>\"x\" & 'y'</script>".to_owned();
-        let row = vec![Cell::text(name.clone()), Cell::badge(name.clone()), Cell::button(&name, "/\"".to_owned())];
+        let bad = || "/\"".to_owned();
+        let (button, link) = (Cell::button(&name, bad()), Cell::link(&name, bad()));
+        let field = Cell::field(&name, bad(), name.clone());
+        let row = vec![Cell::text(name.clone()), Cell::badge(name.clone()), button, link, field];
         let table = Table::new("T", &["name"]).rows([row].into_iter());
-        let page = render(&[(Product::Popl, Section::new("Popl", "", vec![table]))], Some(&name));
+        let page = render(&[(Product::Popl, Section::new("Popl", "", vec![table]))], Some(&name), false);
         assert!(!page.contains("<script>") && !page.contains("\"/\"\""), "{page}");
-        assert_eq!(page.matches("&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;").count(), 4);
+        assert_eq!(page.matches("&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;").count(), 8);
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod secoda;
 
 use rusqlite::{Connection, Transaction};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::page::{Section, View};
 
@@ -137,6 +137,17 @@ impl Product {
         Self::ALL.into_iter().find(|product| product.name() == name)
     }
 
+    /// The one whose API is at this host, which may have a port behind it.
+    pub(crate) fn at(host: &str) -> Option<Self> {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        match name {
+            "api.poggio.io" => Some(Self::Poggio),
+            "api.secoda.co" => Some(Self::Secoda),
+            "api.applivery.io" => Some(Self::Applivery),
+            _ => None,
+        }
+    }
+
     /// Does what follows from an event.
     pub(crate) fn hears(self, transaction: &Transaction<'_>, told: &Told<'_>) -> rusqlite::Result<()> {
         match self {
@@ -152,29 +163,33 @@ impl Product {
     /// Does what a plugin asks for; the status.
     pub(crate) fn does(self, transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::Result<u16> {
         match self {
+            Self::Poggio => poggio::does(transaction, call),
             Self::Secoda => secoda::does(transaction, call),
             Self::Applivery => applivery::does(transaction, call),
             // Their plugins ask for nothing.
-            Self::Poggio | Self::Popl | Self::LevelAccess => Ok(404),
+            Self::Popl | Self::LevelAccess => Ok(404),
         }
     }
 
-    /// Does what somebody clicks; what Muster is to be told of it. `None`: there is no such button.
+    /// Does what somebody clicks, beside a field with something typed or none; what Muster is to be told of it. `None`: there is no such button.
     pub(crate) fn clicked(
         self,
         transaction: &Transaction<'_>,
         id: &str,
         what: &str,
+        typed: &str,
     ) -> rusqlite::Result<Option<Clicked>> {
         match (self, what) {
             (Self::Poggio, "log-in") => poggio::log_in(transaction, id).map(|()| Some(Clicked::Here)),
-            (Self::Secoda, "signed-in") => Ok(Some(Clicked::Signal("signed-in"))),
+            // The name is another one here when Muster says so: a name that it does not know of would be overwritten by no push.
+            (Self::Poggio, "rename") => Ok(Some(Clicked::Signal("renamed", json!({ "name": typed })))),
+            (Self::Secoda, "signed-in") => Ok(Some(Clicked::Signal("signed-in", json!({})))),
             (Self::Applivery, "device") => applivery::enrol(transaction, id).map(|()| Some(Clicked::Here)),
             (Self::LevelAccess, "assign") => {
-                level_access::assign(transaction, id).map(|()| Some(Clicked::Signal("groups-assigned")))
+                level_access::assign(transaction, id).map(|()| Some(Clicked::Signal("groups-assigned", json!({}))))
             }
             (Self::LevelAccess, "unassign") => {
-                level_access::unassign(transaction, id).map(|()| Some(Clicked::Signal("groups-removed")))
+                level_access::unassign(transaction, id).map(|()| Some(Clicked::Signal("groups-removed", json!({}))))
             }
             _ => Ok(None),
         }
@@ -183,7 +198,7 @@ impl Product {
     /// What the page shows of it.
     pub(crate) fn section(self, connection: &Connection, view: &View) -> rusqlite::Result<Section> {
         match self {
-            Self::Poggio => poggio::section(connection),
+            Self::Poggio => poggio::section(connection, view),
             Self::Popl => popl::section(connection),
             Self::Secoda => secoda::section(connection, view),
             Self::Applivery => applivery::section(connection),
@@ -193,12 +208,12 @@ impl Product {
 }
 
 /// What a click means beyond this program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Clicked {
     /// Nothing.
     Here,
-    /// Muster's plugin hears a signal of this name.
-    Signal(&'static str),
+    /// Muster's plugin hears a signal of this name, with this payload.
+    Signal(&'static str, Value),
 }
 
 /// Keeps a group and who is in it, in the tables of a product.

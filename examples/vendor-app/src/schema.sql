@@ -10,10 +10,17 @@ CREATE TABLE IF NOT EXISTS mails (
     number INTEGER PRIMARY KEY, message TEXT NOT NULL UNIQUE, recipient TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL
 );
 
+-- What Muster is to be told, in this order; `refused`: why it never will be.
+CREATE TABLE IF NOT EXISTS signals (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, product TEXT NOT NULL, user TEXT NOT NULL, name TEXT NOT NULL,
+    refused TEXT
+);
+
 CREATE TABLE IF NOT EXISTS poggio_users (
     id TEXT PRIMARY KEY, workspace TEXT NOT NULL, email TEXT NOT NULL, name TEXT, state TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS poggio_sessions (member TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS poggio_barred (member TEXT PRIMARY KEY);
 
 CREATE TABLE IF NOT EXISTS popl_profiles (
     id TEXT PRIMARY KEY, team TEXT NOT NULL, email TEXT, name TEXT, is_in_team INTEGER NOT NULL
@@ -53,6 +60,12 @@ CREATE VIEW IF NOT EXISTS applivery_roles AS
         WHERE m.member = c.id AND g.role IS NOT NULL ORDER BY g.rank LIMIT 1
     ), c.role) AS role
     FROM applivery_collaborators c;
+CREATE INDEX IF NOT EXISTS applivery_members ON applivery_memberships (member);
+-- The only Admin, where there is only one.
+CREATE VIEW IF NOT EXISTS applivery_last_admin AS
+    SELECT max(id) AS id FROM applivery_roles WHERE role = 'Admin' HAVING count(*) = 1;
+-- Whom Muster was told, or is to be told, to be that.
+CREATE TABLE IF NOT EXISTS applivery_told_last_admin (id TEXT PRIMARY KEY);
 
 CREATE TABLE IF NOT EXISTS level_access_users (
     id TEXT PRIMARY KEY, email TEXT, name TEXT, state TEXT NOT NULL
@@ -61,3 +74,15 @@ CREATE TABLE IF NOT EXISTS level_access_users (
 CREATE TABLE IF NOT EXISTS level_access_assignments (
     member TEXT NOT NULL, user_group TEXT NOT NULL, PRIMARY KEY (member, user_group)
 );
+
+-- Of the products whose SCIM keys need it: on, unless somebody has switched it off.
+CREATE TABLE IF NOT EXISTS single_sign_on (product TEXT PRIMARY KEY, is_on INTEGER NOT NULL);
+-- The keys that people have made: never the key itself. `member`: the one user that it is of; NULL: the tenant's.
+CREATE TABLE IF NOT EXISTS api_keys (
+    id TEXT PRIMARY KEY, product TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, member TEXT, ending TEXT NOT NULL
+);
+-- Who may sign in to Secoda.
+CREATE VIEW IF NOT EXISTS secoda_people AS
+    SELECT m.id, coalesce(nullif(m.name, ''), m.email) AS name FROM secoda_members m
+    LEFT JOIN secoda_access a ON a.member = m.id
+    WHERE m.state = 'active' AND coalesce(a.is_enabled, 1);

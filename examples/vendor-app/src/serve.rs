@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use crate::{Shared, calls, hooks, page};
+use crate::{Shared, calls, hooks, page, settings};
 
 /// How many connections are served at a time, by each listener.
 const MAX_CONNECTIONS: usize = 256;
@@ -30,6 +30,9 @@ pub(crate) async fn page(listener: TcpListener, shared: Arc<Shared>) {
         .route("/", get(page::show))
         .route("/style.css", get(page::style))
         .route("/{product}/{id}/{what}", post(page::click))
+        .merge(settings::routes())
+        .layer(axum::middleware::from_fn(page::without_key))
+        .route("/public/v1/members", get(settings::members))
         .layer(axum::middleware::from_fn(page::guard))
         .with_state(shared);
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));

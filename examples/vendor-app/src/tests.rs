@@ -22,7 +22,8 @@ async fn start() -> (VendorApp, TempDir) {
 
 /// What is answered to a plugin of Secoda that asks for an invitation.
 async fn invited(app: &VendorApp, key: &str, idempotency: &str, body: String) -> StatusCode {
-    let request = Request::post("/api/v1/invitations").header("authorization", format!("Bearer {key}"));
+    let request = Request::post("/api/v1/invitations").header("host", "api.secoda.co:443");
+    let request = request.header("authorization", format!("Bearer {key}"));
     let request = request.header("idempotency-key", idempotency).body(Body::from(body)).unwrap();
     api_routes(app.shared.clone()).oneshot(request).await.unwrap().status()
 }
@@ -45,6 +46,8 @@ async fn who_has_no_key_is_not_heard_and_what_is_too_long_is_not_read() {
     let (key, other) = (&app.keys.api[&Product::Secoda], &app.keys.api[&Product::Applivery]);
     let ada = || json!({ "member": "7", "email": "ada@example.com" }).to_string();
 
+    let elsewhere = Request::post("/api/v1/invitations").header("host", "api.example.com").body(Body::empty()).unwrap();
+    assert_eq!(api_routes(app.shared.clone()).oneshot(elsewhere).await.unwrap().status(), 421);
     assert_eq!(invited(&app, other, "a/1", ada()).await, 401);
     assert_eq!(invited(&app, "", "a/1", ada()).await, 401);
     assert_eq!(invited(&app, key, "", ada()).await, 400);

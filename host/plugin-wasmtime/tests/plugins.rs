@@ -80,7 +80,8 @@ fn poggio_reads_its_configuration_keeps_the_workspace_and_plans() {
     };
     let tasks = poggio.plan(&caller.call(), &change(Event::Deactivated)).unwrap();
     assert_eq!((tasks[0].action.as_str(), tasks[0].destructive), ("end-sessions", true));
-    assert_eq!(tasks[0].arguments, [Field { name: "workspace".into(), value: FieldValue::Text("W1".into()) }]);
+    let argument = |name: &str, value: &str| Field { name: name.into(), value: FieldValue::Text(value.into()) };
+    assert_eq!(tasks[0].arguments, [argument("user", &ID.to_string()), argument("workspace", "W1")]);
     assert_eq!(poggio.plan(&caller.call(), &change(Event::Updated)).unwrap(), []);
 }
 
@@ -93,7 +94,10 @@ fn a_configuration_is_checked_by_the_schema_with_the_place_and_without_the_value
     assert_eq!(found[0].message, "must be true or false");
     let Problem { pointer, message } = &problems(json!({ "other": 7 }))[0];
     assert_eq!(pointer, "/other");
-    assert_eq!(message, "is not known here; known are default_workspace, require_email");
+    assert_eq!(
+        message,
+        "is not known here; known are default_workspace, require_email, join_names, full_listing, groups_status, api"
+    );
     assert_eq!(problems(json!({})), []);
 }
 

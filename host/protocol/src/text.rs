@@ -40,6 +40,11 @@ pub fn check_identifier(attribute: &str, text: &str) -> Result<(), Invalid> {
     })
 }
 
+/// Whether no reader sees a character, or it changes what is seen around it: for lines that people are shown, whoever wrote them.
+pub fn is_unseen(c: char) -> bool {
+    c.is_control() || is_zero_width(c) || is_bidi_control(c) || is_invisible(c)
+}
+
 fn refuse(attribute: &str, text: &str, is_refused: impl Fn(char) -> bool) -> Result<(), Invalid> {
     match text.chars().find(|c| is_refused(*c)) {
         None => Ok(()),

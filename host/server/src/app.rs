@@ -26,7 +26,7 @@ use muster_store::{Store, StoreError};
 use muster_store_files::FileRequestLog;
 /// What `muster store` does to a store that no server has open.
 pub(crate) use muster_store_sled as store_engine;
-use muster_store_sled::{Options, SledStore};
+use muster_store_sled::{Options, SledStore, SyncHook};
 use tokio::net::TcpListener;
 
 use crate::admin_key::admin_key;
@@ -58,6 +58,8 @@ pub struct Overrides {
     pub carrier: Option<Arc<dyn Carrier>>,
     /// Who looks up the hosts that requests go out to; the machine's resolver if it is not given.
     pub resolver: Option<Arc<dyn Resolve>>,
+    /// How long the disk takes at least with whatever is written; as long as it does, if it is not given.
+    pub disk_takes: Option<Duration>,
 }
 
 /// Where compiled plugins are kept.
@@ -115,6 +117,7 @@ impl App {
             cache_bytes,
             reserve_bytes: config.store.reserve_mib << 20,
             max_scanned: config.store.max_scanned,
+            before_sync: overrides.disk_takes.map(slow),
             ..Options::default()
         };
         // What stands there may be somebody else's: then no keys are put beside it.
@@ -324,6 +327,14 @@ impl Workbench {
         let scratch = Arc::new(ScratchRoom { within: folder.path().to_owned() });
         Ok(Self { host: Arc::new(host), scratch, _folder: folder })
     }
+}
+
+/// Takes so long before anything is durable.
+fn slow(disk_takes: Duration) -> SyncHook {
+    SyncHook(Arc::new(move || {
+        std::thread::sleep(disk_takes);
+        Ok(())
+    }))
 }
 
 /// Makes stores of sled for cases, each in a folder that goes when the case is over.

@@ -13,9 +13,12 @@ use crate::breaker::Breaker;
 use crate::figures::Figures;
 use crate::mapped::unmarked;
 use crate::schemas::{Registries, Schemas, Which};
-use crate::settings::HostSettings;
+use crate::settings::{GroupsRefused, HostSettings};
 use crate::trial::Trial;
 use crate::{AdminError, ScimError};
+
+/// The endpoint of groups, behind the base URL.
+const GROUPS: &str = "/Groups";
 
 /// A plugin bound to a tenant: everything that one request needs to be decided by exactly one version.
 #[derive(Debug)]
@@ -74,6 +77,7 @@ impl Bound {
         }
         let fields: Vec<Field> = plugin.host_settings(&call).map_err(AdminError::Plugin)?;
         let settings = HostSettings::read(&fields).map_err(AdminError::Invalid)?;
+        knows_states(plugin.manifest(), &settings)?;
         let make = || registries(plugin.manifest(), &settings, &scim.declarations);
         let Registries { accepted, served, announced } = if scim.declarations.is_empty() {
             schemas.of(Which { plugin: plugin.digest(), has_groups: settings.groups_served }, make)?
@@ -103,20 +107,39 @@ impl Bound {
 
     /// The kind as it may be sent; a 404 if this tenant does not have it.
     pub(crate) fn accepted(&self, resource_type: &ResourceType) -> Result<&Arc<ResourceTypeDef>, ScimError> {
-        find(&self.accepted, resource_type)
+        self.find(&self.accepted, resource_type)
     }
 
     /// The kind as it is kept; a 404 if this tenant does not have it.
     pub(crate) fn served(&self, resource_type: &ResourceType) -> Result<&Arc<ResourceTypeDef>, ScimError> {
-        find(&self.served, resource_type)
+        self.find(&self.served, resource_type)
+    }
+
+    fn find<'a>(
+        &self,
+        registry: &'a Registry,
+        resource_type: &ResourceType,
+    ) -> Result<&'a Arc<ResourceTypeDef>, ScimError> {
+        registry
+            .get(resource_type.as_str())
+            .ok_or_else(|| self.no_such_endpoint(format!("/{}s", resource_type.as_str())))
     }
 
     /// The kind of resource behind a path segment (`Users`); a 404 if this tenant does not serve it.
     pub fn kind(&self, endpoint: &str) -> Result<ResourceType, ScimError> {
         let shown: String = endpoint.chars().filter(|c| !c.is_control()).take(64).collect();
         let def = self.served.by_endpoint(endpoint);
-        def.map(|def| ResourceType::new(&def.name))
-            .ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{shown}") })
+        def.map(|def| ResourceType::new(&def.name)).ok_or_else(|| self.no_such_endpoint(format!("/{shown}")))
+    }
+
+    /// The answer of an endpoint that this tenant does not have; that of groups is the plugin's choice.
+    fn no_such_endpoint(&self, path: String) -> ScimError {
+        match self.settings.groups_refused {
+            GroupsRefused::NotImplemented if path.eq_ignore_ascii_case(GROUPS) => {
+                ScimError::NotImplemented { what: GROUPS }
+            }
+            GroupsRefused::NotImplemented | GroupsRefused::NotFound => ScimError::NoSuchEndpoint { path },
+        }
     }
 
     /// Whether this tenant has groups.
@@ -184,6 +207,15 @@ fn reads_password(manifest: &Manifest) -> bool {
     manifest.resource(Kind::User).is_some_and(|plan| plan.attributes.iter().any(is_password))
 }
 
+/// A setting that names a state which no account can have would be without effect, and nobody would know.
+fn knows_states(manifest: &Manifest, settings: &HostSettings) -> Result<(), AdminError> {
+    let unknown = settings.users_inactive_states.iter().find(|state| !manifest.states.contains(state));
+    unknown.map_or(Ok(()), |state| {
+        let why = format!("the host setting users.inactive-states names `{state}`, which is no state of the plugin");
+        Err(AdminError::Invalid(why))
+    })
+}
+
 /// The profile of this name, or a sentence that lists those that there are.
 fn profile(name: &str) -> Result<Profile, AdminError> {
     Profile::named(name).copied().ok_or_else(|| {
@@ -191,12 +223,6 @@ fn profile(name: &str) -> Result<Profile, AdminError> {
         let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
         AdminError::Invalid(format!("there is no profile {shown}; there are: {}", known.join(", ")))
     })
-}
-
-fn find<'a>(registry: &'a Registry, resource_type: &ResourceType) -> Result<&'a Arc<ResourceTypeDef>, ScimError> {
-    registry
-        .get(resource_type.as_str())
-        .ok_or_else(|| ScimError::NoSuchEndpoint { path: format!("/{}s", resource_type.as_str()) })
 }
 
 /// The contract's kind for a resource type; `None` for a declared one, of which plugins are not asked.
@@ -297,6 +323,18 @@ mod tests {
         let manifest = manifest(&[], &[], extension(PLUGINS));
         let refused = registries(&manifest, &HostSettings::default(), &extension(PLUGINS)).unwrap_err().to_string();
         assert!(refused.starts_with(&format!("the declarations of the tenant: {PLUGINS}: ")), "{refused}");
+    }
+
+    #[test]
+    fn a_state_that_no_account_can_have_is_refused_by_name() {
+        let manifest = manifest(&[], &[], Declarations::default());
+        let checked = |state: &str| {
+            let states = vec![state.to_owned()];
+            knows_states(&manifest, &HostSettings { users_inactive_states: states, ..HostSettings::default() })
+        };
+        checked("active").unwrap();
+        let refused = checked("invited").unwrap_err().to_string();
+        assert_eq!(refused, "the host setting users.inactive-states names `invited`, which is no state of the plugin");
     }
 
     #[test]

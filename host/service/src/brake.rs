@@ -1,12 +1,14 @@
 //! The brake: where more people lose their access than an identity provider can mean, destructive tasks are held until somebody has looked.
 //!
 //! The log is what is counted, and nothing else is kept: `brake/tally.rs` has the window of each tenant, which a restart makes anew from the
-//! log, `brake/count.rs` reads, and `brake/affected.rs` says what an accident has come to. [`Service::brake_holds`] is asked before a destructive
-//! task is carried out, and looks at the log at least up to the entry that the task follows from: so none of those is carried out with which
-//! the threshold was passed, however fast they are. A write only says that there is something to count ([`Brakes::wake`]).
+//! log, `brake/count.rs` reads, `brake/kept.rs` knows whose loss was cancelled, and `brake/affected.rs` says what an accident has come to.
+//! [`Service::brake_holds`] is asked before a destructive task is carried out, and looks at the log at least up to the entry that the task
+//! follows from: so none of those is carried out with which the threshold was passed, however fast they are. A write only says that there is
+//! something to count ([`Brakes::wake`]).
 
 mod affected;
 mod count;
+mod kept;
 mod tally;
 mod window;
 
@@ -30,6 +32,7 @@ use affected::Affected;
 pub(crate) use affected::{Counted, may_hold, would_hold};
 pub use affected::{MAX_ENTRIES_A_LOOK, MAX_WAITING_LOOKED_AT};
 use count::Over;
+pub use kept::MAX_ENTRIES_OF_A_LOSS;
 pub use tally::MAX_BRAKE_COUNTED;
 use tally::{Tally, concerns, window_before};
 

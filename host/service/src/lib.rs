@@ -26,6 +26,7 @@ mod feed;
 mod figures;
 mod gauges;
 mod get;
+mod given_back;
 mod grants;
 mod history;
 mod jobs;
@@ -94,7 +95,7 @@ pub use asynchronous::{
 };
 pub use authenticate::{Caller, Mount, Principal, Subject};
 pub use binding::Bound;
-pub use brake::{MAX_BRAKE_COUNTED, MAX_ENTRIES_A_LOOK, MAX_WAITING_LOOKED_AT};
+pub use brake::{MAX_BRAKE_COUNTED, MAX_ENTRIES_A_LOOK, MAX_ENTRIES_OF_A_LOSS, MAX_WAITING_LOOKED_AT};
 pub use breaker::{BREAKER_MIN_FAILURES, BREAKER_PAUSE, BREAKER_SHARE_PERCENT, BREAKER_WINDOW};
 pub use cursor::MAX_CURSOR_BYTES;
 pub use deprovision::{
@@ -130,7 +131,7 @@ pub use rollout::{
     MAX_WRITTEN_WALKED, NewRollout, REMAPPED_AT_ONCE, Until, WORK_SHARE_PERCENT,
 };
 pub use secrets::{MAX_SECRET_BYTES, SecretsKey};
-pub use settings::{HostSettings, UnknownMembers, WithoutMembers};
+pub use settings::{GroupsRefused, HostSettings, UnknownMembers, WithoutMembers};
 pub use streams::{
     LONG_POLL, MAX_ACKNOWLEDGED_AT_ONCE, MAX_CLAIMS_BYTES, MAX_POLL_BYTES, MAX_POLLED_BYTES, MAX_POLLS_WAITING,
     MAX_POLLS_WAITING_A_STREAM, MAX_PUSH_ANSWER_BYTES, MAX_SETS_A_POLL, POLL_LEASE, PUSH_TIMEOUT, PollError,

@@ -37,11 +37,23 @@ impl Service {
         self.list_kinds(caller, kinds, request).await
     }
 
-    async fn list_kinds(&self, caller: &Caller, kinds: Kinds, request: &ListRequest) -> Result<Value, ScimError> {
+    async fn list_kinds(&self, caller: &Caller, mut kinds: Kinds, request: &ListRequest) -> Result<Value, ScimError> {
         let filter = request.filter.as_deref().map(|text| filter(caller, &kinds, text)).transpose()?;
         let sort = request.sort_by.as_deref().map(|by| sort(&kinds, by, request.sort_order.as_deref())).transpose()?;
+        if filter.is_none() && !caller.bound.settings.users_full_list {
+            // What was asked is checked as ever, and then answered as by a directory without users.
+            self.shown(caller, &kinds, request, &[]).await?;
+            kinds.retain(|def| def.name != ResourceType::USER.as_str());
+            if kinds.is_empty() {
+                return Ok(match &request.paging {
+                    Paging::Index(page) => list_response(0, page.start_index, Vec::new()),
+                    Paging::Cursor { .. } => cursor_response(0, None, Vec::new()),
+                });
+            }
+        }
         let locations = Locations::new(&caller.base, &caller.bound.accepted);
-        let mut query = Query { kinds, filter, sort, from: From::Offset(0), limit: 0, locations };
+        let inactive_states = caller.bound.settings.users_inactive_states.clone();
+        let mut query = Query { kinds, filter, sort, from: From::Offset(0), limit: 0, locations, inactive_states };
         match &request.paging {
             Paging::Index(page) => {
                 (query.from, query.limit) = (From::Offset(page.start_index - 1), page.count);

@@ -24,8 +24,20 @@ fn narrowed(present: &HostSettings, next: &HostSettings) -> impl Iterator<Item =
         WithoutMembers::Empty => "a PUT of a group without members removes all (groups.put-without-members)".to_owned(),
     });
     let refuses = present.unknown_members == UnknownMembers::Ignore && next.unknown_members == UnknownMembers::Refuse;
+    let inactive = next.users_inactive_states.iter().filter(|state| !present.users_inactive_states.contains(state));
+    let inactive: Vec<&str> = inactive.map(String::as_str).collect();
+    let hides = (!inactive.is_empty()).then(|| {
+        let states = inactive.join(", ");
+        format!(
+            "users in these states are shown as not active, and whoever writes that back disables them: {states} (users.inactive-states)"
+        )
+    });
     [
         other(ends(present.groups_served, next.groups_served), "groups are no longer served (groups.served)"),
+        other(
+            ends(present.users_full_list, next.users_full_list),
+            "a list of users without a filter is empty (users.full-list)",
+        ),
         other(ends(present.bulk_served, next.bulk_served), "/Bulk is no longer served (bulk.served)"),
         other(
             ends(present.users_put_creates, next.users_put_creates),
@@ -37,6 +49,7 @@ fn narrowed(present: &HostSettings, next: &HostSettings) -> impl Iterator<Item =
             "two groups can no longer have one name (groups.duplicate-names)",
         ),
         members,
+        hides,
     ]
     .into_iter()
     .flatten()
@@ -67,6 +80,8 @@ mod tests {
         };
         let little = HostSettings {
             groups_served: false,
+            users_full_list: false,
+            users_inactive_states: vec!["invited".to_owned(), "on leave".to_owned()],
             bulk_served: false,
             unknown_members: UnknownMembers::Refuse,
             without_members: WithoutMembers::Empty,
@@ -74,11 +89,13 @@ mod tests {
         };
         let expected = [
             "groups are no longer served (groups.served)",
+            "a list of users without a filter is empty (users.full-list)",
             "/Bulk is no longer served (bulk.served)",
             "a PUT to an unknown user's id no longer creates one (users.put-creates)",
             "members that do not exist are refused (groups.unknown-members)",
             "two groups can no longer have one name (groups.duplicate-names)",
             "a PUT of a group without members removes all (groups.put-without-members)",
+            "users in these states are shown as not active, and whoever writes that back disables them: invited, on leave (users.inactive-states)",
         ];
         assert_eq!(told(&much, &little), expected);
         let kept = "a PUT of a group without members keeps them (groups.put-without-members)";

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use muster_model::{Record, ResourceId, ResourceType};
 use muster_protocol::ENTERPRISE_USER;
 use muster_protocol::project::{Meta, Projection, render};
-use muster_store::{Called, Member};
+use muster_store::{Called, Member, is_shown_inactive};
 use serde_json::{Map, Value, json};
 
 use crate::authenticate::Caller;
@@ -116,6 +116,7 @@ impl Draft<'_> {
             }
         };
         let id = record.id.to_string();
+        let is_shown_inactive = is_shown_inactive(record, &caller.bound.settings.users_inactive_states);
         let meta = Meta {
             resource_type: record.resource_type.as_str().to_owned(),
             created: record.created,
@@ -124,6 +125,9 @@ impl Draft<'_> {
             location: location(caller, &record.resource_type, &id),
         };
         let mut resource = render(def, &id, &record.document, &meta, rows);
+        if is_shown_inactive {
+            resource.insert("active".to_owned(), Value::Bool(false));
+        }
         if let Some(id) = manager
             && let Some(Called(name)) = names.get(&id)
             && let Some(Value::Object(parts)) = resource.get_mut(ENTERPRISE_USER).and_then(|it| it.get_mut("manager"))

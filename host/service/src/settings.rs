@@ -17,6 +17,12 @@ pub struct HostSettings {
     pub users_put_creates: bool,
     /// Whether there are groups at all.
     pub groups_served: bool,
+    /// What calls of groups are answered where there are none.
+    pub groups_refused: GroupsRefused,
+    /// Whether a list of users that filters nothing has them in it.
+    pub users_full_list: bool,
+    /// States whose users are shown as not active, whatever was written.
+    pub users_inactive_states: Vec<String>,
     /// Whether `/Bulk` is served and announced.
     pub bulk_served: bool,
     /// What becomes of members that do not exist.
@@ -25,6 +31,15 @@ pub struct HostSettings {
     pub duplicate_group_names: bool,
     /// What a PUT without `members` does to them.
     pub without_members: WithoutMembers,
+}
+
+/// What calls of groups are answered where there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupsRefused {
+    /// 404, as at any place where nothing is.
+    NotFound,
+    /// 501: SCIM knows them, this service does not have them.
+    NotImplemented,
 }
 
 /// What becomes of members that do not exist (Q18).
@@ -53,6 +68,9 @@ impl Default for HostSettings {
             group_not_found: None,
             users_put_creates: false,
             groups_served: true,
+            groups_refused: GroupsRefused::NotFound,
+            users_full_list: true,
+            users_inactive_states: Vec::new(),
             bulk_served: true,
             unknown_members: UnknownMembers::Ignore,
             duplicate_group_names: false,
@@ -79,6 +97,18 @@ impl HostSettings {
                 "groups.not-found-detail" => settings.group_not_found = Some(text(name, value)?.to_owned()),
                 "users.put-creates" => settings.users_put_creates = boolean(name, value)?,
                 "groups.served" => settings.groups_served = boolean(name, value)?,
+                "groups.refused-status" => {
+                    settings.groups_refused = match integer(name, value)? {
+                        404 => GroupsRefused::NotFound,
+                        501 => GroupsRefused::NotImplemented,
+                        _ => return Err(format!("the host setting {name} is 404 or 501")),
+                    };
+                }
+                "users.inactive-states" => {
+                    let states = text(name, value)?.split(',').map(|state| state.trim().to_owned());
+                    settings.users_inactive_states = states.collect();
+                }
+                "users.full-list" => settings.users_full_list = boolean(name, value)?,
                 "bulk.served" => settings.bulk_served = boolean(name, value)?,
                 "groups.duplicate-names" => settings.duplicate_group_names = boolean(name, value)?,
                 "groups.unknown-members" => {
@@ -116,6 +146,15 @@ fn text<'a>(name: &str, value: &'a FieldValue) -> Result<&'a str, String> {
     }
 }
 
+fn integer(name: &str, value: &FieldValue) -> Result<i64, String> {
+    match value {
+        FieldValue::Integer(value) => Ok(*value),
+        FieldValue::Boolean(_) | FieldValue::Text(_) | FieldValue::Decimal(_) | FieldValue::Json(_) => {
+            Err(format!("the host setting {name} is an integer"))
+        }
+    }
+}
+
 fn boolean(name: &str, value: &FieldValue) -> Result<bool, String> {
     match value {
         FieldValue::Boolean(value) => Ok(*value),
@@ -141,6 +180,9 @@ mod tests {
             field("groups.not-found-detail", FieldValue::Text("Group not found".into())),
             field("users.put-creates", FieldValue::Boolean(true)),
             field("groups.served", FieldValue::Boolean(false)),
+            field("groups.refused-status", FieldValue::Integer(501)),
+            field("users.full-list", FieldValue::Boolean(false)),
+            field("users.inactive-states", FieldValue::Text("invited, on leave".into())),
             field("bulk.served", FieldValue::Boolean(false)),
             field("groups.unknown-members", FieldValue::Text("refuse".into())),
             field("groups.duplicate-names", FieldValue::Boolean(true)),
@@ -156,6 +198,9 @@ mod tests {
                 group_not_found: Some("Group not found".into()),
                 users_put_creates: true,
                 groups_served: false,
+                groups_refused: GroupsRefused::NotImplemented,
+                users_full_list: false,
+                users_inactive_states: vec!["invited".into(), "on leave".into()],
                 bulk_served: false,
                 unknown_members: UnknownMembers::Refuse,
                 duplicate_group_names: true,
@@ -176,5 +221,15 @@ mod tests {
         let refused = HostSettings::read(&[field("users.put-creates", FieldValue::Text("yes".into()))]);
 
         assert_eq!(refused.unwrap_err(), "the host setting users.put-creates is a boolean");
+    }
+
+    #[test]
+    fn groups_are_refused_with_404_or_501_and_no_other_status() {
+        let read = |value| HostSettings::read(&[field("groups.refused-status", value)]);
+        let refused = |value| read(value).unwrap_err();
+
+        assert_eq!(read(FieldValue::Integer(404)).unwrap(), HostSettings::default());
+        assert_eq!(refused(FieldValue::Integer(403)), "the host setting groups.refused-status is 404 or 501");
+        assert_eq!(refused(FieldValue::Text("501".into())), "the host setting groups.refused-status is an integer");
     }
 }

@@ -43,10 +43,11 @@ fn is_of_another(stream: &StreamRow, task: &Task) -> bool {
     }
 }
 
-/// What `/ServiceProviderConfig` says of a tenant's streams (RFC 9967 §4); `None`: it has none.
+/// What `/ServiceProviderConfig` says of a tenant's streams (RFC 9967 §4), and of whether requests are accepted for later, which a webhook
+/// can be told of as well; `None`: there is neither.
 pub(crate) fn security_events(row: &TenantRow) -> Option<Value> {
     let streams = &row.delivery.events.streams;
-    if streams.is_empty() {
+    if streams.is_empty() && !takes_async(row) {
         return None;
     }
     let is_told = |told: &Told| streams.iter().any(|stream| told_by(stream).contains(told));

@@ -4,6 +4,9 @@
 //! far it was: every head up to the *frontier* is leased, or is in `back`, or waits for the lease on an earlier task of its lane. What the
 //! committer brings in front of the frontier, and what comes back, goes into `back`. If that becomes too large it is forgotten, and the queue
 //! is looked through once more.
+//!
+//! Rows of a batch are seen before the committer says here what the batch has ended: a lease may be given meanwhile on a task as the batch
+//! leaves it. So a lease knows the revision that it was given at, and what ended an earlier one does not end it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -30,8 +33,8 @@ pub(crate) struct TaskTurn {
     pub(crate) queue: Queue,
     /// A head that waits now.
     pub(crate) arrived: Option<Due>,
-    /// A task on which no lease is valid any more.
-    pub(crate) ended: Option<u64>,
+    /// A task of which something else has become, and the revision up to which no lease on it is valid any more.
+    pub(crate) ended: Option<(u64, u64)>,
     /// Whether to wake whoever carries tasks out, though no head arrived.
     pub(crate) wakes: bool,
 }
@@ -58,18 +61,26 @@ pub(crate) struct Held {
     lanes: HashMap<ResourceId, Lane>,
     frontier: Option<Due>,
     back: BTreeSet<Due>,
-    /// Leases that have ended, by task: their numbers, which count until another one is given.
-    lapsed: BTreeMap<u64, u64>,
+    /// Leases that have ended, by task: they count until another one is given.
+    lapsed: BTreeMap<u64, Lapsed>,
 }
 
 #[derive(Debug)]
 struct Hold {
     number: u64,
+    /// That of the task's progress when it was leased.
+    revision: u64,
     until: Timestamp,
     due: Due,
     lane: ResourceId,
     /// What came of it is on its way: it does not end before that is decided.
     is_settling: bool,
+}
+
+#[derive(Debug)]
+struct Lapsed {
+    number: u64,
+    revision: u64,
 }
 
 #[derive(Debug, Default)]
@@ -99,8 +110,8 @@ impl Leased {
         for TaskTurn { space, queue, arrived, ended, wakes } in turns {
             if let Some(held) = self.known(space, queue) {
                 let mut held = lock(&held);
-                if let Some(seq) = ended {
-                    held.decided(*seq);
+                if let Some((seq, revision)) = ended {
+                    held.decided(*seq, *revision);
                 }
                 if let Some(due) = arrived {
                     held.arrived(*due);
@@ -143,7 +154,7 @@ impl Held {
         while let Some((until, seq)) = self.ends.first().copied().filter(|(until, _)| *until <= now) {
             self.ends.remove(&(until, seq));
             if let Some(hold) = self.take(seq) {
-                self.lapse(seq, hold.number);
+                self.lapse(seq, hold.number, hold.revision);
                 self.put_back(hold.due);
             }
         }
@@ -179,20 +190,33 @@ impl Held {
         self.tasks.contains_key(&seq)
     }
 
-    /// Leases a task; `None`: its lane has another lease, and it comes back when that has ended.
-    pub(crate) fn lease(&mut self, lane: ResourceId, due: Due, until: Timestamp) -> Option<u64> {
+    /// Leases a task that is at this revision; `None`: its lane has another lease, and it comes back when that has ended.
+    pub(crate) fn lease(&mut self, lane: ResourceId, due: Due, revision: u64, until: Timestamp) -> Option<u64> {
         let place = self.lanes.entry(lane).or_default();
         if !place.leased.is_empty() {
             place.waiting.insert(due);
             return None;
         }
+        Some(self.hold(lane, due, revision, until))
+    }
+
+    /// Leases a task wherever it stands. Its lane may have a lease on an earlier one; otherwise the error is the task that is leased.
+    pub(crate) fn seize(&mut self, lane: ResourceId, due: Due, revision: u64, until: Timestamp) -> Result<u64, u64> {
         let (_, seq) = due;
-        place.leased.insert(seq);
+        match self.lanes.get(&lane).and_then(|place| place.leased.last()) {
+            Some(last) if *last >= seq => Err(*last),
+            Some(_) | None => Ok(self.hold(lane, due, revision, until)),
+        }
+    }
+
+    fn hold(&mut self, lane: ResourceId, due: Due, revision: u64, until: Timestamp) -> u64 {
+        let (_, seq) = due;
+        self.lanes.entry(lane).or_default().leased.insert(seq);
         self.latest += 1;
         self.lapsed.remove(&seq);
         self.ends.insert((until, seq));
-        self.tasks.insert(seq, Hold { number: self.latest, until, due, lane, is_settling: false });
-        Some(self.latest)
+        self.tasks.insert(seq, Hold { number: self.latest, revision, until, due, lane, is_settling: false });
+        self.latest
     }
 
     /// Whether what is said of this lease counts; if so, it does not end meanwhile.
@@ -207,7 +231,7 @@ impl Held {
             return true;
         }
         // It ran out, and nobody has been given another one.
-        self.lapsed.get(&seq) == Some(&number)
+        self.lapsed.get(&seq).is_some_and(|lapsed| lapsed.number == number)
     }
 
     /// It could not be said what came of it.
@@ -227,16 +251,20 @@ impl Held {
         if let Some(hold) = self.take(seq) {
             // What is said of it later does not count.
             self.latest += 1;
-            self.lapse(seq, self.latest);
+            self.lapse(seq, self.latest, hold.revision);
             self.put_back(hold.due);
         }
         true
     }
 
-    /// Something else has become of the task.
-    fn decided(&mut self, seq: u64) {
-        self.take(seq);
-        self.lapsed.remove(&seq);
+    /// Something else has become of the task as it was up to this revision.
+    fn decided(&mut self, seq: u64, revision: u64) {
+        if self.tasks.get(&seq).is_some_and(|hold| hold.revision <= revision) {
+            self.take(seq);
+        }
+        if self.lapsed.get(&seq).is_some_and(|lapsed| lapsed.revision <= revision) {
+            self.lapsed.remove(&seq);
+        }
     }
 
     /// A head waits that did not before.
@@ -271,8 +299,8 @@ impl Held {
         Some(hold)
     }
 
-    fn lapse(&mut self, seq: u64, number: u64) {
-        self.lapsed.insert(seq, number);
+    fn lapse(&mut self, seq: u64, number: u64, revision: u64) {
+        self.lapsed.insert(seq, Lapsed { number, revision });
         if self.lapsed.len() > MAX_LAPSED {
             self.lapsed.pop_first();
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use muster_model::{NewTask, Progress, Queue, ResourceId, Standing, Task, TenantId, Timestamp};
-use muster_store::{Feed, Lease, Leases, MAX_TASKS_A_PAGE, Outbox, Settled, StoreError};
+use muster_store::{Feed, Lease, Leases, MAX_TASKS_A_PAGE, Outbox, Seized, Settled, StoreError};
 
 use crate::codec::{self, damaged};
 use crate::committer::Committer;
@@ -34,20 +34,36 @@ pub(crate) struct SledOutbox {
 impl Outbox for SledOutbox {
     async fn lease(&self, queue: &Queue, now: Timestamp, until: Timestamp, limit: usize) -> Result<Leases, StoreError> {
         let held = self.core.leased.queue(&self.space, queue);
-        let mut given = Vec::new();
+        let mut giving = Giving::new(&held);
         let read = |reader: &Reader<'_>| {
             let mut held = lock(&held);
             let mut taking = Taking { reader, space: &self.space, queue, held: &mut held, now, until };
-            taking.take(limit, &mut given)
+            taking.take(limit, &mut giving.leases)
         };
-        match self.core.read(read).await {
-            Ok(next) => Ok(Leases { tasks: given, next }),
-            Err(error) => {
-                for lease in &given {
-                    lock(&held).let_go(lease.task.seq, lease.number);
-                }
-                Err(error)
+        let next = self.core.read(read).await?;
+        Ok(Leases { tasks: giving.given(), next })
+    }
+
+    async fn seize(&self, seq: u64, now: Timestamp, until: Timestamp) -> Result<Seized, StoreError> {
+        // In which queue it is never changes.
+        let (known, _) = self.task(seq).await?.ok_or(StoreError::Stale)?;
+        let held = self.core.leased.queue(&self.space, &known.task.queue);
+        let mut giving = Giving::new(&held);
+        let read = |reader: &Reader<'_>| {
+            let mut held = lock(&held);
+            held.expire(now);
+            let (task, progress) = task(reader, &self.space, seq)?.ok_or(StoreError::Stale)?;
+            match held.seize(task.task.id, (progress.due, seq), progress.revision, until) {
+                Ok(number) => giving.leases.push(Lease { task, progress, until, number }),
+                Err(by) => return Ok(Some(by)),
             }
+            Ok(None)
+        };
+        let by = self.core.read(read).await?;
+        match (giving.given().pop(), by) {
+            (Some(lease), _) => Ok(Seized::Lease(Box::new(lease))),
+            (None, Some(by)) => Ok(Seized::By(by)),
+            (None, None) => Err(StoreError::Stale),
         }
     }
 
@@ -224,6 +240,30 @@ impl Drop for Settling<'_> {
     }
 }
 
+/// Leases that nobody has got yet. If whoever asked for them is gone, or what was read cannot be told, they go back.
+struct Giving<'a> {
+    held: &'a std::sync::Mutex<Held>,
+    leases: Vec<Lease>,
+}
+
+impl<'a> Giving<'a> {
+    fn new(held: &'a std::sync::Mutex<Held>) -> Self {
+        Self { held, leases: Vec::new() }
+    }
+
+    fn given(mut self) -> Vec<Lease> {
+        std::mem::take(&mut self.leases)
+    }
+}
+
+impl Drop for Giving<'_> {
+    fn drop(&mut self) {
+        for lease in &self.leases {
+            lock(self.held).let_go(lease.task.seq, lease.number);
+        }
+    }
+}
+
 /// Leases being given.
 struct Taking<'a, 'r> {
     reader: &'a Reader<'r>,
@@ -285,7 +325,7 @@ impl Taking<'_, '_> {
         if progress.standing != Standing::Waiting || progress.due != at {
             return Ok(());
         }
-        if let Some(number) = self.held.lease(task.task.id, due, self.until) {
+        if let Some(number) = self.held.lease(task.task.id, due, progress.revision, self.until) {
             given.push(Lease { task, progress, until: self.until, number });
         }
         Ok(())

@@ -241,7 +241,7 @@ fn turn(
         (Some(_), None) => staging.delete(space.follows(*change, *seq)),
         (Some(_), Some(_)) | (None, None) => {}
     }
-    let ended = old.is_some().then_some(*seq);
+    let ended = old.map(|old| (*seq, old.revision));
     staging.turn_task(TaskTurn { space: space.clone(), queue: queue.clone(), arrived, ended, wakes: old.is_none() });
     Ok(())
 }

@@ -22,6 +22,7 @@ mod plugin_state;
 pub mod request_log;
 mod subject;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub use index::{COVERED, INDEXED, index_of};
 pub use locations::Locations;
 pub use log::{Found, LogKeeper, LogQuery, LogStatus, MAX_LOG_PAGE_BYTES, MAX_LOG_SCANNED};
 pub use lookup::{Among, Lookup};
-pub use outbox::{Feed, Lease, Leases, MAX_DECISION_BYTES, MAX_TASKS_A_PAGE, Outbox, Settled, Wake};
+pub use outbox::{Feed, Lease, Leases, MAX_DECISION_BYTES, MAX_TASKS_A_PAGE, Outbox, Seized, Settled, Wake};
 pub use plugin_state::{Entry, MAX_STATE_KEY_BYTES, MAX_STATE_VALUE_BYTES, PluginState};
 pub use subject::{RecordSubject, Rows};
 
@@ -271,6 +272,36 @@ pub struct Query {
     pub limit: u64,
     /// Where the client finds resources: filters can ask for it.
     pub locations: Locations,
+    /// States whose users the client is shown as not active: filters and sorting go by what is shown. Nearly always none.
+    pub inactive_states: Vec<String>,
+}
+
+impl Query {
+    /// The record as filters and sorting see it.
+    pub fn as_shown<'r>(&self, record: &'r Record) -> Cow<'r, Record> {
+        if !is_shown_inactive(record, &self.inactive_states) {
+            return Cow::Borrowed(record);
+        }
+        let mut shown = record.clone();
+        shown.document.0.insert("active".to_owned(), false.into());
+        Cow::Owned(shown)
+    }
+
+    /// How to come by every record of a kind that the filter can match; `None`: every record must be looked at.
+    pub fn lookup(&self, def: &ResourceTypeDef) -> Option<Lookup> {
+        let lookup = Lookup::of(def, self.filter.as_ref()?)?;
+        // The index knows who is stored as not active, and not who is shown so.
+        if self.inactive_states.is_empty() { Some(lookup) } else { lookup.without(&Lookup::Active(false)) }
+    }
+}
+
+/// Whether a user who is stored as active is shown as one who is not.
+pub fn is_shown_inactive(record: &Record, inactive_states: &[String]) -> bool {
+    // Nearly nobody has such states: that costs nothing.
+    !inactive_states.is_empty()
+        && record.resource_type == ResourceType::USER
+        && record.document.is_active()
+        && inactive_states.contains(&record.account.state)
 }
 
 /// Where a page begins.

@@ -89,6 +89,15 @@ impl Lookup {
         }
     }
 
+    /// The same without this way, which does not lead to every record; `None`: there is no other.
+    pub(crate) fn without(self, way: &Self) -> Option<Self> {
+        match self {
+            Self::Any(any) => Self::any(any.into_iter().map(|one| one.without(way))),
+            Self::OneOf(ways) => Self::one_of(ways.into_iter().filter_map(|one| one.without(way))),
+            one => (one != *way).then_some(one),
+        }
+    }
+
     /// `emails[type eq "work" and value eq "x"]`: whoever matches has an element whose `value` is `x`.
     fn of_element(def: &ResourceTypeDef, path: &AttrPath, filter: &Filter) -> Option<Self> {
         match filter {
@@ -421,6 +430,17 @@ mod tests {
         assert_eq!(is(Literal::Number(1.into())), None);
         assert_eq!(is(Literal::Null), None);
         assert_eq!(of("User", &compare("active", Op::Ne, "true")), None, "who does not say belongs to it");
+    }
+
+    #[test]
+    fn a_way_that_does_not_lead_to_every_record_is_left_out_with_all_that_needs_it() {
+        let active = |active| Filter::Compare { path: path("active"), op: Op::Eq, literal: Literal::Boolean(active) };
+        let without = |filter: &Filter| of("User", filter).unwrap().without(&Lookup::Active(false));
+        let name = || eq("userName", "ada");
+        assert_eq!(without(&active(false)), None);
+        assert_eq!(without(&active(true)), of("User", &active(true)));
+        assert_eq!(without(&Filter::And(vec![active(false), name()])), Some(key("username", "ada")));
+        assert_eq!(without(&Filter::Or(vec![active(false), name()])), None);
     }
 
     #[test]

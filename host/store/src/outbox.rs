@@ -25,6 +25,10 @@ pub trait Outbox: Send + Sync {
     /// or before they are settled or let go. A lease does not outlive the process that holds it where no other process can have the store.
     async fn lease(&self, queue: &Queue, now: Timestamp, until: Timestamp, limit: usize) -> Result<Leases, StoreError>;
 
+    /// Leases one task wherever it stands, so that no later one of its lane is leased before it is decided over or let go, or `until`. Its lane
+    /// may have a lease on an earlier one. [`StoreError::Stale`] if there is no such task.
+    async fn seize(&self, seq: u64, now: Timestamp, until: Timestamp) -> Result<Seized, StoreError>;
+
     /// What came of an attempt. [`StoreError::Stale`], and nothing is changed, if the lease is not valid any more: it ran out and another
     /// one was given, or somebody has decided over the task. Durable when acknowledged, and then the next of its lane is due.
     async fn settle(&self, lease: &Lease, outcome: Settled) -> Result<(), StoreError>;
@@ -108,6 +112,15 @@ pub struct Lease {
     pub until: Timestamp,
     /// Which lease of this task it is: an earlier one is not valid any more.
     pub number: u64,
+}
+
+/// What a call of [`Outbox::seize`] came to.
+#[derive(Debug, Clone)]
+pub enum Seized {
+    /// It is leased.
+    Lease(Box<Lease>),
+    /// This one of its lane is leased already: the task itself, or a later one.
+    By(u64),
 }
 
 /// What came of an attempt.

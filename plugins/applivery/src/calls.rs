@@ -57,9 +57,7 @@ fn place(task: &Task) -> Option<(&'static str, String)> {
 }
 
 fn request(method: &str, url: String, task: &Task, ctx: &Context) -> Result<Request, HttpError> {
-    // A task's name is its tenant's own: another tenant has one of the same.
-    let key = format!("{}/{}", ctx.tenant(), ctx.request());
-    let request = Request::new(method, url).bearer(SECRET)?.header("idempotency-key", key);
+    let request = Request::new(method, url).bearer(SECRET)?.once(ctx);
     Ok(if method == "DELETE" { request } else { request.json(body(task)) })
 }
 

@@ -24,7 +24,8 @@ pub(crate) fn tasks(change: &Change, config: &Config) -> Vec<Task> {
         }
         Event::Deleted => vec![task("group.remove").destructive()],
         Event::MemberAdded => vec![of_member("group.add-member")],
-        Event::MemberRemoved => vec![of_member("group.remove-member")],
+        // It can take away all that somebody may do: a group that is emptied by accident is not to.
+        Event::MemberRemoved => vec![of_member("group.remove-member").destructive()],
         Event::Created | Event::Updated | Event::Deactivated | Event::Reactivated | Event::Signalled => Vec::new(),
     }
 }
@@ -69,7 +70,8 @@ mod tests {
         let (added, removed) = (told(Event::MemberAdded), told(Event::MemberRemoved));
         assert_eq!((added[0].action.as_str(), added[0].text("user")), ("group.add-member", Some("7")));
         assert_eq!(added[0].idempotency_key, format!("group.add-member:{ID}:7"));
-        assert_eq!(removed[0].action, "group.remove-member");
+        assert!(!added[0].destructive);
+        assert_eq!((removed[0].action.as_str(), removed[0].destructive), ("group.remove-member", true));
         let gone = planned(Event::Deleted, Some(group("Engines", None)), None, None);
         assert_eq!((gone[0].action.as_str(), gone[0].destructive), ("group.remove", true));
     }

@@ -4,10 +4,10 @@
 //! - There are three **audiences**: the Enterprise Store, the Dashboard and the MDM Portal. Each is configured by itself: what is
 //!   done there when a user is created, and what when one is deactivated. What fails for one is repeated for that one alone.
 //! - A collaborator of the Dashboard is made with a role. A group of the identity provider can give its members a role; leaving it
-//!   takes the role away.
+//!   takes the role away. The last Admin is not removed, unless a setting allows it; the product says who that is.
 //!
-//! [`map`](Plugin::map) is in `map.rs`. What follows from a change is planned in `lifecycle.rs` (users) and `groups.rs`, a task for each
-//! audience, and carried out at the product's API in `calls.rs`. What can be set is in `settings.rs`.
+//! [`map`](Plugin::map) is in `map.rs`. What follows from a change is planned in `lifecycle.rs` (users, and the product's signals) and
+//! `groups.rs`, a task for each audience, and carried out at the product's API in `calls.rs`. What can be set is in `settings.rs`.
 
 mod calls;
 mod groups;
@@ -17,8 +17,8 @@ mod settings;
 
 use muster_plugin_sdk::delivery::Outcome;
 use muster_plugin_sdk::{
-    Account, Adoption, Change, Config, Context, Event, Input, Kind, Manifest, Plugin, Problem, Reject, Resource, Task,
-    Want,
+    Account, Adoption, Change, Config, Context, Event, Input, Kind, Manifest, Plugin, Problem, Reject, Resource,
+    Signal, Task, Want,
 };
 
 /// Three audiences, each with actions of its own, and roles by group.
@@ -53,10 +53,14 @@ impl Plugin for Applivery {
     }
 
     fn plan(change: &Change, ctx: &Context) -> Result<Vec<Task>, Reject> {
-        Ok(match change.kind {
+        match change.kind {
             Kind::User => lifecycle::tasks(change, ctx.config()),
-            Kind::Group => groups::tasks(change, ctx.config()),
-        })
+            Kind::Group => Ok(groups::tasks(change, ctx.config())),
+        }
+    }
+
+    fn on_signal(signal: &Signal, current: Account, _: &Context) -> Result<Account, Reject> {
+        lifecycle::signalled(signal, current)
     }
 
     fn check_config(config: &Config) -> Vec<Problem> {

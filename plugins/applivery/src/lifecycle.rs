@@ -1,12 +1,46 @@
 //! What follows from a change of a user: a task for each audience that has something to do, so that each is repeated by itself.
 
-use muster_plugin_sdk::{Account, Change, Config, Event, Task};
+use muster_plugin_sdk::{Account, Change, Config, Event, Reject, Signal, Task};
 
-use crate::map::{ACTIVE, DETAILS, ROLE, flag};
+use crate::map::{ACTIVE, DETAILS, LAST_ADMIN, ROLE, flag};
 use crate::settings::{self, AUDIENCES, Audience, OnDeactivate};
 
-pub(crate) fn tasks(change: &Change, config: &Config) -> Vec<Task> {
-    AUDIENCES.into_iter().flat_map(|audience| of(audience, change, config)).collect()
+/// What the identity provider is told instead of a deactivation or deletion.
+const STAYS: &str = "the last Admin of the Dashboard is not removed; make somebody else an Admin first";
+
+/// The product's signal of a collaborator who has become the only Admin.
+const IS_LAST_ADMIN: &str = "last-admin";
+/// Its signal of one who was, and is so no longer.
+const IS_NOT_LAST_ADMIN: &str = "no-longer-last-admin";
+
+pub(crate) fn tasks(change: &Change, config: &Config) -> Result<Vec<Task>, Reject> {
+    if removes_last_admin(change, config) && !settings::removes_last_admin(config) {
+        return Err(Reject::new(409, STAYS));
+    }
+    Ok(AUDIENCES.into_iter().flat_map(|audience| of(audience, change, config)).collect())
+}
+
+/// Whether the Dashboard would have no Admin any more, as far as the product has told by now. What it has not told yet, it says itself when
+/// it is asked to remove the collaborator.
+fn removes_last_admin(change: &Change, config: &Config) -> bool {
+    flag(change.before.as_ref(), LAST_ADMIN)
+        && leaves(change, config)
+        && Audience::Dashboard.on_deactivate(config).removes()
+}
+
+/// Keeps who is the last Admin. Nothing follows from it by itself.
+pub(crate) fn signalled(signal: &Signal, current: Account) -> Result<Account, Reject> {
+    let is_told = match signal.name.as_str() {
+        IS_LAST_ADMIN => true,
+        IS_NOT_LAST_ADMIN => false,
+        _ => {
+            let says = format!("the signal must be `{IS_LAST_ADMIN}` or `{IS_NOT_LAST_ADMIN}`");
+            return Err(Reject::invalid_value(says));
+        }
+    };
+    // A signal may come later than the removal of the collaborator whom it is about.
+    let is_last_admin = is_told && flag(Some(&current), Audience::Dashboard.name());
+    Ok(current.field(LAST_ADMIN, is_last_admin.then_some(true)))
 }
 
 fn of(audience: Audience, change: &Change, config: &Config) -> Vec<Task> {
@@ -50,8 +84,7 @@ fn deactivation(audience: Audience, change: &Change, config: &Config) -> Option<
     match audience.on_deactivate(config) {
         OnDeactivate::Nothing => None,
         OnDeactivate::Remove => {
-            let refuses = config.text("/dashboard/last_admin").as_deref() != Some("allow");
-            let last_admin = if refuses { "refuse" } else { "allow" };
+            let last_admin = if settings::removes_last_admin(config) { "allow" } else { "refuse" };
             let last_admin = (audience == Audience::Dashboard).then_some(last_admin);
             Some(task(&format!("remove-{person}")).argument("last_admin", last_admin).destructive())
         }
@@ -104,7 +137,7 @@ mod tests {
     }
 
     fn planned(event: Event, before: Option<Account>, after: Option<Account>, config: Value) -> Vec<Task> {
-        tasks(&testing::change(event, before, after), &testing::config(config))
+        tasks(&testing::change(event, before, after), &testing::config(config)).unwrap()
     }
 
     fn actions(tasks: &[Task]) -> Vec<&str> {
@@ -197,5 +230,46 @@ mod tests {
         let expected =
             ["store.remove-employee", "dashboard.remove-collaborator", "mdm.update-employee", "mdm.unassign-devices"];
         assert_eq!(actions(&tasks), expected);
+    }
+    /// What comes of the end of an access of the last Admin's.
+    fn last_admin_goes(event: Event, config: Value) -> Result<Vec<Task>, Reject> {
+        let before = account("active", [true; 3]).field(LAST_ADMIN, true);
+        let after = (event != Event::Deleted).then(|| account("disabled", [false; 3]));
+        tasks(&testing::change(event, Some(before), after), &testing::config(config))
+    }
+
+    #[test]
+    fn the_last_admin_is_neither_deactivated_nor_deleted_unless_the_setting_allows_it() {
+        for event in [Event::Deactivated, Event::Deleted] {
+            let refused = last_admin_goes(event, all("nothing")).unwrap_err();
+            assert_eq!((refused.status, refused.scim_type, refused.detail.as_str()), (409, None, STAYS));
+            let mut config = all("nothing");
+            config["dashboard"]["last_admin"] = json!("allow");
+            let tasks = last_admin_goes(event, config).unwrap();
+            assert_eq!(tasks[1].text("last_admin"), Some("allow"));
+        }
+    }
+
+    #[test]
+    fn the_last_admin_can_go_where_the_collaborator_stays() {
+        let mut config = all("nothing");
+        config["dashboard"]["on_deactivate"] = json!("none");
+        assert_eq!(actions(&last_admin_goes(Event::Deactivated, config).unwrap()), ["store.remove-employee"]);
+        let mut config = all("nothing");
+        config["deletion"] = json!("nothing");
+        assert_eq!(last_admin_goes(Event::Deleted, config).unwrap(), []);
+    }
+
+    #[test]
+    fn the_product_says_who_is_the_last_admin_and_who_is_it_no_longer() {
+        let told = |name: &str, account: Account| signalled(&testing::signal(name), account);
+        let ada = account("active", [true; 3]);
+        let last = told(IS_LAST_ADMIN, ada.clone()).unwrap();
+        assert_eq!(last, ada.clone().field(LAST_ADMIN, true));
+        assert_eq!(told(IS_LAST_ADMIN, last.clone()).unwrap(), last);
+        assert_eq!(told(IS_NOT_LAST_ADMIN, last).unwrap(), ada);
+        let gone = account("disabled", [false; 3]);
+        assert_eq!(told(IS_LAST_ADMIN, gone.clone()).unwrap(), gone);
+        assert_eq!(told("signed-in", ada).unwrap_err().status, 400);
     }
 }

@@ -26,6 +26,8 @@ pub(crate) const DETAILS: [&str; 4] = ["email", "name", "given_name", "family_na
 pub(crate) const ROLE: &str = "role";
 /// The field that says whether the user ever had access.
 const WAS_ACTIVE: &str = "was_active";
+/// The field of whom the product has told to be the only Admin of the Dashboard; others do not have it.
+pub(crate) const LAST_ADMIN: &str = "last_admin";
 
 pub(crate) fn account(input: &Input, config: &Config) -> Result<Account, Reject> {
     match input.kind() {
@@ -51,7 +53,10 @@ fn user(input: &Input, config: &Config) -> Result<Account, Reject> {
         .field(ROLE, role(input, config))
         .field(WAS_ACTIVE, input.is_active() || flag(input.current(), WAS_ACTIVE));
     let with = |account: Account, audience: Audience| account.field(audience.name(), is_there(input, config, audience));
-    Ok(AUDIENCES.into_iter().fold(account, with))
+    let account = AUDIENCES.into_iter().fold(account, with);
+    // What the product has told stands until it tells something else, or there is no collaborator any more.
+    let is_last_admin = flag(input.current(), LAST_ADMIN) && flag(Some(&account), Audience::Dashboard.name());
+    Ok(account.field(LAST_ADMIN, is_last_admin.then_some(true)))
 }
 
 /// Whether there is an employee or collaborator for this user, once the tasks are done.
@@ -185,6 +190,17 @@ mod tests {
         assert_eq!(map(true, None, config.clone()).text("role"), Some("Viewer"));
         config["role_follows_setting"] = json!(true);
         assert_eq!(map(true, Some(before), config).text("role"), Some("Viewer"));
+    }
+
+    #[test]
+    fn who_is_the_last_admin_stays_it_through_an_update_and_not_through_a_removal() {
+        let last = || Some(map(true, None, all()).field(LAST_ADMIN, true));
+        assert!(flag(Some(&map(true, last(), all())), LAST_ADMIN));
+        assert!(flag(Some(&map(false, last(), all())), LAST_ADMIN), "the collaborator is left alone");
+        let mut config = all();
+        config["dashboard"]["on_deactivate"] = json!("remove-collaborator");
+        assert_eq!(map(false, last(), config).get(LAST_ADMIN), None);
+        assert_eq!(map(true, None, all()).get(LAST_ADMIN), None);
     }
 
     #[test]

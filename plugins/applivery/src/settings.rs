@@ -82,6 +82,11 @@ pub(crate) fn role(config: &Config) -> Option<String> {
     config.text("/dashboard/role")
 }
 
+/// Whether the last Admin can be removed.
+pub(crate) fn removes_last_admin(config: &Config) -> bool {
+    config.text("/dashboard/last_admin").as_deref() == Some("allow")
+}
+
 /// The policy that the devices of a deactivated user have.
 pub(crate) fn policy(config: &Config) -> Option<String> {
     config.text("/mdm/policy")

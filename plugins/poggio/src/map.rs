@@ -5,16 +5,49 @@ pub(crate) fn account(input: &Input, config: &Config) -> Result<Account, Reject>
     if config.boolean("/require_email").unwrap_or(true) && !is_email(email) {
         return Err(Reject::invalid_value("userName must be an e-mail address"));
     }
+    let parts = Parts::of(input, config);
     Ok(Account::active_if(input.is_active())
         .field("email", email)
-        .field("full_name", full_name(input))
-        .field("workspace", workspace(input, config)))
+        .field("full_name", full_name(input, &parts))
+        .field("workspace", workspace(input, config))
+        .field("given_name", parts.given)
+        .field("family_name", parts.family))
 }
 
-/// An empty name is no name; without any, it stays empty rather than being put together from its parts.
-fn full_name(input: &Input) -> &str {
-    let named = |attribute| input.text(attribute).filter(|name| !name.is_empty());
-    named("displayName").or_else(|| named("name.formatted")).unwrap_or_default()
+/// An empty name is no name; without any, it stays empty unless it is to be put together from its parts.
+fn full_name(input: &Input, parts: &Parts<'_>) -> String {
+    let named = |attribute| named(input, attribute).map(str::to_owned);
+    named("displayName").or_else(|| named("name.formatted")).unwrap_or_else(|| parts.joined())
+}
+
+fn named<'i>(input: &'i Input, attribute: &str) -> Option<&'i str> {
+    input.text(attribute).filter(|name| !name.is_empty())
+}
+
+/// Given and family name, where they count; nothing otherwise.
+///
+/// The user keeps neither, so a change of one of them, or of something else, would come without the other: the account has it.
+struct Parts<'i> {
+    given: Option<&'i str>,
+    family: Option<&'i str>,
+}
+
+impl<'i> Parts<'i> {
+    fn of(input: &'i Input, config: &Config) -> Self {
+        if !config.boolean("/join_names").unwrap_or(false) {
+            return Self { given: None, family: None };
+        }
+        let kept = |field| input.current().and_then(|account| account.text(field));
+        Self {
+            given: named(input, "name.givenName").or_else(|| kept("given_name")),
+            family: named(input, "name.familyName").or_else(|| kept("family_name")),
+        }
+    }
+
+    fn joined(&self) -> String {
+        let parts: Vec<&str> = self.given.into_iter().chain(self.family).collect();
+        parts.join(" ")
+    }
 }
 
 /// Decided when the user is created: a reactivated one returns to the same workspace, whatever the default has become.
@@ -92,6 +125,37 @@ mod tests {
     #[test]
     fn a_name_is_not_put_together_from_its_parts() {
         assert_eq!(full_name_of(&json!({ "name": { "givenName": "Ada", "familyName": "Byron" } })), "");
+    }
+
+    #[test]
+    fn where_the_setting_says_so_it_is_put_together_and_only_where_there_is_no_other() {
+        let joined = |names: Value| {
+            let config = testing::config(json!({ "join_names": true }));
+            let ada = json!({ "userName": "ada@example.com", "displayName": names["display"], "name": names["name"] });
+            account(&testing::user::<Poggio>(&ada), &config).unwrap().text("full_name").unwrap().to_owned()
+        };
+        let both = json!({ "givenName": "Ada", "familyName": "Byron" });
+        assert_eq!(joined(json!({ "name": both })), "Ada Byron");
+        assert_eq!(joined(json!({ "display": "", "name": both })), "Ada Byron");
+        assert_eq!(joined(json!({ "name": { "givenName": "Ada", "familyName": "" } })), "Ada");
+        assert_eq!(joined(json!({ "name": { "familyName": "Byron" } })), "Byron");
+        assert_eq!(joined(json!({})), "");
+        assert_eq!(joined(json!({ "display": "Countess", "name": both })), "Countess");
+        let formatted = json!({ "formatted": "A. Byron", "givenName": "Ada", "familyName": "Byron" });
+        assert_eq!(joined(json!({ "name": formatted })), "A. Byron");
+    }
+
+    #[test]
+    fn a_change_of_something_else_leaves_the_parts_and_a_change_of_one_the_other() {
+        let config = testing::config(json!({ "join_names": true }));
+        let before = Account::new("active").field("given_name", "Ada").field("family_name", "Byron");
+        let full_name = |user: Value| {
+            let input = testing::user::<Poggio>(&user).stored_as(before.clone());
+            account(&input, &config).unwrap().text("full_name").unwrap().to_owned()
+        };
+        assert_eq!(full_name(json!({ "userName": "ada@example.com", "active": false })), "Ada Byron");
+        let married = json!({ "userName": "ada@example.com", "name": { "familyName": "Lovelace" } });
+        assert_eq!(full_name(married), "Ada Lovelace");
     }
 
     #[test]

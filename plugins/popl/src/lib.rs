@@ -31,7 +31,10 @@ impl Plugin for Popl {
 
     fn host_settings(config: &Config) -> Vec<Setting> {
         let groups = config.text("/groups");
-        vec![Setting::new("groups.served", groups.as_deref() != Some("disabled"))]
+        vec![
+            Setting::new("groups.served", groups.as_deref() != Some("disabled")),
+            Setting::new("groups.refused-status", config.integer("/groups_status")),
+        ]
     }
 }
 
@@ -46,7 +49,8 @@ mod tests {
 
     #[test]
     fn groups_are_served_unless_they_are_disabled() {
-        let served = |config| Popl::host_settings(&testing::config(config)) == [Setting::new("groups.served", true)];
+        let served =
+            |config| Popl::host_settings(&testing::config(config)).contains(&Setting::new("groups.served", true));
         assert!(served(json!({})));
         assert!(served(json!({ "groups": "enabled" })));
         assert!(!served(json!({ "groups": "disabled" })));

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::Context;
 use crate::delivery::{self, Outcome};
 
 /// A request, over https.
@@ -85,6 +86,14 @@ impl Request {
     pub fn secret(self, header: &str, before: &str, secret: &str) -> Result<Self, HttpError> {
         let placeholder = delivery::secret_header(secret).ok_or_else(|| HttpError::NoSecret(secret.to_owned()))?;
         Ok(self.header(header, format!("{before}{placeholder}")))
+    }
+
+    /// `Idempotency-Key` with the name of the task that is carried out: the same in each attempt, and no other task's of any tenant. A
+    /// product that does what it was asked under a key once, does it once however often it is asked.
+    #[must_use]
+    pub fn once(self, ctx: &Context) -> Self {
+        // A task's name is its tenant's own: another tenant has one of the same.
+        self.header("idempotency-key", format!("{}/{}", ctx.tenant(), ctx.request()))
     }
 
     /// A body of this type.

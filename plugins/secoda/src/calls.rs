@@ -44,9 +44,7 @@ fn place(task: &Task) -> Option<(&'static str, String, Option<Json>)> {
 }
 
 fn request(method: &str, url: String, body: Option<Json>, ctx: &Context) -> Result<Request, HttpError> {
-    // A task's name is its tenant's own: another tenant has one of the same.
-    let key = format!("{}/{}", ctx.tenant(), ctx.request());
-    let request = Request::new(method, url).bearer(SECRET)?.header("idempotency-key", key);
+    let request = Request::new(method, url).bearer(SECRET)?.once(ctx);
     Ok(match body {
         Some(body) => request.json(body.to_string()),
         None => request,

@@ -63,11 +63,13 @@ impl Plugin for Secoda {
     }
 
     fn host_settings(config: &Config) -> Vec<Setting> {
+        let invited_is_active = config.boolean("/invited_is_active").unwrap_or(true);
         let is_enabled = config.boolean("/enabled").unwrap_or(true);
         vec![
             Setting::new("scim.refused-detail", (!is_enabled).then_some("SCIM is not enabled for this workspace")),
             Setting::new("users.not-found-detail", "User not found"),
             Setting::new("users.put-creates", config.boolean("/put_upsert").unwrap_or(false)),
+            Setting::new("users.inactive-states", (!invited_is_active).then_some(map::INVITED)),
         ]
     }
 }

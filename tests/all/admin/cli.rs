@@ -35,7 +35,8 @@ async fn tenant_create_takes_a_configuration_as_text_or_from_a_file_and_says_wha
     let file = format!("@{}", file.display());
     let create = |name: &'static str, config: String| {
         let app = &app;
-        async move { on(app, &["tenant", "create", name, "--plugin", "poggio", "--config", &config]).await }
+        let args = ["tenant", "create", name, "--plugin", "poggio", "--grant-all", "--config"];
+        async move { on(app, &[args.as_slice(), &[config.as_str()]].concat()).await }
     };
 
     let from_file = create("acme", file).await.text();

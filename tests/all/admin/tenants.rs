@@ -36,11 +36,12 @@ async fn a_tenant_is_created_with_its_plugin_and_its_first_token() {
 #[tokio::test]
 async fn a_plugin_that_plans_what_nobody_carries_out_is_told_with_a_warning() {
     let app = TestApp::start().await;
-    app.push(wasm::plugin("poggio")).await.expect(201);
+    app.push(wasm::guest("plans-slowly")).await.expect(201);
 
-    let made = app.admin_post("/tenants", json!({ "name": "acme", "plugin": "poggio" })).await.expect(201);
+    let made = app.admin_post("/tenants", json!({ "name": "acme", "plugin": "plans-slowly" })).await.expect(201);
 
-    let parked = "poggio 0.1.0 exports lifecycle and not delivery: what it plans is parked, for nobody carries it out";
+    let parked =
+        "plans-slowly 1.0.0 exports lifecycle and not delivery: what it plans is parked, for nobody carries it out";
     assert_eq!(made["warning"], parked);
 }
 

@@ -1,4 +1,5 @@
 use muster_idp::{Group, okta};
+use muster_test_harness::GROUP;
 use serde_json::json;
 
 use super::product::Said;
@@ -40,6 +41,35 @@ async fn applivery_04_a_mapped_group_gives_its_role_and_leaving_it_takes_the_rol
     assert_eq!(product.lines()[3..], ["PUT", "PUT", "DELETE"].map(|method| format!("{method} {group}")));
     assert_eq!(product.effects()[3].body, json!({ "name": "Wheels" }));
     assert_eq!(product.effects()[4].body, json!({ "name": "Owners", "role": "Admin", "rank": 1 }), "the order is told");
+}
+
+#[tokio::test]
+async fn applivery_04_a_group_that_is_emptied_by_accident_takes_nobodys_role_away() {
+    let product = Product::start().await;
+    let (app, acme) = acme_of(&product, json!({ "group_roles": { "Engines": "Editor" } })).await;
+    let mut users = Vec::new();
+    for number in 0..28 {
+        users.push(acme.user(&format!("u{number}@example.com")).await);
+    }
+    let members: Vec<&str> = users.iter().map(String::as_str).collect();
+    let group = acme.group("Engines", &members).await;
+    let removals = || product.lines().iter().filter(|line| line.starts_with("DELETE ")).count();
+
+    let one = json!([{ "op": "remove", "path": format!("members[value eq \"{}\"]", users[0]) }]);
+    acme.operations(&format!("/Groups/{group}"), one).await.expect(200);
+    at_rest(&app).await;
+    assert_eq!(removals(), 1, "who leaves a group loses the role at once");
+
+    let none = json!({ "schemas": [GROUP], "displayName": "Engines", "members": [] });
+    acme.put(&format!("/Groups/{group}"), none).await.expect(200);
+    let brake = app.admin_get("/tenants/acme/brake").await.expect(200);
+    assert_eq!(brake["engaged"]["why"], "a group lost 28 of its 28 members within 60 minutes");
+    assert_eq!(brake["held"].as_u64().unwrap() + brake["to_be_held"]["tasks"].as_u64().unwrap(), 27, "{brake}");
+    assert_eq!(removals(), 1);
+
+    app.admin_post("/tenants/acme/brake/release", json!({ "all": true })).await.expect(200);
+    at_rest(&app).await;
+    assert_eq!(removals(), 28, "what somebody has looked at is carried out");
 }
 
 #[tokio::test]

@@ -20,7 +20,10 @@ async fn what_would_be_refused_is_the_response() {
     let app = carrying().await;
     let acme = app.tenant("acme").await;
     let ada = acme.user("ada@example.com").await;
+    let announced = async || acme.get("/ServiceProviderConfig").await.expect(200)["securityEvents"].clone();
+    assert_eq!(announced().await, Value::Null);
     switch_on(&app, "acme").await;
+    assert_eq!(announced().await, json!({ "asyncRequest": "request", "eventUris": [] }), "a webhook tells as well");
     let path = format!("/Users/{ada}");
 
     let taken = sent(&acme, Method::POST, "/Users", person("ADA@example.com")).await;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Braked as _, Noting, activate, deactivate, delivering, held_in_time, only_count, tenant};
 
 /// Two were carried out, and the other four are held.
-async fn braked(app: &TestApp) -> (TenantClient, Vec<String>) {
+pub(super) async fn braked(app: &TestApp) -> (TenantClient, Vec<String>) {
     let (acme, users) = tenant(app, "acme", 8).await;
     app.set_brake("acme", only_count(2)).await;
     app.at_rest("acme").await;

@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use muster_test_harness::USER;
 use serde_json::{Value, json};
 
 use super::{Braked as _, activate, deactivate, delivering, held_in_time, only_count, tenant};
+use crate::deprovision::many;
 
 #[tokio::test]
 async fn up_to_the_threshold_nothing_is_held_and_from_then_on_everything_that_destroys_is() {
@@ -142,6 +144,27 @@ async fn what_was_too_much_before_a_stop_is_too_much_after_it_however_long_it_la
     carrier.is_down.store(false, Ordering::SeqCst);
     app.at_rest("acme").await;
     assert_eq!(carrier.ended("acme"), [""; 0], "nothing that waited is carried out, though the window is long over");
+}
+
+#[tokio::test]
+async fn who_comes_after_those_who_left_makes_them_no_larger_share() {
+    let (app, _) = delivering().await;
+    let (acme, _) = tenant(&app, "acme", 0).await;
+    // More than are read at once, and as many again.
+    let users = many::users(&acme, 600).await;
+    app.at_rest("acme").await;
+    app.advance(Duration::from_hours(2));
+    many::deactivate(&acme, &users[..4]).await;
+    let create = |number: usize| {
+        let data = json!({ "schemas": [USER], "userName": format!("more{number}@example.com") });
+        json!({ "method": "POST", "path": "/Users", "bulkId": format!("b{number}"), "data": data })
+    };
+    for half in [0..350, 350..700] {
+        many::bulk(&acme, half.map(create).collect()).await;
+    }
+    // Counted anew from the log, where the four come first.
+    let shown = app.set_brake("acme", json!({ "count": 3, "share_percent": 20, "half_from": 0 })).await;
+    assert_eq!((&shown["engaged"], &shown["counted"]["users"]), (&Value::Null, &json!(4)), "{shown}");
 }
 
 #[tokio::test]

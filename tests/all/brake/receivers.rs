@@ -6,7 +6,7 @@ use std::time::Duration;
 use muster_test_harness::TestApp;
 use serde_json::{Value, json};
 
-use super::{Braked as _, PATIENCE, delivering, tenant};
+use super::{Braked as _, PATIENCE, cancel_all, delivering, tenant};
 
 /// How many tasks of a queue stand how, by what they tell.
 async fn told(app: &TestApp, queue: &str) -> BTreeMap<(String, String), usize> {
@@ -73,4 +73,49 @@ async fn an_accident_that_empties_groups_takes_no_licences_away_at_receivers() {
     assert_eq!(one["decided"], 1, "a group is named by id: {one}");
     until(&app, "webhook:crm", "group.member-removed", "done", 2).await;
     app.relieve("acme", "cancel", json!({ "all": true })).await;
+}
+
+#[tokio::test]
+async fn a_group_whose_members_were_kept_by_a_cancellation_is_not_deleted_unseen() {
+    let (app, _) = delivering().await;
+    let (acme, users) = tenant(&app, "acme", 9).await;
+    let crm = json!({ "name": "crm", "url": "https://crm.example/hooks" });
+    app.admin_post("/tenants/acme/webhooks", crm).await.expect(201);
+    app.set_brake("acme", json!({ "count": 3, "share_percent": 100, "half_from": 0 })).await;
+    let members: Vec<&str> = users.iter().map(String::as_str).collect();
+    let (licences, back) = (acme.group("licences", &members[..8]).await, acme.group("back", &members[..8]).await);
+    until(&app, "webhook:crm", "group.created", "done", 2).await;
+    let clear = json!([{ "op": "remove", "path": "members" }]);
+    for group in [&licences, &back] {
+        acme.operations(&format!("/Groups/{group}"), clear.clone()).await;
+    }
+    app.engaged("acme").await;
+    until(&app, "webhook:crm", "group.member-removed", "held", 2).await;
+    cancel_all(&app, "acme").await;
+    // Seven are members of the other one again, and leave it by and by.
+    let again: Vec<Value> = users[1..8].iter().map(|id| json!({ "value": id })).collect();
+    let add = json!([{ "op": "add", "path": "members", "value": again }]);
+    acme.operations(&format!("/Groups/{back}"), add).await;
+    for id in &users[1..8] {
+        app.advance(Duration::from_hours(2));
+        let one = json!([{ "op": "remove", "path": format!("members[value eq \"{id}\"]") }]);
+        acme.operations(&format!("/Groups/{back}"), one).await;
+    }
+    app.advance(Duration::from_hours(2));
+    let (base, token) = (acme.base.replace(&app.scim, ""), acme.token.clone());
+    let app = app.restart().await;
+    let acme = app.client(&base, &token);
+
+    acme.delete(&format!("/Groups/{back}")).await.expect(204);
+    let shown = app.brake("acme").await;
+    assert_eq!(
+        (&shown["engaged"], &shown["counted"]["members"]),
+        (&Value::Null, &json!(1)),
+        "one is left of it: {shown}"
+    );
+    until(&app, "webhook:crm", "group.deleted", "done", 1).await;
+    acme.delete(&format!("/Groups/{licences}")).await.expect(204);
+    assert_eq!(app.engaged("acme").await["why"], "a group lost 8 of its 8 members within 60 minutes");
+    until(&app, "webhook:crm", "group.deleted", "held", 1).await;
+    assert_eq!(app.brake("acme").await["counted"]["members"], 9);
 }

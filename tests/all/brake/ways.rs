@@ -55,6 +55,24 @@ async fn by_patch_put_delete_and_bulk() {
 }
 
 #[tokio::test]
+async fn by_taking_active_away_which_makes_nobody_two() {
+    let (app, _) = delivering().await;
+    // With the settings that a tenant has from the beginning: ten are half of twenty.
+    let (acme, users) = tenant(&app, "acme", 20).await;
+    let away = json!([{ "op": "remove", "path": "active" }]);
+    for (number, id) in users.iter().enumerate() {
+        let answer = acme.operations(&format!("/Users/{id}"), away.clone()).await.expect(200);
+        assert_eq!(answer["active"], Value::Null);
+        if number == 8 {
+            assert_eq!(app.brake("acme").await["engaged"], Value::Null, "nine are not half");
+        }
+    }
+    assert_eq!(app.engaged("acme").await["why"], "10 of 20 users were deactivated or deleted within 60 minutes");
+    let held = app.at_rest("acme").await["held"].as_u64().unwrap();
+    assert!(held >= 11, "the tenth and all others: {held}");
+}
+
+#[tokio::test]
 async fn by_requests_that_are_answered_before_they_are_carried_out() {
     let endpoint = Endpoint::start("told.example", says("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")).await;
     let mut builder = TestApp::builder().delivering();

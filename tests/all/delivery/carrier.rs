@@ -42,6 +42,16 @@ impl Scripted {
         self.journal.lock().unwrap().clone()
     }
 
+    /// Waits until it was asked to carry out this one.
+    pub(crate) async fn until_asked(&self, seq: u64) {
+        let asked = async {
+            while !self.journal().iter().any(|seen| seen.seq == seq) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(super::PATIENCE, asked).await.expect("it is asked");
+    }
+
     /// Waits until it was asked so often.
     pub(crate) async fn until(&self, attempts: usize) {
         let asked = async {

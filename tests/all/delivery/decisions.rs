@@ -60,6 +60,70 @@ async fn a_replay_that_would_undo_what_was_done_since_must_be_forced() {
 }
 
 #[tokio::test]
+async fn a_replay_after_what_is_being_carried_out_or_was_tried_since_must_be_forced() {
+    // Of grace the second is tried, of eve it never is, of ada it is being carried out.
+    let carrier = Scripted::new(|_, task, attempt| match (task.seq, attempt) {
+        (1 | 5, _) => failed("no"),
+        (6, _) => None,
+        (2 | 3, 1) => again("the answer was lost"),
+        _ => Some(Outcome::Done),
+    });
+    let app = delivering(&carrier).await;
+    let acme = tenant(&app, "acme").await;
+    let force = "to carry it out all the same, force it (--force)";
+
+    change(&acme, &acme.user("grace@example.com").await, 2).await;
+    until(&app, "acme", 2, |task| task["attempts"] == 1).await;
+    let tried = format!(
+        "task 1 was parked, and task 2 of the same resource (tell) was tried since, and may have had its effect; {force}"
+    );
+    assert_eq!(refused(&app, 1, "replay").await, tried);
+    decide(&app, 2, "skip", json!({})).await.expect(200);
+    assert_eq!(refused(&app, 1, "replay").await, tried, "it may have had its effect all the same");
+
+    change(&acme, &acme.user("eve@example.com").await, 2).await;
+    until(&app, "acme", 3, |task| task["attempts"] == 1).await;
+    decide(&app, 4, "cancel", json!({})).await.expect(200);
+
+    change(&acme, &acme.user("ada@example.com").await, 2).await;
+    until(&app, "acme", 5, stands("parked")).await;
+    carrier.until_asked(6).await;
+    assert_eq!(
+        refused(&app, 5, "replay").await,
+        format!("task 5 was parked, and task 6 of the same resource (tell) is being carried out; {force}")
+    );
+    let answer = app.admin_post("/tenants/acme/tasks/replay", json!({ "standing": "parked" })).await.expect(200);
+    assert_eq!((&answer["decided"], &answer["refused"]), (&json!(0), &json!(2)), "{answer}");
+
+    carrier.now(|_, _, _| failed("no"));
+    decide(&app, 3, "replay", json!({})).await.expect(200);
+    until(&app, "acme", 3, stands("parked")).await;
+    carrier.now(|_, _, _| Some(Outcome::Done));
+    decide(&app, 3, "replay", json!({})).await.expect(200);
+    until(&app, "acme", 3, stands("done")).await;
+    decide(&app, 1, "replay", json!({ "force": true })).await.expect(200);
+    until(&app, "acme", 1, stands("done")).await;
+}
+
+#[tokio::test]
+async fn what_is_parked_of_one_user_is_replayed_together_in_its_order() {
+    let carrier = Scripted::new(|_, _, _| failed("no"));
+    let app = delivering(&carrier).await;
+    let acme = tenant(&app, "acme").await;
+    change(&acme, &user(&acme).await, 3).await;
+    until(&app, "acme", 3, stands("parked")).await;
+    let alone = refused(&app, 1, "replay").await;
+    assert!(alone.contains("task 3 of the same resource (tell) was tried since"), "{alone}");
+    carrier.now(|_, _, _| Some(Outcome::Done));
+
+    let answer = app.admin_post("/tenants/acme/tasks/replay", json!({ "standing": "parked" })).await.expect(200);
+    assert_eq!((&answer["decided"], &answer["refused"]), (&json!(3), &json!(0)), "{answer}");
+    until(&app, "acme", 3, stands("done")).await;
+    let order: Vec<u64> = carrier.journal().iter().map(|seen| seen.seq).collect();
+    assert_eq!(order, [1, 2, 3, 1, 2, 3]);
+}
+
+#[tokio::test]
 async fn what_was_tried_is_skipped_and_what_was_not_is_cancelled() {
     let carrier = Scripted::new(|_, _, _| again("not today"));
     let app = delivering(&carrier).await;

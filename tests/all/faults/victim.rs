@@ -90,7 +90,7 @@ fn run(command: &mut Command, place: &Place) -> (Child, BufReader<ChildStdout>) 
     let mut lines = told.by_ref().lines().map_while(Result::ok);
     let ready = lines.find(|line| line.starts_with("ready ")).expect("it is ready");
     let words: Vec<&str> = ready.split(' ').collect();
-    *place.scim_and_admin.write().unwrap() = (words[1].to_owned(), words[2].to_owned());
+    place.moved(words[1], words[2]);
     (child, told)
 }
 
@@ -111,6 +111,11 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn scim(&self) -> String {
         self.scim_and_admin.read().unwrap().0.clone()
+    }
+
+    /// It serves identity providers and operators here from now on.
+    pub(crate) fn moved(&self, scim: &str, admin: &str) {
+        *self.scim_and_admin.write().unwrap() = (scim.to_owned(), admin.to_owned());
     }
 
     pub(crate) async fn operator(&self, method: Method, path: &str, body: impl Into<reqwest::Body>) -> Answer {
@@ -142,7 +147,9 @@ impl Place {
     pub(crate) async fn at_rest(&self, tenant: &str, until: Instant) {
         loop {
             let counts = self.operator(Method::GET, &format!("/tenants/{tenant}/tasks/counts"), "").await.expect(200);
-            if counts["oldest_waiting"].is_null() {
+            // Which task waits longest is looked up; while that one is settled, nothing is found. The counters are written with each.
+            let queues = counts["queues"].as_object().unwrap();
+            if counts["oldest_waiting"].is_null() && queues.values().all(|queue| queue["waiting"].is_null()) {
                 return;
             }
             assert!(Instant::now() < until, "{tenant} has not come to rest: {counts}");
@@ -165,36 +172,46 @@ impl Place {
         Some((status, answer.json().await.unwrap_or_default()))
     }
 
+    /// A new user of this name, sent until it is there; the id.
+    pub(crate) async fn user(&self, tenant: &(String, String), name: &str) -> String {
+        let user = json!({ "schemas": [USER], "userName": name });
+        loop {
+            let id = match self.send(tenant, Method::POST, "/Users", &user).await {
+                Some((201, user)) => user["id"].as_str().map(str::to_owned),
+                // It was made, and the server was killed before it could say so.
+                Some((409, _)) => {
+                    let filter = format!("/Users?filter=userName%20eq%20%22{name}%22");
+                    let found = self.send(tenant, Method::GET, &filter, &json!({})).await;
+                    found.and_then(|(_, list)| list["Resources"][0]["id"].as_str().map(str::to_owned))
+                }
+                Some(_) | None => None,
+            };
+            match id {
+                Some(id) => return id,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// A PATCH that changes nothing when it comes twice, sent until it is done.
+    pub(crate) async fn change(&self, tenant: &(String, String), path: &str, change: &Value) {
+        while self.send(tenant, Method::PATCH, path, change).await.is_none_or(|(status, _)| status != 200) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Changes users of a tenant again and again, as long as there are changes left; what was not answered is sent again.
     pub(crate) async fn write(self, tenant: (String, String), writer: u64, left: Arc<AtomicU64>) {
         let mut users = 0;
         while left.load(Ordering::Relaxed) > 0 {
             users += 1;
             let name = format!("w{writer}-{users}@example.com");
-            let user = json!({ "schemas": [USER], "userName": name });
-            let id = loop {
-                let id = match self.send(&tenant, Method::POST, "/Users", &user).await {
-                    Some((201, user)) => user["id"].as_str().map(str::to_owned),
-                    // It was made, and the server was killed before it could say so.
-                    Some((409, _)) => {
-                        let filter = format!("/Users?filter=userName%20eq%20%22{name}%22");
-                        let found = self.send(&tenant, Method::GET, &filter, &json!({})).await;
-                        found.and_then(|(_, list)| list["Resources"][0]["id"].as_str().map(str::to_owned))
-                    }
-                    Some(_) | None => None,
-                };
-                match id {
-                    Some(id) => break id,
-                    None => tokio::time::sleep(Duration::from_millis(20)).await,
-                }
-            };
+            let id = self.user(&tenant, &name).await;
             let path = format!("/Users/{id}");
             for number in 0..TASKS_A_USER {
                 let title = json!([{ "op": "replace", "path": "title", "value": format!("title {number}") }]);
                 let change = json!({ "schemas": [PATCH_OP], "Operations": title });
-                while self.send(&tenant, Method::PATCH, &path, &change).await.is_none_or(|(status, _)| status != 200) {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
+                self.change(&tenant, &path, &change).await;
                 if left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err() {
                     return;
                 }

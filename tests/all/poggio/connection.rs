@@ -2,7 +2,7 @@ use muster_idp::{Client, Request, okta};
 use muster_test_harness::TestApp;
 use muster_test_harness::messages::{error, nothing_found};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{acme, ada_is_pushed, id_of, okta_of};
 
@@ -144,6 +144,46 @@ async fn poggio_21_the_test_call_and_a_full_listing_are_answered_though_import_i
     assert_eq!((&all["totalResults"], &all["itemsPerPage"]), (&json!(3), &json!(3)));
     let listed: Vec<&str> = all["Resources"].as_array().unwrap().iter().map(id_of).collect();
     assert_eq!(listed, ids, "in the order in which they came");
+}
+
+#[tokio::test]
+async fn poggio_21_where_the_setting_says_so_the_test_call_succeeds_and_a_listing_has_nobody_in_it() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "poggio", json!({ "default_workspace": "W1", "full_listing": false })).await;
+    let ada = ada_is_pushed(&acme).await;
+    let okta = okta_of(&acme);
+    let nobody = nothing_found();
+
+    let test = okta.expect(&okta::test_connection(), &[200]).await.unwrap().body;
+
+    assert_eq!(test, nobody);
+    for path in ["/Users", "/Users?sortBy=userName", "/?startIndex=1"] {
+        assert_eq!(acme.get(path).await.expect(200), nobody, "{path}");
+    }
+    for path in ["/Users/.search", "/.search"] {
+        assert_eq!(acme.post(path, json!({})).await.expect(200), nobody, "{path}");
+        let named = acme.post(path, json!({ "filter": "userName eq \"ada@example.com\"" })).await.expect(200);
+        assert_eq!(named["Resources"], json!([ada]), "{path}");
+    }
+    let cursor = acme.get("/Users?cursor&count=1").await.expect(200);
+    assert_eq!((&cursor["totalResults"], &cursor["nextCursor"]), (&json!(0), &Value::Null));
+    acme.get("/Users?sortBy=nothing.of.this").await.expect(400);
+    let found = okta.expect(&okta::find_user("ada@example.com"), &[200]).await.unwrap().body;
+    assert_eq!(found["Resources"], json!([ada]));
+    assert_eq!(acme.get(&format!("/Users/{}", id_of(&ada))).await.expect(200), ada);
+}
+
+#[tokio::test]
+async fn poggio_21_that_a_listing_is_no_longer_given_speaks_against_a_binding() {
+    let app = TestApp::start().await;
+    acme(&app).await;
+    let config = json!({ "default_workspace": "W1", "full_listing": false });
+
+    let bound = app.bind("acme", "poggio", config).await.expect(200);
+    let back = app.bind("acme", "poggio", json!({ "default_workspace": "W1" })).await.expect(200);
+
+    assert_eq!(bound["warning"], "a list of users without a filter is empty (users.full-list)");
+    assert_eq!(back["warning"], Value::Null);
 }
 
 #[tokio::test]

@@ -45,6 +45,35 @@ async fn poggio_22_groups_are_neither_announced_nor_served() {
 }
 
 #[tokio::test]
+async fn poggio_22_where_the_setting_says_so_groups_are_not_implemented() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "poggio", json!({ "default_workspace": "W1", "groups_status": 501 })).await;
+    let ada = ada_is_pushed(&acme).await;
+    let group = json!({ "schemas": [GROUP], "displayName": "Engines", "members": [{ "value": ada["id"] }] });
+    let path = format!("/Groups/{}", id_of(&ada));
+    let rename = json!([{ "op": "replace", "value": { "displayName": "Engines" } }]);
+
+    let refused = [
+        acme.get("/Groups").await,
+        acme.get("/groups").await,
+        acme.post("/Groups", group.clone()).await,
+        acme.post("/Groups/.search", json!({})).await,
+        acme.get(&path).await,
+        acme.put(&path, group).await,
+        acme.operations(&path, rename).await,
+        acme.delete(&path).await,
+    ];
+
+    for refused in refused {
+        assert_eq!(refused.header("content-type"), "application/scim+json");
+        assert_eq!(refused.expect(501), error(501, None, "/Groups is not supported"));
+    }
+    acme.get("/ResourceTypes/Group").await.expect(404);
+    acme.get("/Devices").await.expect(404);
+    assert_eq!(acme.get("/Users").await.expect(200)["Resources"], json!([ada]));
+}
+
+#[tokio::test]
 async fn poggio_23_groups_in_a_user_neither_fail_nor_come_back() {
     let app = TestApp::start().await;
     let acme = acme(&app).await;

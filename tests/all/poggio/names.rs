@@ -99,3 +99,33 @@ async fn poggio_14_an_empty_display_name_is_none_and_a_name_is_never_put_togethe
     assert_eq!(full_name(&app, &acme, "null@example.com", null).await, "Ada Byron");
     assert_eq!(full_name(&app, &acme, "parts@example.com", parts).await, "");
 }
+
+#[tokio::test]
+async fn poggio_14_where_the_setting_says_so_a_name_is_put_together_of_parts_that_are_not_kept_in_the_user() {
+    let app = TestApp::start().await;
+    let config = json!({ "default_workspace": "W1", "join_names": true });
+    let acme = app.tenant_with("acme", "poggio", config).await;
+    let user = json!({
+        "schemas": [USER],
+        "userName": "ada@example.com",
+        "name": { "givenName": "Ada", "familyName": "Byron" },
+        "active": true,
+    });
+
+    let made = acme.post("/Users", user).await.expect(201);
+
+    let path = format!("/Users/{}", id_of(&made));
+    let name = async || field(&app.account("acme", id_of(&made)).await, "full_name");
+    assert_eq!(name().await, "Ada Byron");
+    assert_eq!(made["name"], Value::Null, "all other attributes are forgotten, as ever");
+    assert!(!acme.get("/Schemas").await.expect(200).to_string().contains("givenName"));
+    let disabled = json!([{ "op": "replace", "value": { "active": false } }]);
+    acme.operations(&path, disabled).await.expect(200);
+    assert_eq!(name().await, "Ada Byron", "a change without the parts leaves them");
+    let married = json!([{ "op": "replace", "path": "name.familyName", "value": "Lovelace" }]);
+    acme.operations(&path, married).await.expect(200);
+    assert_eq!(name().await, "Ada Lovelace");
+    let named = json!([{ "op": "add", "path": "displayName", "value": "Countess of Lovelace" }]);
+    acme.operations(&path, named).await.expect(200);
+    assert_eq!(name().await, "Countess of Lovelace");
+}

@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 use super::{acme, ada, ada_is_pushed, id_of, okta_of};
 
+/// What a task says of a user of the workspace W1.
+fn arguments(id: &str) -> Value {
+    json!([{ "name": "user", "value": { "text": id } }, { "name": "workspace", "value": { "text": "W1" } }])
+}
+
 #[tokio::test]
 async fn poggio_08_a_new_user_is_in_the_default_workspace_whatever_the_payload_says() {
     let app = TestApp::start().await;
@@ -157,7 +162,7 @@ async fn poggio_19_active_false_ends_the_sessions_once_and_is_seen_by_id() {
         assert_eq!(acme.get(&format!("/Users/{id}")).await.expect(200)["active"], false);
         assert_eq!(app.account("acme", id).await["state"], "disabled");
         assert_eq!((&task["action"], &task["id"]), (&json!("end-sessions"), &json!(id)));
-        assert_eq!(task["arguments"], json!([{ "name": "workspace", "value": { "text": "W1" } }]));
+        assert_eq!(task["arguments"], arguments(id));
         assert_eq!(task["destructive"], true, "the brake may hold it");
     }
 }
@@ -181,7 +186,7 @@ async fn poggio_20_active_true_restores_the_same_id_in_the_same_workspace() {
     assert_eq!((&account["state"], field(&account, "workspace")), (&json!("active"), json!("W1")));
     let restored = app.tasks("acme").await.pop().unwrap();
     assert_eq!((&restored["action"], &restored["destructive"]), (&json!("restore"), &json!(false)));
-    assert_eq!(restored["arguments"], json!([{ "name": "workspace", "value": { "text": "W1" } }]));
+    assert_eq!(restored["arguments"], arguments(id_of(&stored)));
     let new = acme.user("grace@example.com").await;
     assert_eq!(field(&app.account("acme", &new).await, "workspace"), "W9", "a new one is in the new default");
 }
@@ -197,6 +202,7 @@ async fn a_deleted_user_is_logged_out_and_the_user_name_is_free_again() {
     acme.get(&format!("/Users/{ada}")).await.expect(404);
     let tasks = app.tasks("acme").await;
     assert_eq!(tasks.len(), 1);
-    assert_eq!((&tasks[0]["action"], &tasks[0]["id"]), (&json!("end-sessions"), &json!(ada)));
+    assert_eq!((&tasks[0]["action"], &tasks[0]["destructive"]), (&json!("remove"), &json!(true)));
+    assert_eq!(tasks[0]["arguments"], arguments(&ada));
     assert_ne!(acme.user("ada@example.com").await, ada);
 }

@@ -89,6 +89,22 @@ async fn popl_14_where_groups_are_disabled_there_are_none_and_users_are_provisio
 }
 
 #[tokio::test]
+async fn popl_14_where_the_setting_says_so_disabled_groups_are_501_and_enabled_ones_are_served() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "popl", json!({ "groups": "disabled", "groups_status": 501 })).await;
+    let globex = app.tenant_with("globex", "popl", json!({ "groups": "enabled", "groups_status": 501 })).await;
+    let group = json!({ "schemas": [GROUP], "displayName": "Engines" });
+
+    let refused = acme.post("/Groups", group.clone()).await;
+    let lookup = okta_of(&acme).send(&okta::find_group("Engines")).await.unwrap();
+
+    assert_eq!(refused.expect(501), error(501, None, "/Groups is not supported"));
+    assert_eq!(lookup.status, 501);
+    ada_is_pushed(&acme).await;
+    globex.post("/Groups", group).await.expect(201);
+}
+
+#[tokio::test]
 async fn popl_15_a_group_push_never_makes_a_profile() {
     let app = TestApp::start().await;
     let acme = acme(&app).await;

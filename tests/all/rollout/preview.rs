@@ -164,15 +164,16 @@ async fn what_was_not_kept_is_told_and_stops_what_would_go_on_by_itself() {
     let acme = app.tenant_with_guest("acme", "swap-a").await;
     let ada = person(&acme, "ada@example.com", json!({ "active": false, "name": { "formatted": "A. Byron" } })).await;
     app.push(wasm::plugin("poggio")).await.expect(201);
-    let new = json!({ "plugin": "poggio", "config": { "default_workspace": "W1" }, "until": "remap" });
+    let new = json!({ "plugin": "poggio", "config": { "default_workspace": "W1" }, "grants": "all", "until": "remap" });
 
     let rollout = start(&app, "acme", new).await;
 
-    assert_eq!(rollout["not_kept"], json!(["User: name.formatted"]));
+    let names = json!(["User: name.formatted", "User: name.givenName", "User: name.familyName"]);
+    assert_eq!(rollout["not_kept"], names);
     let found = &step(&rollout, "preview")["findings"];
     assert_eq!((counts(found), &found["states"]), ([1, 1, 0, 0, 0], &json!({ "a": { "disabled": 1 } })));
     let says = "it waits to be activated, because /Bulk is no longer served (bulk.served), \
-                and one attribute that it reads was not kept until now";
+                and 3 attributes that it reads were not kept until now";
     assert_eq!((&rollout["state"], &rollout["says"]), (&json!("waiting"), &json!(says)));
     assert_eq!(app.account("acme", &ada).await["state"], "a");
 }

@@ -168,7 +168,8 @@ async fn a_candidate_that_is_slow_at_every_second_call_gives_way() {
     let app = TestApp::start().await;
     let acme = obeying(&app, "acme").await;
     people(&acme, 20).await;
-    let budget = json!({ "seconds": 300, "slow_times": 2 });
+    // Said in itself: how long the calls before it took depends on what else the machine had to do.
+    let budget = json!({ "seconds": 300, "slow_us": 500 });
     let watching = on_probation(&app, json!({ "config": { "works": SLOWLY * 5 / 2 }, "watch": budget })).await;
 
     for number in 0..20 {

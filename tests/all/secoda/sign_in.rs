@@ -75,3 +75,50 @@ async fn secoda_01_a_workspace_for_which_scim_is_not_enabled_gets_403_for_every_
     app.bind("acme", "secoda", json!({})).await.expect(200);
     ada_is_pushed(&acme).await;
 }
+
+#[tokio::test]
+async fn secoda_10_where_the_setting_says_so_an_invited_user_is_not_active_until_the_first_sign_in() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "secoda", json!({ "invited_is_active": false })).await;
+    let grace = acme.user("grace@example.com").await;
+    signs_in(&app, &grace).await;
+
+    let stored = ada_is_pushed(&acme).await;
+
+    let id = id_of(&stored);
+    let path = format!("/Users/{id}");
+    assert_eq!(stored["active"], false);
+    assert_eq!(acme.get(&path).await.expect(200), stored);
+    assert_eq!(acme.ids("/Users", "active eq true").await, [grace.as_str()]);
+    assert_eq!(acme.ids("/Users", "active eq false").await, [id]);
+    assert_eq!(acme.ids("/Users", "active eq false and userName eq \"ada@example.com\"").await, [id]);
+    assert_eq!(acme.ids("/Users", "not (active eq true)").await, [id]);
+    assert_eq!(planned(&app).await, [task("send-invitation", &grace), task("send-invitation", id)], "she is invited");
+    let on = json!([{ "op": "replace", "value": { "active": true } }]);
+    assert_eq!(acme.operations(&path, on).await.expect(200), stored, "what was written is so already");
+
+    signs_in(&app, id).await;
+
+    let after = acme.get(&path).await.expect(200);
+    assert_eq!(after["active"], true);
+    assert_ne!(after["meta"]["version"], stored["meta"]["version"], "who has the old one is not told that it is new");
+    assert_eq!(acme.ids("/Users", "active eq true").await, [grace.as_str(), id]);
+    assert_eq!(acme.ids("/Users", "active eq false").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn secoda_10_who_writes_back_that_an_invited_user_is_not_active_disables_the_user_and_a_binding_warns_of_it() {
+    let app = TestApp::start().await;
+    let acme = acme(&app).await;
+    let id = id_of(&ada_is_pushed(&acme).await).to_owned();
+    let path = format!("/Users/{id}");
+
+    let bound = app.bind("acme", "secoda", json!({ "invited_is_active": false })).await.expect(200);
+    let read = acme.get(&path).await.expect(200);
+    acme.put(&path, read).await.expect(200);
+
+    let warning = "users in these states are shown as not active, and whoever writes that back disables them: invited \
+                   (users.inactive-states)";
+    assert_eq!(bound["warning"], warning);
+    assert_eq!(app.account("acme", &id).await["state"], "disabled");
+}

@@ -6,7 +6,7 @@ use vendor_app::Product;
 use super::{Place, ada, id_of, person, pushed, updated};
 
 const STORE: &str = "SELECT email FROM applivery_employees WHERE audience = 'store' ORDER BY email";
-const COLLABORATORS: &str =
+pub(super) const COLLABORATORS: &str =
     "SELECT c.email, r.role FROM applivery_collaborators c JOIN applivery_roles r USING (id) ORDER BY c.email";
 const PORTAL: &str = "SELECT email FROM applivery_employees WHERE audience = 'mdm' ORDER BY email";
 const DEVICES: &str = "SELECT d.model, coalesce(e.email, ''), d.policy FROM applivery_devices d
@@ -151,27 +151,6 @@ async fn applivery_04_a_member_of_several_groups_has_the_strongest_role_and_lose
     acme.delete(&format!("/Groups/{wheels}")).await.expect(204);
 
     place.until(COLLABORATORS, &[&["ada@example.com", "Editor"]]).await;
-}
-
-#[tokio::test]
-async fn applivery_15_the_last_admin_stays_until_there_is_another_one() {
-    let place = Place::start().await;
-    let dashboard =
-        json!({ "on_create": "create-collaborator", "role": "Admin", "on_deactivate": "remove-collaborator" });
-    let acme = place.acme(Product::Applivery, json!({ "dashboard": dashboard })).await;
-    let stored = pushed(&acme, &ada()).await;
-    place.until(COLLABORATORS, &[&["ada@example.com", "Admin"]]).await;
-
-    updated(&acme, &stored, &Person { active: false, ..ada() }).await;
-    let tasks = place.at_rest().await;
-
-    let parked = tasks.iter().find(|task| task["standing"] == "parked").expect("a person decides");
-    assert_eq!(parked["action"], "dashboard.remove-collaborator");
-    assert_eq!(place.rows(COLLABORATORS), [["ada@example.com", "Admin"]]);
-    pushed(&acme, &person("Grace", "Murray")).await;
-    place.until(COLLABORATORS, &[&["ada@example.com", "Admin"], &["grace@example.com", "Admin"]]).await;
-    place.app.admin_post("/tenants/acme/tasks/replay", json!({ "standing": "parked" })).await.expect(200);
-    place.until(COLLABORATORS, &[&["grace@example.com", "Admin"]]).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use serde_json::json;
 use vendor_app::Product;
 
 use super::{Place, ada, id_of, person, pushed, updated};
+use crate::command::on;
 
 #[tokio::test]
 async fn poggio_08_the_user_is_in_the_default_workspace_of_the_product() {
@@ -40,6 +41,86 @@ async fn poggio_19_who_is_deactivated_has_no_session_any_more_and_cannot_begin_a
     place.until("SELECT state FROM poggio_users", &[&["active"]]).await;
     place.click(&log_in).await;
     assert_eq!(place.rows(SESSIONS).len(), 1, "the same account is back");
+}
+
+#[tokio::test]
+async fn poggio_19_that_the_sessions_have_ended_is_proved_by_the_products_answer() {
+    let place = Place::that_loses(3).await;
+    let acme = place.acme(Product::Poggio, json!({})).await;
+    let stored = pushed(&acme, &ada()).await;
+    place.until("SELECT state FROM poggio_users", &[&["active"]]).await;
+    place.click(&format!("/poggio/{}/log-in", id_of(&stored))).await;
+
+    updated(&acme, &stored, &Person { active: false, ..ada() }).await;
+    place.until("SELECT state FROM poggio_users", &[&["disabled"]]).await;
+    place.at_rest().await;
+
+    assert!(place.rows("SELECT member FROM poggio_sessions").is_empty());
+    let shown = place.app.admin_get(&format!("/tenants/acme/deprovisions/{}", id_of(&stored))).await.expect(200);
+    assert_eq!((&shown["state"], &shown["unfinished"]), (&json!("done"), &json!([])), "{shown}");
+    let steps = shown["steps"].as_array().unwrap();
+    let ended = steps.iter().find(|step| step["queue"] == "plugin").unwrap();
+    assert_eq!((&ended["action"], &ended["standing"]), (&json!("end-sessions"), &json!("done")), "{shown}");
+    let listed = on(&place.app, &["deprovision", "list", "acme", "--done"]).await.text();
+    assert!(listed.contains("done") && listed.contains("deactivated ada@example.com"), "{listed}");
+    assert_eq!(on(&place.app, &["deprovision", "list", "acme", "--open"]).await.text().lines().count(), 1);
+}
+
+#[tokio::test]
+async fn poggio_20_who_is_active_again_logs_in_also_after_a_deletion_that_is_taken_back() {
+    const SESSIONS: &str = "SELECT member FROM poggio_sessions";
+    let place = Place::start().await;
+    let acme = place.acme(Product::Poggio, json!({ "default_workspace": "W1" })).await;
+    let stored = pushed(&acme, &ada()).await;
+    let log_in = async |state: &str| {
+        place.until("SELECT state FROM poggio_users", &[&[state]]).await;
+        place.at_rest().await;
+        place.click(&format!("/poggio/{}/log-in", id_of(&stored))).await;
+        place.rows(SESSIONS)
+    };
+    updated(&acme, &stored, &Person { active: false, ..ada() }).await;
+    assert!(log_in("disabled").await.is_empty());
+    updated(&acme, &stored, &ada()).await;
+    assert_eq!(log_in("active").await, [[id_of(&stored)]]);
+
+    acme.delete(&format!("/Users/{}", id_of(&stored))).await.expect(204);
+    place.until("SELECT id FROM poggio_users", &[]).await;
+    place.at_rest().await;
+    assert!(place.rows(SESSIONS).is_empty());
+    let deletion = place.app.log("acme").await.pop().unwrap();
+    let undo = json!({ "request": deletion["request"] });
+    place.app.admin_post("/tenants/acme/undo", undo).await.expect(200);
+
+    assert_eq!(log_in("active").await, [[id_of(&stored)]], "whose sessions had ended with the deletion");
+    assert_eq!(place.rows("SELECT workspace FROM poggio_users"), [["W1"]]);
+}
+
+#[tokio::test]
+async fn poggio_18_a_name_that_was_changed_in_the_product_by_hand_is_overwritten_by_the_next_push() {
+    const NAMES: &str = "SELECT name FROM poggio_users";
+    let place = Place::start().await;
+    let acme = place.acme(Product::Poggio, json!({})).await;
+    let stored = pushed(&acme, &ada()).await;
+    place.until(NAMES, &[&["Ada Byron"]]).await;
+    let page = place.page(&format!("?renamed={}", id_of(&stored))).await;
+    let form = format!("action=\"/poggio/{}/rename\"><input name=\"text\" value=\"Ada Byron\"", id_of(&stored));
+    assert!(page.contains(&form), "{page}");
+
+    let url = format!("http://{}/poggio/{}/rename", place.product.page, id_of(&stored));
+    let by_hand = reqwest::Client::new().post(url).body("text=Countess+of+L%C3%B6velace").send().await.unwrap();
+    assert!(by_hand.text().await.unwrap().contains("Muster was told: renamed."));
+    place.until(NAMES, &[&["Countess of Lövelace"]]).await;
+    let resource = acme.get(&format!("/Users/{}", id_of(&stored))).await.expect(200);
+    assert_eq!(resource["displayName"], "Ada Byron", "what was pushed stays as it was");
+
+    updated(&acme, &stored, &ada()).await;
+    place.until(NAMES, &[&["Ada Byron"]]).await;
+    let entries = place.app.log("acme").await.len();
+    let again = acme.get(&format!("/Users/{}", id_of(&stored))).await.expect(200);
+    updated(&acme, &stored, &ada()).await;
+
+    assert_eq!(place.app.log("acme").await.len(), entries, "a second push of the same changes nothing");
+    assert_eq!(acme.get(&format!("/Users/{}", id_of(&stored))).await.expect(200), again);
 }
 
 const PROFILES: &str = "SELECT id, team, email, name, is_in_team FROM popl_profiles";

@@ -10,7 +10,7 @@ use super::{BROKEN, Bench, OK, heard, one_after_the_other, unmarked};
 use crate::perform::endpoint::{Answers, Endpoint, says};
 
 /// The ids of the events in each request.
-fn ids(request: &Value) -> Vec<String> {
+pub(super) fn ids(request: &Value) -> Vec<String> {
     assert_eq!(request["type"], "batch");
     request["data"].as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect()
 }

@@ -31,6 +31,7 @@ pub struct TestApp {
     clock: Arc<FixedClock>,
     carrier: Option<Arc<dyn Carrier>>,
     resolver: Option<Arc<dyn Resolve>>,
+    disk_takes: Option<Duration>,
     http: reqwest::Client,
     /// `http://127.0.0.1:PORT`
     pub scim: String,
@@ -49,6 +50,7 @@ pub struct TestAppBuilder {
     pub config: Config,
     carrier: Option<Arc<dyn Carrier>>,
     resolver: Option<Arc<dyn Resolve>>,
+    disk_takes: Option<Duration>,
 }
 
 impl TestAppBuilder {
@@ -71,6 +73,12 @@ impl TestAppBuilder {
         Self { resolver: Some(resolver), ..self }
     }
 
+    /// What is written takes the disk so long at least: readers see it that much earlier than it is durable.
+    #[must_use]
+    pub fn on_a_disk_that_takes(self, time: Duration) -> Self {
+        Self { disk_takes: Some(time), ..self }
+    }
+
     /// Starts it.
     pub async fn start(self) -> TestApp {
         let folder = Arc::new(tempfile::tempdir().unwrap());
@@ -91,11 +99,11 @@ impl TestApp {
         config.scim.listen.set_port(0);
         config.admin.listen.set_port(0);
         config.delivery.concurrency = 0;
-        TestAppBuilder { config, carrier: None, resolver: None }
+        TestAppBuilder { config, carrier: None, resolver: None, disk_takes: None }
     }
 
     async fn start_on(folder: Arc<TempDir>, clock: Arc<FixedClock>, builder: TestAppBuilder) -> Self {
-        let TestAppBuilder { mut config, carrier, resolver } = builder;
+        let TestAppBuilder { mut config, carrier, resolver, disk_takes } = builder;
         config.data = folder.path().join("data");
         let overrides = Overrides {
             clock: Some(clock.clone()),
@@ -106,6 +114,7 @@ impl TestApp {
             compiler: Some(wasm::folder().join("muster")),
             carrier: carrier.clone(),
             resolver: resolver.clone(),
+            disk_takes,
         };
         let app = App::build(&config, overrides).await.unwrap();
         let (scim, admin) = (app.scim_addr().unwrap(), app.admin_addr().unwrap());
@@ -120,6 +129,7 @@ impl TestApp {
             clock,
             carrier,
             resolver,
+            disk_takes,
             http: reqwest::Client::new(),
             scim: format!("http://{scim}"),
             admin: format!("http://{admin}"),
@@ -138,8 +148,7 @@ impl TestApp {
             directory_key: directory_key(&config),
             compile_cache: Some(CompileCache { folder: compiled(), key: [7; 32] }),
             compiler: Some(wasm::folder().join("muster")),
-            carrier: None,
-            resolver: None,
+            ..Overrides::default()
         };
         App::open(&config, overrides).await.unwrap().service
     }
@@ -147,7 +156,7 @@ impl TestApp {
     /// A server on a folder, by the machine's clock, whose tasks are carried out by this one: for a process of its own, which serves until it
     /// is killed. `ready` hears where identity providers and operators are served.
     pub async fn serve_until_killed(data: PathBuf, carrier: Arc<dyn Carrier>, ready: impl FnOnce(&str, &str)) {
-        let TestAppBuilder { mut config, carrier, resolver } = Self::builder().delivering_by(carrier);
+        let TestAppBuilder { mut config, carrier, resolver, disk_takes } = Self::builder().delivering_by(carrier);
         config.data = data;
         // What fails is tried again soon, and never given up.
         (config.delivery.first_pause_ms, config.delivery.max_pause_s) = (10, 1);
@@ -160,6 +169,7 @@ impl TestApp {
             compiler: Some(wasm::folder().join("muster")),
             carrier,
             resolver,
+            disk_takes,
         };
         let app = App::build(&config, overrides).await.unwrap();
         ready(&format!("http://{}", app.scim_addr().unwrap()), &format!("http://{}", app.admin_addr().unwrap()));
@@ -183,7 +193,7 @@ impl TestApp {
 
     fn as_built(&self) -> TestAppBuilder {
         let (config, carrier, resolver) = (self.config.clone(), self.carrier.clone(), self.resolver.clone());
-        TestAppBuilder { config, carrier, resolver }
+        TestAppBuilder { config, carrier, resolver, disk_takes: self.disk_takes }
     }
 
     /// Stops the server as SIGTERM does.

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::Call;
+use super::{Call, Product};
 use crate::database::rows;
 use crate::page::{Cell, Section, Table};
+use crate::signals::send;
 
 /// What somebody who is new in the portal is handed out.
 const FIRST_DEVICE: &str = "phone";
@@ -13,7 +14,36 @@ const NEXT_DEVICE: &str = "laptop";
 /// The policy of devices that nobody has given another one.
 const POLICY: &str = "standard";
 
+/// The plugin's signal of a collaborator who has become the only Admin.
+const IS_LAST_ADMIN: &str = "last-admin";
+/// That of one who was, and is so no longer.
+const IS_NOT_LAST_ADMIN: &str = "no-longer-last-admin";
+
 pub(super) fn does(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::Result<u16> {
+    let status = answer(transaction, call)?;
+    if call.path.starts_with(&["v1", "dashboard"]) {
+        tell_last_admin(transaction)?;
+    }
+    Ok(status)
+}
+
+/// Has Muster told who is the last Admin, where that is another one now: the identity provider can be refused only by who knows it before.
+fn tell_last_admin(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let now = "SELECT id FROM applivery_last_admin EXCEPT SELECT id FROM applivery_told_last_admin";
+    let no_longer = "SELECT id FROM applivery_told_last_admin EXCEPT SELECT id FROM applivery_last_admin";
+    let (now, no_longer) = (rows(transaction, now)?.concat(), rows(transaction, no_longer)?.concat());
+    for user in &now {
+        send(transaction, Product::Applivery, user, IS_LAST_ADMIN)?;
+        transaction.execute("INSERT INTO applivery_told_last_admin (id) VALUES (?1)", [user])?;
+    }
+    for user in &no_longer {
+        send(transaction, Product::Applivery, user, IS_NOT_LAST_ADMIN)?;
+        transaction.execute("DELETE FROM applivery_told_last_admin WHERE id = ?1", [user])?;
+    }
+    Ok(())
+}
+
+fn answer(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::Result<u16> {
     let path: &[&str] = &call.path;
     match (call.method, path) {
         ("PUT" | "PATCH", ["v1", audience @ ("store" | "mdm"), "employees", user]) => {
@@ -122,11 +152,8 @@ fn keep_collaborator(transaction: &Transaction<'_>, call: &Call<'_>, user: &str)
 
 /// Whether this collaborator is an Admin, and no other one is.
 fn is_last_admin(transaction: &Transaction<'_>, user: &str) -> rusqlite::Result<bool> {
-    transaction.query_row(
-        "SELECT count(*) = 1 AND max(id) = ?1 FROM applivery_roles WHERE role = 'Admin'",
-        [user],
-        |row| row.get::<_, Option<bool>>(0).map(Option::unwrap_or_default),
-    )
+    let last = "SELECT EXISTS (SELECT 1 FROM applivery_last_admin WHERE id = ?1)";
+    transaction.query_row(last, [user], |row| row.get(0))
 }
 
 /// One more device for somebody of the portal.

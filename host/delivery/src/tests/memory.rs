@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use muster_model::{
     Attempt, NewTask, PluginDigest, Progress, Queue, ResourceId, ResourceType, Standing, Task, TenantId, Timestamp,
 };
-use muster_store::{Feed, Lease, Leases, Outbox, Settled, StoreError};
+use muster_store::{Feed, Lease, Leases, Outbox, Seized, Settled, StoreError};
 
 use crate::{Outboxes, Wake};
 
@@ -186,6 +186,11 @@ impl Outbox for MemoryOutbox {
             Lease { task: task.clone(), progress: progress.clone(), until, number }
         });
         Ok(Leases { tasks: given.collect(), next })
+    }
+
+    /// Nothing here asks for it.
+    async fn seize(&self, _: u64, _: Timestamp, _: Timestamp) -> Result<Seized, StoreError> {
+        Err(StoreError::Stale)
     }
 
     async fn settle(&self, lease: &Lease, outcome: Settled) -> Result<(), StoreError> {

@@ -108,7 +108,7 @@ impl Demo {
             let set_up = set_up;
             self.set_up(&service, &mut remembered, &memory, &scim, product.as_ref()).await?;
             if let Some(product) = &product {
-                product.tell_where(&format!("{admin}/directory/v1"), &directory_key)?;
+                product.tell_where((&scim, &admin), &directory_key, &remembered.admin_key)?;
             }
             let directory_key = directory_key.key.as_ref().map_or("", Token::reveal);
             self.tell(&remembered, (&scim, &admin), directory_key, &service, product.as_ref()).await?;

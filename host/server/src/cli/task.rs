@@ -78,7 +78,7 @@ pub(super) struct Decide {
     /// Of these, so many at most, those that are refused counted
     #[arg(long, requires = "standing", default_value_t = 1000)]
     limit: usize,
-    /// Also if later tasks of the same user or group were carried out since
+    /// Also if later tasks of the same user or group were tried since
     #[arg(long)]
     force: bool,
     #[command(flatten)]

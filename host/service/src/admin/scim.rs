@@ -129,6 +129,7 @@ impl Service {
             from: From::Offset(0),
             limit: 0,
             locations: Locations::default(),
+            inactive_states: Vec::new(),
         };
         Ok(self.parts.store.directory(tenant).list(&query).await?.total)
     }

@@ -76,7 +76,8 @@ impl Service {
                 if tally.is_full() {
                     return Ok(false);
                 }
-                for suspect in tally.take(entry) {
+                let kept = self.kept(tenant, &directory, entry).await?;
+                for suspect in tally.take(entry, &kept) {
                     match suspect {
                         Suspect::Members(group) => {
                             let members = self.all_then(tenant, &directory, tally, suspect).await?;

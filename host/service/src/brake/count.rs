@@ -8,7 +8,7 @@ use muster_model::{
 };
 use muster_store::{Directory, StoreError};
 
-use super::tally::{Halved, Suspect, Tally, has_access, is_inactive, more_of, net, net_members, window_before};
+use super::tally::{Halved, Suspect, Tally, has_access, more_of, net, net_members, window_before};
 use crate::Service;
 
 /// How many entries or users are read at once.
@@ -100,7 +100,8 @@ impl Service {
                 return Ok(None);
             }
             for entry in &entries {
-                for suspect in tally.take(entry) {
+                let kept = self.kept(tenant, &directory, entry).await?;
+                for suspect in tally.take(entry, &kept) {
                     if let Some(over) = self.judge_suspect(tenant, &directory, tally, entry, suspect).await? {
                         return Ok(Some(over));
                     }
@@ -209,8 +210,11 @@ impl Service {
         Ok(all.saturating_add_signed(more.saturating_neg()))
     }
 
-    /// How many users were active after the entry `through`, counted as far as `enough`: nobody keeps this number. Writes go on while it is
-    /// counted; of whom they are about the log says how they were.
+    /// How many users were active after the entry `through`, counted as far as `enough`: nobody keeps this number.
+    ///
+    /// It is exact, though no store has a snapshot for it and writes go on. First the log is read as far as it goes, to `last`: so each user is
+    /// read later, as they were after it or after a later entry; and of whom a later one is about, its `before` says how they were at `last`.
+    /// That one is there to be read: what a read of a user has shown, a later read of the log shows as well.
     async fn active_then(
         &self,
         tenant: &TenantId,
@@ -219,16 +223,25 @@ impl Service {
         enough: u64,
     ) -> Result<i64, StoreError> {
         let last = self.parts.store.log_keeper(tenant).status().await?.last;
-        let mut active = active_users(directory, enough).await?;
-        let (mut read, mut more, mut met) = (through, 0, HashSet::new());
+        let (mut read, mut more) = (through, 0);
+        while read < last {
+            let entries = directory.log(read, READ_AT_ONCE).await?;
+            let Some(latest) = entries.last() else { break };
+            read = latest.seq.min(last);
+            more += entries.iter().filter(|entry| entry.seq <= last).map(|entry| net(&entry.change)).sum::<i64>();
+            tokio::task::yield_now().await;
+        }
+        // Who came since is among those who are read, and is not to stand for one who was there.
+        let came = u64::try_from(more).unwrap_or(0);
+        let mut active = active_users(directory, enough.saturating_add(came)).await?;
+        let mut met = HashSet::new();
+        read = read.max(last);
         loop {
             let entries = directory.log(read, READ_AT_ONCE).await?;
             let Some(latest) = entries.last() else { break };
             read = latest.seq;
-            for LogEntry { seq, change, .. } in &entries {
-                if *seq <= last {
-                    more += net(change);
-                } else if change.resource_type == ResourceType::USER && met.insert(change.id) {
+            for LogEntry { change, .. } in &entries {
+                if change.resource_type == ResourceType::USER && met.insert(change.id) {
                     if change.before.as_ref().is_some_and(has_access) {
                         active.insert(change.id);
                     } else {
@@ -282,7 +295,7 @@ async fn active_users(directory: &Arc<dyn Directory>, enough: u64) -> Result<Has
             let users = directory.by_state(&ResourceType::USER, &state, after, READ_AT_ONCE).await?;
             let Some(last) = users.last() else { break };
             after = Some(last.id);
-            active.extend(users.iter().filter(|user| !is_inactive(&user.document)).map(|user| user.id));
+            active.extend(users.iter().filter(|user| user.document.is_active()).map(|user| user.id));
             tokio::task::yield_now().await;
         }
     }

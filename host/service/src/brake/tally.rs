@@ -7,10 +7,10 @@ use muster_model::{BrakeSettings, Change, Event, LogEntry, ResourceId, ResourceT
 use serde::Serialize;
 
 pub(crate) use changed::concerns;
-pub(super) use changed::{has_access, is_inactive, more_of, net, net_members, window_before};
+pub(super) use changed::{had_none, has_access, more_of, net, net_members, window_before};
 
 use super::window::{Fate, Window};
-use changed::{had_none, has_another_name};
+use changed::has_another_name;
 
 /// How many of each kind one tenant's window holds: more users or `userName`s than this engage the brake whatever their share, and of more
 /// lost members the oldest are not looked at any more.
@@ -34,8 +34,8 @@ pub(super) struct Tally {
     latest: Timestamp,
     /// Users who were deactivated or deleted.
     users: Window<ResourceId>,
-    /// Users who were deleted when they had lost their access before the window: they are not counted, nor are the memberships that went with
-    /// them.
+    /// Users who were deleted when they had lost their access before the window, and that was not cancelled: they are not counted, nor are the
+    /// memberships that went with them.
     left_before: Window<ResourceId>,
     /// Users whose `userName` changed.
     names: Window<ResourceId>,
@@ -122,6 +122,16 @@ pub(super) enum Suspect {
     Groups,
 }
 
+/// What the product has of whom an entry deletes, though the directory had it not any more: its loss was cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kept {
+    Nothing,
+    /// Of a user.
+    Access,
+    /// Of a group.
+    Members(Vec<ResourceId>),
+}
+
 impl Tally {
     /// Nothing was counted up to the entry `through`.
     pub(super) fn new(settings: BrakeSettings, since: u64, through: u64) -> Self {
@@ -160,16 +170,17 @@ impl Tally {
         self.users.len().max(self.names.len()).max(self.deleted.len()) >= MAX_BRAKE_COUNTED
     }
 
-    /// The next entry of the log; what of it is to be looked at more closely.
-    pub(super) fn take(&mut self, entry: &LogEntry) -> Vec<Suspect> {
+    /// The next entry of the log; what of it is to be looked at more closely. What the product has kept of whom it deletes is lost with it.
+    pub(super) fn take(&mut self, entry: &LogEntry, kept: &Kept) -> Vec<Suspect> {
         let change = &entry.change;
         self.through = entry.seq;
         self.latest = self.latest.max(change.at);
         self.forget();
         if change.resource_type == ResourceType::USER {
-            self.user(change)
+            self.user(change, *kept == Kept::Access)
         } else if change.resource_type == ResourceType::GROUP {
-            self.group(change)
+            let kept = if let Kept::Members(kept) = kept { &kept[..] } else { &[] };
+            self.group(change, kept)
         } else {
             Vec::new()
         }
@@ -223,13 +234,13 @@ impl Tally {
         }
     }
 
-    fn user(&mut self, change: &Change) -> Vec<Suspect> {
+    fn user(&mut self, change: &Change, is_access_kept: bool) -> Vec<Suspect> {
         let (id, at) = (change.id, self.latest);
         self.active += net(change);
         self.all_users = self.all_users.map(|all| all.saturating_add_signed(more_of(change)));
         let mut suspects = Vec::new();
         match change.event {
-            Event::Deleted if self.users.fate(id).is_none() && had_none(change) => {
+            Event::Deleted if self.users.fate(id).is_none() && had_none(change) && !is_access_kept => {
                 self.left_before.add(id, at, Fate::Deleted);
             }
             Event::Deactivated | Event::Deleted => {
@@ -251,7 +262,7 @@ impl Tally {
         suspects
     }
 
-    fn group(&mut self, change: &Change) -> Vec<Suspect> {
+    fn group(&mut self, change: &Change, kept: &[ResourceId]) -> Vec<Suspect> {
         for member in change.members_added.iter().map(|member| (change.id, *member)) {
             if self.members.fate(member).is_some() {
                 if self.members.back(member) {
@@ -261,7 +272,7 @@ impl Tally {
                 self.groups.entry(change.id).or_default().came += 1;
             }
         }
-        for member in change.members_removed.iter().map(|member| (change.id, *member)) {
+        for member in change.members_removed.iter().chain(kept).map(|member| (change.id, *member)) {
             // The row went with its user, who is counted, or had lost their access before.
             if self.users.fate(member.1) == Some(Fate::Deleted) || self.left_before.fate(member.1).is_some() {
                 if self.new_members.fate(member).is_some() {
@@ -288,7 +299,7 @@ impl Tally {
             lost = losses.count;
         }
         let least = if self.settings.groups_from > 0 { 0 } else { u64::from(self.settings.count) };
-        let is_more = !change.members_removed.is_empty() && lost > least;
+        let is_more = !(change.members_removed.is_empty() && kept.is_empty()) && lost > least;
         let members = is_more.then_some(Suspect::Members(change.id));
         members.into_iter().chain(self.group_itself(change)).collect()
     }

@@ -5,7 +5,7 @@ use muster_model::{
 use muster_protocol::Document;
 use serde_json::json;
 
-use super::tally::{Counts, Halved, MAX_BRAKE_COUNTED, Suspect, Tally, concerns};
+use super::tally::{Counts, Halved, Kept, MAX_BRAKE_COUNTED, Suspect, Tally, concerns};
 
 const SETTINGS: BrakeSettings = BrakeSettings {
     is_on: true,
@@ -34,10 +34,14 @@ impl Log {
     }
 
     fn entry(&mut self, second: i64, change: Change) -> Vec<Suspect> {
+        self.entry_keeping(second, change, &Kept::Nothing)
+    }
+
+    fn entry_keeping(&mut self, second: i64, change: Change, kept: &Kept) -> Vec<Suspect> {
         self.seq += 1;
         let change = Change { at: Timestamp::from_millis(second * 1000), ..change };
         let entry = LogEntry { seq: self.seq, version: Version(1), change };
-        let suspects = self.tally.take(&entry);
+        let suspects = self.tally.take(&entry, kept);
         self.tally.fit();
         suspects
     }
@@ -247,6 +251,53 @@ fn who_had_no_access_before_the_window_loses_none_by_being_deleted() {
     log.deactivated(3, 61);
     log.entry(90, Change { before: Some(side(61, false)), ..user_change(Event::Deleted, 61) });
     assert_eq!(log.tally.counted().users, 0);
+}
+
+#[test]
+fn whose_loss_was_cancelled_loses_it_by_being_deleted() {
+    let mut log = Log::new();
+    log.tally.knows_active(3);
+    let gone = |user| Change { before: Some(side(user, false)), ..user_change(Event::Deleted, user) };
+    for user in 1..=2 {
+        assert_eq!(log.entry_keeping(0, gone(user), &Kept::Access), []);
+        log.entry(0, members(Event::MemberRemoved, 1, &[], &[user]));
+    }
+    assert_eq!(log.tally.counted(), Counts { users: 2, ..Counts::default() }, "their memberships went with them");
+    assert_eq!(log.entry_keeping(0, gone(3), &Kept::Access), [Suspect::Users(7)]);
+    assert_eq!(log.tally.base(), 6, "the three who are active, and those three");
+
+    let mut log = Log::new();
+    let deleted = Change { members_removed: vec![id(9)], ..change(Event::Deleted, ResourceType::GROUP, 1) };
+    let kept: Vec<ResourceId> = (1..=8).map(id).collect();
+    assert_eq!(log.entry_keeping(0, deleted, &Kept::Members(kept.clone())), [Suspect::Members(id(1))]);
+    assert_eq!(log.tally.too_many_members(id(1), 0), Some((9, 9)));
+    // What is counted already is not counted again, nor what went with its user.
+    log.entry(1, members(Event::MemberRemoved, 2, &[], &[1]));
+    log.entry(1, user_change(Event::Deleted, 2));
+    let deleted = change(Event::Deleted, ResourceType::GROUP, 2);
+    log.entry_keeping(2, deleted, &Kept::Members(kept));
+    assert_eq!(log.tally.too_many_members(id(2), 0), Some((7, 7)));
+}
+
+#[test]
+fn from_whom_active_is_taken_away_is_not_active() {
+    let mut log = Log::of(BrakeSettings { share_percent: 100, ..SETTINGS });
+    log.tally.knows_active(20);
+    let without = |user| {
+        let mut side = side(user, true);
+        side.document.0.remove("active");
+        Some(side)
+    };
+    for user in 1..=9 {
+        let away = Change { after: without(user), ..user_change(Event::Deactivated, user) };
+        assert_eq!(log.entry(0, away), [], "{user} of 20");
+    }
+    assert_eq!(log.tally.base(), 20);
+    log.entry(1, Change { before: without(1), ..user_change(Event::Reactivated, 1) });
+    assert_eq!(log.tally.base(), 20, "eight are gone, and one is back");
+    let deleted = Change { before: without(30), ..user_change(Event::Deleted, 30) };
+    assert_eq!(log.entry(1, deleted), []);
+    assert_eq!(log.tally.counted().users, 9, "who had none loses none");
 }
 
 #[test]

@@ -112,7 +112,8 @@ pub(crate) fn judge(known: &Known<'_>, now: Timestamp) -> Judged {
         Some(Waits::Waiting) => State::Open,
         None if is_given_up && resumed.is_some() => State::Superseded,
         None if is_given_up => State::GivenUp,
-        None if tasks.is_empty() && may_be_forgotten => State::Forgotten,
+        // What is left of what followed was carried out; of what is not, nobody knows.
+        None if may_be_forgotten => State::Forgotten,
         None => State::Done,
     };
     let ends = tasks.iter().map(|(task, progress)| progress.changed(task.at));
@@ -230,7 +231,9 @@ mod tests {
         let old = judged(&[], None, month);
         assert_eq!((old.state, old.ended), (State::Forgotten, None));
         let kept = judged(&[task(Standing::Done, Some(20))], None, month);
-        assert_eq!((kept.state, kept.may_be_forgotten), (State::Done, true));
+        assert_eq!((kept.state, kept.ended), (State::Forgotten, None), "one that was skipped earlier may be gone");
+        let given_up = judged(&[task(Standing::Skipped, Some(20))], None, month);
+        assert_eq!((given_up.state, given_up.may_be_forgotten), (State::GivenUp, true));
         assert_eq!(judged(&[task(Standing::Parked, Some(20))], None, month).state, State::Failed, "never forgotten");
     }
 

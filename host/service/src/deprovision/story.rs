@@ -189,7 +189,7 @@ impl Deprovision {
             notes.push(format!("not all was done when the user was given access again, by entry {resumed}"));
         }
         if self.judged.state == State::Forgotten {
-            notes.push(format!("nothing of it waits; what was done, or given up, was forgotten after {days} days"));
+            notes.push(format!("nothing of it waits; what was done, or given up, is forgotten after {days} days: there may have been more"));
         } else if self.judged.may_be_forgotten {
             notes.push(format!("tasks that are over are forgotten after {days} days: there may have been others"));
         }

@@ -253,6 +253,7 @@ pub(super) async fn page(
         from: after.map_or(From::Offset(0), position),
         limit: u64::try_from(limit).unwrap_or(u64::MAX),
         locations: Locations::default(),
+        inactive_states: Vec::new(),
     };
     Ok(directory.list(&query).await?.records)
 }

@@ -54,7 +54,8 @@ impl Walk {
     }
 
     fn query(&self, from: From, limit: u64) -> Query {
-        Query { kinds: self.kinds.clone(), filter: None, sort: None, from, limit, locations: Locations::default() }
+        let (kinds, locations) = (self.kinds.clone(), Locations::default());
+        Query { kinds, filter: None, sort: None, from, limit, locations, inactive_states: Vec::new() }
     }
 }
 

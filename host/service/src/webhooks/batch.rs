@@ -5,6 +5,8 @@
 //! they were, and the one whose turn it was is tried alone from then on. So an event that the receiver refuses spoils no more than the first
 //! attempt of others.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_model::{Attempt, Task, TenantId, Timestamp, WebhookRow};
@@ -15,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::WEBHOOK_TIMEOUT;
 use super::payload::{MAX_WEBHOOK_BODY_BYTES, Message};
 use crate::Service;
+use crate::given_back::GivenBack;
 
 /// How much longer than the request the others are leased: time to settle them.
 const LEASE_BEYOND: Duration = Duration::from_mins(1);
@@ -24,7 +27,8 @@ const LEASE_BEYOND: Duration = Duration::from_mins(1);
 pub(super) struct Batch {
     pub(super) id: String,
     pub(super) body: Value,
-    pub(super) others: Vec<Lease>,
+    /// The attempt may be given up at any moment: then they go back.
+    others: GivenBack,
 }
 
 impl Service {
@@ -36,10 +40,11 @@ impl Service {
         own: &Message,
         (task, attempt, now): (&Task, u32, Timestamp),
     ) -> Batch {
-        if webhook.batch < 2 {
-            return Batch { id: own.id.clone(), body: own.shown(), others: Vec::new() };
-        }
         let outbox = self.parts.store.outbox(tenant);
+        if webhook.batch < 2 {
+            let others = GivenBack::new(outbox, Vec::new());
+            return Batch { id: own.id.clone(), body: own.shown(), others };
+        }
         // Who has failed before might be the reason that it failed.
         let room = if attempt > 1 { 0 } else { usize::try_from(webhook.batch - 1).unwrap_or(0) };
         let until = later(now, WEBHOOK_TIMEOUT + LEASE_BEYOND);
@@ -48,15 +53,15 @@ impl Service {
             // A store that does not answer now is no reason to wait: the event goes alone.
             room => outbox.lease(&task.task.queue, now, until, room).await.map(|it| it.tasks).unwrap_or_default(),
         };
+        let mut others = GivenBack::new(outbox, leased);
         let mut events = Events::of(own);
-        let mut others = Vec::with_capacity(leased.len());
-        for lease in leased {
-            if self.goes_along(tenant, webhook, &lease, &mut events).await {
-                others.push(lease);
-            } else {
-                outbox.let_go(&lease).await;
+        let mut along = HashSet::new();
+        for lease in others.leases() {
+            if self.goes_along(tenant, webhook, lease, &mut events).await {
+                along.insert(lease.task.seq);
             }
         }
+        others.split(|lease| !along.contains(&lease.task.seq)).now().await;
         let (id, body) = events.whole(now);
         Batch { id, body, others }
     }
@@ -79,21 +84,25 @@ impl Service {
 
 impl Batch {
     /// It has arrived: those that went along are done as well.
-    pub(super) async fn arrived(self, outbox: &dyn Outbox, at: Timestamp, took_ms: u64) {
-        for lease in self.others {
-            let done = Settled::Done(Attempt { at, took_ms, failure: None });
-            if let Err(error) = outbox.settle(&lease, done).await {
-                // It will be sent once more, under the id that the receiver knows.
-                tracing::warn!(task.seq = lease.task.seq, %error, "what came of a task that went along with a batch cannot be kept");
+    pub(super) async fn arrived(mut self, outbox: Arc<dyn Outbox>, at: Timestamp, took_ms: u64) {
+        let leases = self.others.take();
+        // It goes on if the attempt is given up meanwhile: what has arrived is not to be sent again.
+        let settling = tokio::spawn(async move {
+            for lease in leases {
+                let done = Settled::Done(Attempt { at, took_ms, failure: None });
+                if let Err(error) = outbox.settle(&lease, done).await {
+                    // It will be sent once more, under the id that the receiver knows.
+                    tracing::warn!(task.seq = lease.task.seq, %error, "what came of a task that went along with a batch cannot be kept");
+                }
             }
-        }
+        });
+        // It does not panic; and if it does, what is not settled is sent once more.
+        let _ = settling.await;
     }
 
     /// It has not: those that went along have not been tried.
-    pub(super) async fn failed(self, outbox: &dyn Outbox) {
-        for lease in self.others {
-            outbox.let_go(&lease).await;
-        }
+    pub(super) async fn failed(self) {
+        self.others.now().await;
     }
 }
 

@@ -46,13 +46,12 @@ impl Service {
         let posting = Posting { url: &row.url, signer: &signer, id: &batch.id, body, now, is_curious: false };
         let posted = posting.send(self.parts.sender.as_ref()).await;
 
-        let outbox = self.parts.store.outbox(tenant);
         let outcome = posted.as_ref().map_or_else(|reason| again(reason.clone()), Posted::outcome);
         if outcome == Outcome::Done {
-            batch.arrived(outbox.as_ref(), now, self.ms_since(begun)).await;
+            batch.arrived(self.parts.store.outbox(tenant), now, self.ms_since(begun)).await;
             return outcome;
         }
-        batch.failed(outbox.as_ref()).await;
+        batch.failed().await;
         if posted.is_ok_and(|posted| posted.is_gone()) {
             return self.turn_webhook_off(tenant, &row).await.unwrap_or(outcome);
         }

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use muster_model::Timestamp;
 use muster_outbound::{Answer, SendError, Sender};
 use muster_plugin::{HIDDEN, Outcome};
+use muster_protocol::text::is_unseen;
 
 use super::Signer;
 
@@ -121,7 +122,7 @@ pub(crate) fn line_without<S: AsRef<str>>(text: &str, secrets: &[S]) -> String {
 
 /// A text as one line, whatever its words are divided by.
 fn words(text: &str) -> String {
-    let words = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty());
+    let words = text.split(|c: char| is_unseen(c) || c.is_whitespace()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -194,6 +195,7 @@ mod tests {
     #[test]
     fn an_answer_is_one_line_of_at_most_so_many_characters() {
         assert_eq!(line("  no\r\n\tsuch\u{1b}[2J  hook\0"), "no such [2J hook");
+        assert_eq!(line("done\u{202e}gnp.exe\u{200b}"), "done gnp.exe", "nothing that changes how it reads");
         assert_eq!(line(&"ä".repeat(MAX_WEBHOOK_ANSWER_TOLD)), "ä".repeat(MAX_WEBHOOK_ANSWER_TOLD));
         let long = line(&"ä".repeat(MAX_WEBHOOK_ANSWER_TOLD + 1));
         assert_eq!(long, format!("{}...", "ä".repeat(MAX_WEBHOOK_ANSWER_TOLD)));

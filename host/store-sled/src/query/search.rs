@@ -37,8 +37,7 @@ enum Way {
 
 impl Search {
     pub(super) fn new(space: &Space, query: &Query, limit: u64) -> Self {
-        let lookup = |def| Lookup::of(def, query.filter.as_ref()?);
-        let lookups = query.kinds.iter().map(|def| lookup(def));
+        let lookups = query.kinds.iter().map(|def| query.lookup(def));
         let kinds = kinds(query).into_iter().zip(lookups).collect();
         Self { space: space.clone(), query: query.clone(), kinds, limit }
     }
@@ -198,6 +197,8 @@ impl Judge<'_> {
     fn place(&self, kind: usize, record: &Record) -> Option<Place> {
         let Query { kinds, filter, sort, locations, .. } = &self.search.query;
         let def = kinds.get(kind)?;
+        let record = self.search.query.as_shown(record);
+        let record = record.as_ref();
         let subject = RecordSubject { record, rows: &self.memberships, locations };
         if filter.as_ref().is_some_and(|filter| !filter.matches(def, &subject)) {
             return None;

@@ -17,26 +17,26 @@ use crate::{MAX_WAITING_COMMITS, Options, SledStore, SyncHook};
 
 /// Stands between a batch's becoming visible and its becoming durable.
 #[derive(Default)]
-struct Gate {
+pub(super) struct Gate {
     state: Mutex<GateState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct GateState {
-    shut: bool,
+pub(super) struct GateState {
+    pub(super) shut: bool,
     waiting: bool,
     failing: bool,
 }
 
 impl Gate {
-    fn set(&self, change: impl FnOnce(&mut GateState)) {
+    pub(super) fn set(&self, change: impl FnOnce(&mut GateState)) {
         change(&mut self.state.lock().unwrap());
         self.changed.notify_all();
     }
 
     /// Returns when a batch is applied and stands before the gate.
-    fn wait_for_batch(&self) {
+    pub(super) fn wait_for_batch(&self) {
         let state = self.state.lock().unwrap();
         drop(self.changed.wait_while(state, |state| !state.waiting).unwrap());
     }
@@ -51,14 +51,14 @@ impl Gate {
     }
 }
 
-struct Gated {
-    gate: Arc<Gate>,
-    store: Arc<SledStore>,
+pub(super) struct Gated {
+    pub(super) gate: Arc<Gate>,
+    pub(super) store: Arc<SledStore>,
     directory: Arc<dyn Directory>,
     folder: TempDir,
 }
 
-fn gated() -> Gated {
+pub(super) fn gated() -> Gated {
     let folder = tempfile::tempdir().unwrap();
     let gate = Arc::new(Gate::default());
     let passed = Arc::clone(&gate);
@@ -72,7 +72,7 @@ fn is_unavailable<T>(outcome: &Result<T, StoreError>) -> bool {
     matches!(outcome, Err(StoreError::Unavailable(_)))
 }
 
-fn poll<F: Future + ?Sized>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+pub(super) fn poll<F: Future + ?Sized>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 

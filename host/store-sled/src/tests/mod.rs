@@ -7,6 +7,7 @@ mod faults;
 mod flat;
 mod found;
 mod guards;
+mod leases;
 mod load;
 mod log;
 mod long_reads;

@@ -185,7 +185,8 @@ pub fn locations() -> Locations {
 
 pub fn query(kind: &ResourceType, filter: Option<Filter>) -> Query {
     let kinds = vec![Arc::clone(Registry::core().get(kind.as_str()).unwrap())];
-    Query { kinds, filter, sort: None, from: From::Offset(0), limit: 1000, locations: locations() }
+    let (from, inactive_states) = (From::Offset(0), Vec::new());
+    Query { kinds, filter, sort: None, from, limit: 1000, locations: locations(), inactive_states }
 }
 
 /// What the filter finds, as the numbers of the ids.

@@ -17,6 +17,7 @@ pub mod deployment;
 pub mod derived;
 pub mod feeds;
 pub mod help;
+pub mod leases;
 pub mod lists;
 pub mod log;
 pub mod members;
@@ -79,6 +80,8 @@ macro_rules! contract_tests {
             feeds::of_many_who_feed_at_once_one_does_and_the_others_are_told
             feeds::what_is_announced_follows_from_no_entry
             feeds::a_queue_of_which_it_is_forgotten_how_far_it_was_fed_begins_anew
+            leases::what_is_released_while_others_lease_is_leased_once
+            leases::a_task_that_is_seized_keeps_the_later_ones_of_its_lane_back
             lists::a_list_is_in_order_of_ids_and_paged
             lists::a_list_follows_what_is_written
             lists::a_filter_finds_the_same_by_key_by_index_and_by_search
@@ -140,6 +143,7 @@ macro_rules! contract_tests {
             planned::whatever_way_is_taken_the_answer_is_the_same
             planned::what_begins_with_a_text_is_found_without_a_search
             planned::who_is_active_is_found_without_a_search
+            planned::who_is_shown_as_not_active_is_found_as_that
             planned::what_changed_since_is_found_without_a_search
             plugin_state::what_a_plugin_remembers_is_its_own_and_survives_a_restart
             plugin_state::a_version_of_what_is_remembered_is_given_once

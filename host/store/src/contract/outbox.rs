@@ -6,6 +6,7 @@ use muster_model::{Actor, Attempt, Decision, NewTask, Progress, Queue, Standing,
 
 use super::Fixture;
 use super::help::{acme, at, change, commit, id, insert, is_stale, task, tenant, together, user};
+use super::leases::others_go_on;
 use crate::{Commit, Lease, Leases, Outbox, Settled, Store};
 
 /// Of whatever is leased here, if nothing else is said.
@@ -389,19 +390,6 @@ pub async fn nothing_is_lost_by_a_restart_but_the_leases(fixture: &mut impl Fixt
     assert_eq!((seqs(&first), first.next), (vec![3], Some(at(9))), "whoever had it is gone");
     assert!(is_stale(&outbox.settle(&leases[1], done(9)).await.unwrap_err()));
     assert_eq!(store.queues(None, 10).await.unwrap(), [(tenant("acme"), Queue::plugin())]);
-}
-
-/// Lets the others have their turn once.
-async fn others_go_on() {
-    let mut had_theirs = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut had_theirs, true) {
-            return std::task::Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
 }
 
 pub async fn of_many_who_lease_at_once_none_gets_what_another_has(fixture: &mut impl Fixture) {

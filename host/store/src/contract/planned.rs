@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muster_model::{Record, Timestamp};
+use muster_model::{Account, Record, Timestamp};
 use muster_protocol::dialect::Profile;
 use muster_protocol::filter::{Filter, Literal, Op};
 use muster_protocol::schema::Registry;
@@ -268,6 +268,39 @@ pub async fn who_is_active_is_found_without_a_search<F: Fixture>(fixture: &mut F
         }
     }
     assert_eq!(found(&directory, &USER, active(Literal::Boolean(true))).await, [1, 2, 3, 4, 5, 6, 8, 9]);
+}
+
+pub async fn who_is_shown_as_not_active_is_found_as_that<F: Fixture>(fixture: &mut F) {
+    let directory = acme(&fixture.store());
+    let person = |n: u64, active: bool, state: &str| {
+        let person = record(&USER, n, json!({ "userName": format!("u{n}"), "active": active }));
+        Record { account: Account { state: state.to_owned(), ..person.account.clone() }, ..person }
+    };
+    let people =
+        [person(1, true, "active"), person(2, true, "invited"), person(3, false, "invited"), person(4, false, "left")];
+    make(&directory, people.iter().map(insert).collect()).await;
+    make(&directory, vec![insert(&user(5, "says nothing"))]).await;
+    let active = |active| Filter::Compare { path: path("active"), op: Op::Eq, literal: Literal::Boolean(active) };
+    let either = Filter::Or(vec![active(false), eq("userName", "u1")]);
+    let both = Filter::And(vec![active(false), eq("userName", "u2")]);
+    let sort = Sort::parse(Registry::core().get("User").unwrap(), "active", None).unwrap();
+
+    for (filter, stored, shown) in [
+        (active(true), vec![1, 2], vec![1]),
+        (active(false), vec![3, 4], vec![2, 3, 4]),
+        (either, vec![1, 3, 4], vec![1, 2, 3, 4]),
+        (both, vec![], vec![2]),
+    ] {
+        let as_stored = query(&USER, Some(filter));
+        let as_shown = Query { inactive_states: vec!["invited".to_owned()], ..as_stored.clone() };
+        assert_eq!(numbers(&directory.list(&as_stored).await.unwrap()), stored, "{:?}", as_stored.filter);
+        let listing = directory.list(&as_shown).await.unwrap();
+        let is_as_stored = |record: &Record| people.iter().any(|person| person.document == record.document);
+        assert!(listing.records.iter().all(is_as_stored), "what is found is what is stored");
+        assert_eq!(numbers(&listing), shown, "{:?}", as_shown.filter);
+    }
+    let sorted = Query { inactive_states: vec!["invited".to_owned()], sort: Some(sort), ..query(&USER, None) };
+    assert_eq!(numbers(&directory.list(&sorted).await.unwrap()), [2, 3, 4, 1, 5]);
 }
 
 pub async fn what_changed_since_is_found_without_a_search<F: Fixture>(fixture: &mut F) {

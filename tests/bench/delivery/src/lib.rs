@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use async_trait::async_trait;
 use muster_delivery::{Outboxes, Wake};
 use muster_model::{NewTask, Progress, Queue, ResourceId, Standing, Task, TenantId, Timestamp};
-use muster_store::{Feed, Lease, Leases, Outbox, Settled, StoreError};
+use muster_store::{Feed, Lease, Leases, Outbox, Seized, Settled, StoreError};
 
 /// Outboxes of many tenants, each with one queue.
 #[derive(Default)]
@@ -91,6 +91,10 @@ impl Outbox for Line {
         let lease = |task: Task| Lease { progress: Progress::new(task.at), task, until, number: 0 };
         let tasks = given.map(lease).collect();
         Ok(Leases { tasks, next: (!waiting.is_empty()).then_some(now) })
+    }
+
+    async fn seize(&self, _: u64, _: Timestamp, _: Timestamp) -> Result<Seized, StoreError> {
+        not_here()
     }
 
     async fn settle(&self, lease: &Lease, outcome: Settled) -> Result<(), StoreError> {

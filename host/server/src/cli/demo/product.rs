@@ -102,8 +102,9 @@ impl Product {
         Ok(config)
     }
 
-    /// Tells it where to say what people do in it: the directory API, and the file with its keys, which are others one day.
-    pub(super) fn tell_where(&self, directory: &str, key: &Newest) -> anyhow::Result<()> {
+    /// Tells it where to say what people do in it: the directory API, and the file with its keys, which are others one day. It is the vendor's
+    /// backend as well, so it has the admin key, by which its people make SCIM keys.
+    pub(super) fn tell_where(&self, (scim, admin): (&str, &str), key: &Newest, admin_key: &str) -> anyhow::Result<()> {
         let tenants = SAMPLES.iter().filter(|sample| sample.has_product);
         let tenants: Map<_, _> = tenants.map(|sample| (sample.plugin.to_owned(), json!(sample.tenant))).collect();
         let folder = self.told.keys_file.parent().context("the product's files stand in a folder")?;
@@ -111,7 +112,12 @@ impl Product {
             Some(file) => (None, Some(file)),
             None => (key.key.as_ref().map(Token::reveal), None),
         };
-        let muster = json!({ "directory": directory, "key": key, "key_file": key_file, "tenants": tenants });
+        let admin_key_file = folder.join("admin.key");
+        keys::write_private(&admin_key_file, admin_key.as_bytes())?;
+        let muster = json!({
+            "directory": format!("{admin}/directory/v1"), "key": key, "key_file": key_file, "tenants": tenants,
+            "admin": format!("{admin}/admin/v1"), "admin_key_file": admin_key_file, "scim": scim,
+        });
         keys::write_private(&folder.join("muster.json"), muster.to_string().as_bytes())
     }
 

@@ -30,7 +30,7 @@ const PLAIN: Sample =
 
 /// In the order in which they are made.
 pub(super) const SAMPLES: [Sample; 6] = [
-    Sample { tenant: "poggio-demo", plugin: "poggio", has_groups: false, ..PLAIN },
+    Sample { tenant: "poggio-demo", plugin: "poggio", secret: Some("poggio-api-key"), has_groups: false, ..PLAIN },
     Sample { tenant: "secoda-demo", plugin: "secoda", secret: Some("api-key"), ..PLAIN },
     Sample { tenant: "standard-demo", plugin: "standard", idp: Idp::Entra, has_product: false, ..PLAIN },
     Sample { tenant: "popl-demo", plugin: "popl", ..PLAIN },

@@ -27,18 +27,14 @@ pub(in crate::brake) fn net_members(change: &Change) -> i64 {
     count(&change.members_added) - count(&change.members_removed)
 }
 
+/// Whether a user may do anything: by what makes an entry one that says `deactivated`, also of whom `active` was taken away from.
 pub(in crate::brake) fn has_access(snapshot: &Snapshot) -> bool {
-    !is_inactive(&snapshot.document)
+    snapshot.document.is_active()
 }
 
 /// Whether this user had no access already.
-pub(super) fn had_none(change: &Change) -> bool {
+pub(in crate::brake) fn had_none(change: &Change) -> bool {
     change.before.as_ref().is_some_and(|before| !has_access(before))
-}
-
-/// Whether somebody has said that this user is not to be let in. Where a product does not keep `active`, nobody can.
-pub(in crate::brake) fn is_inactive(document: &muster_protocol::Document) -> bool {
-    document.get("active").and_then(serde_json::Value::as_bool) == Some(false)
 }
 
 pub(super) fn has_another_name(change: &Change) -> bool {

@@ -33,7 +33,7 @@ impl Poll {
         };
         let too_many =
             |what: &str| PollError::Invalid(format!("{what} has more than {MAX_ACKNOWLEDGED_AT_ONCE} tokens"));
-        let acknowledged = match members.get("ack") {
+        let acknowledged: Vec<String> = match members.get("ack") {
             None => Vec::new(),
             Some(Value::Array(names)) if names.len() > MAX_ACKNOWLEDGED_AT_ONCE => return Err(too_many("ack")),
             Some(Value::Array(names)) => {
@@ -44,7 +44,7 @@ impl Poll {
                 return Err(invalid("ack is a list of texts"));
             }
         };
-        let refused = match members.get("setErrs") {
+        let refused: Vec<(String, String)> = match members.get("setErrs") {
             None => Vec::new(),
             Some(Value::Object(errors)) if errors.len() > MAX_ACKNOWLEDGED_AT_ONCE => return Err(too_many("setErrs")),
             Some(Value::Object(errors)) => errors
@@ -56,6 +56,10 @@ impl Poll {
                 return Err(invalid("setErrs is an object"));
             }
         };
+        if let Some((both, _)) = refused.iter().find(|(name, _)| acknowledged.contains(name)) {
+            let both: String = line(both).chars().take(64).collect();
+            return Err(PollError::Invalid(format!("{both} is in ack and in setErrs; it is one or the other")));
+        }
         Ok(Self { most: most.min(MAX_SETS_A_POLL), is_patient: is_patient && most > 0, acknowledged, refused })
     }
 }
@@ -100,6 +104,8 @@ mod tests {
         assert_eq!(refused(&json!({ "setErrs": [] })), "setErrs is an object");
         let says = "setErrs has an object with err and description for each token";
         assert_eq!(refused(&json!({ "setErrs": { "1-a": "no" } })), says);
+        let both = json!({ "ack": ["1-a", "2-b"], "setErrs": { "2-b": { "err": "x" } } });
+        assert_eq!(refused(&both), "2-b is in ack and in setErrs; it is one or the other");
         let many: Vec<String> = (0..=MAX_ACKNOWLEDGED_AT_ONCE).map(|number| format!("{number:x}-a")).collect();
         assert_eq!(refused(&json!({ "ack": many })), "ack has more than 1000 tokens");
         let errors: Map<String, Value> = many.into_iter().map(|name| (name, json!({ "err": "x" }))).collect();
