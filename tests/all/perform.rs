@@ -89,7 +89,7 @@ async fn a_user_that_is_created_is_told_to_the_product_with_a_secret_that_the_pl
     for line in [
         "\r\nhost: api.granted.example\r\n",
         &format!("\r\nauthorization: Bearer {SECRET}\r\n"),
-        "\r\nidempotency-key: task-1\r\n",
+        "\r\nidempotency-key: task-1-",
         "\r\nconnection: close\r\n",
     ] {
         assert!(request.contains(line), "{line:?} in {request}");

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use muster_model::{Binding, PluginDigest, RequestId, Task, TenantId, TenantRow};
+use muster_model::{Binding, NewTask, PluginDigest, RequestId, Task, TenantId, TenantRow};
 use muster_plugin::{
     Call, Errand, EventSet, Granted, HIDDEN, Manifest, Memory, MemoryError, Outcome, Performed, Plugin, Remembered,
     Role, Secret,
 };
 use muster_store::{Entry, MAX_STATE_KEY_BYTES, MAX_STATE_VALUE_BYTES, PluginState, StoreError};
+use sha2::{Digest as _, Sha256};
 
 use crate::binding::failure_class;
 use crate::secrets::opened;
@@ -28,6 +29,9 @@ pub const MAX_PUT_OFF: Duration = Duration::from_hours(1);
 /// How many of the host's own sentences stand beside what the plugin says of an attempt.
 pub const MAX_NOTES_TOLD: usize = 3;
 
+/// How much of a hash tells a task from another one that has its number.
+const TASK_HASH_BYTES: usize = 8;
+
 /// A secret that is shorter than this is not looked for in what a plugin says: it could be part of any word.
 const MIN_HIDDEN_BYTES: usize = 8;
 
@@ -41,6 +45,15 @@ pub fn nobody_carries_out(plugin: &dyn Plugin) -> Option<String> {
             "{name} {version} exports lifecycle and not delivery: what it plans is parked, for nobody carries it out"
         )
     })
+}
+
+/// By what a task is known to whom its plugin asks, in each attempt and after each restart: its number, and the beginning of a hash of what
+/// makes it this one. A store that is restored from an older copy gives its numbers again, to other tasks.
+fn request_of(task: &Task) -> RequestId {
+    let Task { seq, change, at, task: NewTask { resource_type, id, action, idempotency_key, .. } } = task;
+    let what = format!("muster task 1 {} {change} {resource_type} {id} {action} {idempotency_key}", at.as_millis());
+    let hash = Sha256::digest(what);
+    RequestId(format!("task-{seq}-{}", hex::encode(hash.get(..TASK_HASH_BYTES).unwrap_or_default())).into())
 }
 
 /// Who carries a task out.
@@ -63,7 +76,7 @@ impl Service {
         let (secrets, unopened) = opened(&row, &granted, &self.parts.secrets_key);
         let hidden: Vec<Secret> = secrets.values().cloned().collect();
         let memory = Arc::new(Kept(self.parts.store.plugin_state(tenant, &manifest.name)));
-        let request = RequestId(format!("task-{}", task.seq).into());
+        let request = request_of(task);
         let call = Call { tenant, request: &request, now: self.parts.clock.now(), config: &config };
         let errand = Errand { task: &task.task, attempt, granted, secrets, memory };
         let Performed { outcome, mut notes } = plugin.perform(&call, errand).await;
@@ -202,6 +215,8 @@ fn refused(error: &StoreError) -> MemoryError {
 
 #[cfg(test)]
 mod tests {
+    use muster_model::{Queue, ResourceId, ResourceType, Timestamp};
+
     use super::*;
 
     #[test]
@@ -221,5 +236,30 @@ mod tests {
             Outcome::Failed { reason: "no (note 1)".to_owned() }
         );
         assert_eq!(told(Outcome::Done, &notes, &hidden), Outcome::Done);
+    }
+
+    #[test]
+    fn a_task_that_has_the_number_of_another_one_in_a_restored_store_is_known_by_another_name() {
+        let task = |id: u8, at| Task {
+            seq: 126,
+            change: 7,
+            at: Timestamp::from_millis(at),
+            task: NewTask {
+                resource_type: ResourceType::USER,
+                id: ResourceId::from_bytes([id; 16]),
+                idempotency_key: "remove:1".to_owned(),
+                action: "remove".to_owned(),
+                arguments: Vec::new(),
+                destructive: true,
+                plugin: PluginDigest::of(b""),
+                queue: Queue::plugin(),
+            },
+        };
+        let first = request_of(&task(10, 1_000));
+        assert_eq!(first, request_of(&task(10, 1_000)));
+        assert!(first.0.starts_with("task-126-") && first.0.len() == "task-126-".len() + 2 * TASK_HASH_BYTES);
+        for other in [task(11, 1_000), task(10, 1_001)] {
+            assert_ne!(first, request_of(&other), "{other:?}");
+        }
     }
 }

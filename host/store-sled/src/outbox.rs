@@ -106,21 +106,30 @@ impl Outbox for SledOutbox {
         after: u64,
         limit: usize,
     ) -> Result<Vec<(Task, Progress)>, StoreError> {
-        let range = match standing {
-            Some(standing) => self.space.standings(standing, after),
-            None => self.space.tasks(after),
-        };
-        let mut tasks = self.page(range, limit).await?;
-        tasks.retain(|(_, progress)| standing.is_none_or(|standing| progress.standing == standing));
-        Ok(tasks)
+        let (limit, mut after, mut found) = (limit.min(MAX_TASKS_A_PAGE), after, Vec::new());
+        loop {
+            let range = match standing {
+                Some(standing) => self.space.standings(standing, after),
+                None => self.space.tasks(after),
+            };
+            let Page { tasks, ends_at } = self.page(range, limit - found.len()).await?;
+            // Of those that go on while they are read, one may stand otherwise by now: a page that is not full says that there is no more.
+            let stands =
+                |(_, progress): &(Task, Progress)| standing.is_none_or(|standing| progress.standing == standing);
+            found.extend(tasks.into_iter().filter(stands));
+            match ends_at {
+                Some(seq) if found.len() < limit => after = seq,
+                Some(_) | None => return Ok(found),
+            }
+        }
     }
 
     async fn tasks_of(&self, change: u64, after: u64, limit: usize) -> Result<Vec<(Task, Progress)>, StoreError> {
-        self.page(self.space.following(change, after), limit).await
+        Ok(self.page(self.space.following(change, after), limit).await?.tasks)
     }
 
     async fn lanes_of(&self, id: ResourceId, limit: usize) -> Result<Vec<(Task, Progress)>, StoreError> {
-        let mut tasks = self.page(self.space.lanes(id), limit).await?;
+        let Page { mut tasks, .. } = self.page(self.space.lanes(id), limit).await?;
         tasks.retain(|(_, progress)| progress.standing.blocks());
         tasks.sort_by(|(one, _), (other, _)| (&one.task.queue, one.seq).cmp(&(&other.task.queue, other.seq)));
         Ok(tasks)
@@ -179,17 +188,26 @@ impl SledOutbox {
     }
 
     /// The tasks whose numbers the keys of a range end with.
-    async fn page(&self, range: Range, limit: usize) -> Result<Vec<(Task, Progress)>, StoreError> {
+    async fn page(&self, range: Range, limit: usize) -> Result<Page, StoreError> {
         let (space, limit) = (self.space.clone(), limit.min(MAX_TASKS_A_PAGE));
         let read = move |reader: &Reader<'_>| {
-            let mut tasks = Vec::new();
+            let (mut tasks, mut read, mut last) = (Vec::new(), 0, None);
             for (key, _) in reader.page(range, limit)? {
-                tasks.extend(task(reader, &space, last_number(&key).ok_or_else(|| damaged("a task"))?)?);
+                let seq = last_number(&key).ok_or_else(|| damaged("a task"))?;
+                (read, last) = (read + 1, Some(seq));
+                tasks.extend(task(reader, &space, seq)?);
             }
-            Ok(tasks)
+            Ok(Page { tasks, ends_at: last.filter(|_| read >= limit) })
         };
         if limit <= MAX_TASKS_AT_ONCE { self.core.read(read).await } else { self.core.read_long(read).await }
     }
+}
+
+/// Some of a range of tasks.
+struct Page {
+    tasks: Vec<(Task, Progress)>,
+    /// The last one that was read, if there may be more.
+    ends_at: Option<u64>,
 }
 
 /// How many tasks are read on the thread that asks for them: about a millisecond.

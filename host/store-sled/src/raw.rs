@@ -11,6 +11,7 @@ use crate::entry;
 use crate::flight::Writes;
 use crate::keys::Space;
 use crate::log::Bounds;
+use crate::open::Mark;
 use crate::reader::failed;
 use crate::staging::Staging;
 
@@ -80,12 +81,25 @@ impl RawLog {
         let mut staging = Staging::new(&opened.db, &nothing);
         edit(&mut staging)?;
         let (writes, _) = staging.into_parts();
+        // The rows are to add up when the store is opened again.
+        let format = Space::deployment().format();
+        let mark = opened.db.get(&format).map_err(failed)?.and_then(|row| Mark::from_row(&row));
+        let mut total = mark.map(|mark| mark.total).unwrap_or_default();
         for (key, row) in writes {
-            match row {
-                Some(row) => opened.db.insert(key, row),
-                None => opened.db.remove(key),
+            let old = match &row {
+                Some(row) => opened.db.insert(&key, row),
+                None => opened.db.remove(&key),
             }
             .map_err(failed)?;
+            if let Some(old) = old {
+                total.take(&key, &old);
+            }
+            if let Some(row) = row {
+                total.add(&key, &row);
+            }
+        }
+        if let Some(mark) = mark {
+            opened.db.insert(format, &Mark::row(mark.batch, total)[..]).map_err(failed)?;
         }
         Ok(())
     }

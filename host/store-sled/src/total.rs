@@ -52,7 +52,7 @@ impl Total {
         }
     }
 
-    fn take(&mut self, key: &[u8], row: &[u8]) {
+    pub(crate) fn take(&mut self, key: &[u8], row: &[u8]) {
         if counts(key) {
             self.rows = self.rows.wrapping_sub(1);
             self.sum = self.sum.wrapping_sub(mixed(key, row));

@@ -257,9 +257,11 @@ impl TestApp {
 
     /// A plugin as it is after compilation, without what authenticates it in the cache.
     pub fn compiled_plugin(&self) -> Vec<u8> {
-        let mut files = std::fs::read_dir(compiled()).unwrap().map(|entry| entry.unwrap().path());
-        let file = files.find(|path| path.extension().is_some_and(|extension| extension == "cwasm")).unwrap();
-        std::fs::read(file).unwrap().split_off(32)
+        let files = std::fs::read_dir(compiled()).unwrap().map(|entry| entry.unwrap());
+        let files = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "cwasm"));
+        // Those of whole interpreters are larger than a plugin can be.
+        let smallest = files.min_by_key(|file| file.metadata().unwrap().len()).unwrap();
+        std::fs::read(smallest.path()).unwrap().split_off(32)
     }
 
     /// Reads from the admin API: `/tenants/acme/log`.
