@@ -5,8 +5,8 @@
 //!
 //! - 6 to 22: that an employee, a collaborator or a device is there, and how each stands: `vendor_app`. Here: what the product is asked, once.
 //! - 4: which role a member of several groups has: `vendor_app`. Here: the product is told the order.
-//! - 15: a 409 to the identity provider. Only the product knows who its last Admin is, and it is asked after the answer: here its refusal
-//!   parks the task, with that sentence.
+//! - 15: that the identity provider gets 409, once the product has told who its last Admin is: `vendor_app::last_admin`. Here the product's
+//!   own refusal, which parks the task with that sentence.
 //! - 23: SIGKILL; see `delivery::kill`. Here the server is stopped while the product does not answer.
 
 mod audiences;
@@ -18,10 +18,11 @@ mod roles;
 
 use std::time::Duration;
 
-use muster_idp::{Client, Person, okta};
+use muster_idp::{Person, okta};
 use muster_test_harness::{TenantClient, TestApp, TestAppBuilder, wasm};
 use serde_json::{Value, json};
 
+use crate::ada::{ada, ada_is_pushed, id_of, okta_of};
 use product::{HOST, Product};
 
 /// Far more than anything here takes.
@@ -54,26 +55,6 @@ async fn tenant(app: &TestApp, name: &str, config: Value) -> TenantClient {
     app.client("/scim/v2", made["token"].as_str().unwrap())
 }
 
-fn okta_of(tenant: &TenantClient) -> Client {
-    Client::okta(&tenant.base, &tenant.token)
-}
-
-fn ada() -> Person {
-    Person {
-        key: "00u1abcdEFGH2345j5d7".to_owned(),
-        given: "Ada".to_owned(),
-        family: "Byron".to_owned(),
-        email: "ada@example.com".to_owned(),
-        department: "Analysis".to_owned(),
-        active: true,
-    }
-}
-
-/// Ada, as Okta provisions her; the server's answer.
-async fn ada_is_pushed(acme: &TenantClient) -> Value {
-    okta_of(acme).expect(&okta::create_user(&ada()), &[201]).await.unwrap().body
-}
-
 /// She is deactivated, as Okta does it.
 async fn ada_is_gone(acme: &TenantClient, stored: &Value) -> Value {
     let gone = okta::update_user(stored, &Person { active: false, ..ada() });
@@ -83,10 +64,6 @@ async fn ada_is_gone(acme: &TenantClient, stored: &Value) -> Value {
 /// And activated again.
 async fn ada_is_back(acme: &TenantClient, stored: &Value) -> Value {
     okta_of(acme).expect(&okta::update_user(stored, &ada()), &[200]).await.unwrap().body
-}
-
-fn id_of(resource: &Value) -> &str {
-    resource["id"].as_str().unwrap()
 }
 
 /// What every audience is told of Ada.

@@ -4,6 +4,7 @@
 #![allow(clippy::pedantic, clippy::print_stdout, reason = "stories, which say what they measured")]
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "the shortest way to write what is expected")]
 
+mod ada;
 mod admin;
 mod agreement;
 mod applivery;

@@ -13,36 +13,12 @@ mod groups;
 mod names;
 mod users;
 
-use muster_idp::{Client, Person, okta};
 use muster_test_harness::{TenantClient, TestApp};
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::ada::{ada, ada_is_pushed, id_of, okta_of};
 
 /// The enterprise `acme`, whose SAML configuration has the default workspace W1.
 async fn acme(app: &TestApp) -> TenantClient {
     app.tenant_with("acme", "poggio", json!({ "default_workspace": "W1" })).await
-}
-
-/// The tenant's connection in Okta.
-fn okta_of(tenant: &TenantClient) -> Client {
-    Client::okta(&tenant.base, &tenant.token)
-}
-
-fn ada() -> Person {
-    Person {
-        key: "00u1abcdEFGH2345j5d7".to_owned(),
-        given: "Ada".to_owned(),
-        family: "Byron".to_owned(),
-        email: "ada@example.com".to_owned(),
-        department: "Analysis".to_owned(),
-        active: true,
-    }
-}
-
-/// Ada, as Okta provisions her; the server's answer.
-async fn ada_is_pushed(acme: &TenantClient) -> Value {
-    okta_of(acme).expect(&okta::create_user(&ada()), &[201]).await.unwrap().body
-}
-
-fn id_of(resource: &Value) -> &str {
-    resource["id"].as_str().unwrap()
 }

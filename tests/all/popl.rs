@@ -9,43 +9,14 @@ mod connection;
 mod groups;
 mod profiles;
 
-use muster_idp::{Client, Person, okta};
 use muster_test_harness::{TenantClient, TestApp};
 use serde_json::{Value, json};
+
+use crate::ada::{ada, ada_is_pushed, entra_of, id_of, okta_of};
 
 /// The team T1 of the customer `acme`.
 async fn acme(app: &TestApp) -> TenantClient {
     app.tenant_with("acme", "popl", json!({ "team": "T1" })).await
-}
-
-/// The tenant's connection in Okta.
-fn okta_of(tenant: &TenantClient) -> Client {
-    Client::okta(&tenant.base, &tenant.token)
-}
-
-/// The tenant's connection in Entra.
-fn entra_of(tenant: &TenantClient) -> Client {
-    Client::entra(&tenant.base, &tenant.token)
-}
-
-fn ada() -> Person {
-    Person {
-        key: "00u1abcdEFGH2345j5d7".to_owned(),
-        given: "Ada".to_owned(),
-        family: "Byron".to_owned(),
-        email: "ada@example.com".to_owned(),
-        department: "Analysis".to_owned(),
-        active: true,
-    }
-}
-
-/// Ada, as Okta provisions her; the server's answer.
-async fn ada_is_pushed(acme: &TenantClient) -> Value {
-    okta_of(acme).expect(&okta::create_user(&ada()), &[201]).await.unwrap().body
-}
-
-fn id_of(resource: &Value) -> &str {
-    resource["id"].as_str().unwrap()
 }
 
 /// Where the profile of a user stands, and whether the product lists it.

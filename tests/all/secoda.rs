@@ -14,38 +14,14 @@ mod put;
 mod sign_in;
 mod users;
 
-use muster_idp::{Client, Person, okta};
 use muster_test_harness::{TenantClient, TestApp};
 use serde_json::{Value, json};
+
+use crate::ada::{ada, ada_is_pushed, id_of, okta_of};
 
 /// The workspace `acme`.
 async fn acme(app: &TestApp) -> TenantClient {
     app.tenant_with("acme", "secoda", json!({})).await
-}
-
-/// The tenant's connection in Okta.
-fn okta_of(tenant: &TenantClient) -> Client {
-    Client::okta(&tenant.base, &tenant.token)
-}
-
-fn ada() -> Person {
-    Person {
-        key: "00u1abcdEFGH2345j5d7".to_owned(),
-        given: "Ada".to_owned(),
-        family: "Byron".to_owned(),
-        email: "ada@example.com".to_owned(),
-        department: "Analysis".to_owned(),
-        active: true,
-    }
-}
-
-/// Ada, as Okta provisions her; the server's answer.
-async fn ada_is_pushed(acme: &TenantClient) -> Value {
-    okta_of(acme).expect(&okta::create_user(&ada()), &[201]).await.unwrap().body
-}
-
-fn id_of(resource: &Value) -> &str {
-    resource["id"].as_str().unwrap()
 }
 
 /// What is in the outbox, as (action, id).

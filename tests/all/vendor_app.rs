@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use muster_idp::{Client, Person};
+use muster_idp::Person;
 use muster_test_harness::{ADMIN_KEY, DIRECTORY_KEY, TenantClient, TestApp, TestAppBuilder, wasm};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vendor_app::{HOSTS, Product, Settings, VendorApp};
+
+use crate::ada::{ada, id_of, okta_of, person, pushed};
 
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -139,35 +141,7 @@ impl Place {
     }
 }
 
-fn okta_of(tenant: &TenantClient) -> Client {
-    Client::okta(&tenant.base, &tenant.token)
-}
-
-fn ada() -> Person {
-    person("Ada", "Byron")
-}
-
-fn person(given: &str, family: &str) -> Person {
-    Person {
-        key: format!("00u-{given}"),
-        given: given.to_owned(),
-        family: family.to_owned(),
-        email: format!("{}@example.com", given.to_lowercase()),
-        department: "Analysis".to_owned(),
-        active: true,
-    }
-}
-
-/// Somebody, as Okta provisions them; the server's answer.
-async fn pushed(acme: &TenantClient, who: &Person) -> Value {
-    okta_of(acme).expect(&muster_idp::okta::create_user(who), &[201]).await.unwrap().body
-}
-
 /// The same person with another profile, or deactivated, as Okta tells it.
 async fn updated(acme: &TenantClient, stored: &Value, who: &Person) {
     okta_of(acme).expect(&muster_idp::okta::update_user(stored, who), &[200]).await.unwrap();
-}
-
-fn id_of(resource: &Value) -> &str {
-    resource["id"].as_str().unwrap()
 }

@@ -80,8 +80,6 @@ fn json(value: &Value) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use muster_plugin_sdk::http::Response;
     use muster_plugin_sdk::testing;
     use serde_json::json;
@@ -90,16 +88,9 @@ mod tests {
 
     /// What comes of a task where the product answers so, and what it was asked.
     fn performed(task: &Task, status: u16, config: Json) -> (Outcome, Vec<Request>) {
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let telling = heard.clone();
         testing::set_secret(SECRET);
-        testing::respond(move |request| {
-            telling.lock().unwrap().push(request.clone());
-            Ok(Response { status, ..Response::default() })
-        });
-        let outcome = perform(task, &testing::context(config));
-        let heard = heard.lock().unwrap().clone();
-        (outcome, heard)
+        let answer = Response { status, ..Response::default() };
+        testing::asked(answer, || perform(task, &testing::context(config)))
     }
 
     fn task(action: &str) -> Task {

@@ -8,7 +8,7 @@ use crate::input::Crossed;
 use crate::{Account, Change, Config, Context, Event, Input, Kind, Plugin, Signal, Value};
 
 pub(crate) use world::{answer, secret_header, state_delete, state_get, state_put};
-pub use world::{respond, set_secret};
+pub use world::{asked, respond, set_secret};
 
 /// The id of whatever is made here.
 pub const ID: &str = "01900000-0000-7000-8000-000000000001";

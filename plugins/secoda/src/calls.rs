@@ -53,8 +53,6 @@ fn request(method: &str, url: String, body: Option<Json>, ctx: &Context) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use muster_plugin_sdk::http::Response;
     use muster_plugin_sdk::testing;
 
@@ -62,16 +60,8 @@ mod tests {
 
     /// What comes of a task where the product answers so, and what it was asked.
     fn performed(task: &Task, answer: Response, config: Json) -> (Outcome, Vec<Request>) {
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let telling = heard.clone();
         testing::set_secret(SECRET);
-        testing::respond(move |request| {
-            telling.lock().unwrap().push(request.clone());
-            Ok(answer.clone())
-        });
-        let outcome = perform(task, &testing::context(config));
-        let heard = heard.lock().unwrap().clone();
-        (outcome, heard)
+        testing::asked(answer, || perform(task, &testing::context(config)))
     }
 
     fn answer(status: u16) -> Response {

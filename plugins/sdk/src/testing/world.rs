@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::delivery::{StateEntry, StateError};
 use crate::http::{HttpError, Request, Response};
@@ -24,6 +25,18 @@ thread_local! {
 /// From now on, in this thread, requests are answered by this. Until then none leaves.
 pub fn respond(answers: impl FnMut(&Request) -> Result<Response, HttpError> + 'static) {
     WORLD.with_borrow_mut(|world| world.answers = Some(Box::new(answers)));
+}
+
+/// What comes of `act` where every request is answered so, and what it requested.
+pub fn asked<T>(answer: Response, act: impl FnOnce() -> T) -> (T, Vec<Request>) {
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let hearing = heard.clone();
+    respond(move |request| {
+        hearing.borrow_mut().push(request.clone());
+        Ok(answer.clone())
+    });
+    let outcome = act();
+    (outcome, heard.take())
 }
 
 /// From now on, in this thread, there is a secret of this name; its placeholder is `(NAME)`.
