@@ -2,7 +2,8 @@
 //! identity provider sends is kept, and nothing follows from a change.
 //!
 //! Start here when writing a plugin: [`map`] is all there is to it. The configuration sets the host's own part of the work,
-//! a property for each line of the contract's table.
+//! a property for each line of the contract's table; but for those about states of the product and accounts that it does not list:
+//! there are none here.
 
 mod map;
 
@@ -24,10 +25,14 @@ impl Plugin for Standard {
 
     fn host_settings(config: &Config) -> Vec<Setting> {
         vec![
+            Setting::new("scim.refused-detail", config.text("/scim_refused_detail")),
             Setting::new("users.not-found-detail", config.text("/users_not_found_detail")),
             Setting::new("groups.not-found-detail", config.text("/groups_not_found_detail")),
             Setting::new("users.put-creates", config.boolean("/users_put_creates")),
             Setting::new("groups.served", config.boolean("/groups_served")),
+            Setting::new("groups.refused-status", config.integer("/groups_refused_status")),
+            Setting::new("users.full-list", config.boolean("/users_full_list")),
+            Setting::new("bulk.served", config.boolean("/bulk_served")),
             Setting::new("groups.unknown-members", config.text("/groups_unknown_members")),
             Setting::new("groups.duplicate-names", config.boolean("/groups_duplicate_names")),
             Setting::new("groups.put-without-members", config.text("/groups_put_without_members")),
