@@ -3,8 +3,10 @@
 //!
 //! What Muster does not decide is tested with the product that does:
 //!
-//! - 6 to 22: that an employee, a collaborator or a device is there, and how each stands: `vendor_app`. Here: what the product is asked, once.
-//! - 4: which role a member of several groups has: `vendor_app`. Here: the product is told the order.
+//! - 1: to whom the dashboard shows base URL and token: `vendor_app::audiences`. Here: which audiences a token is for.
+//! - 4: which role a member has, and of several groups: `vendor_app`. Here: what the product is told, with the order.
+//! - 6 to 22, and 24 to 26: that an employee, a collaborator or a device is there, and how each stands: `vendor_app::applivery` and
+//!   `vendor_app::audiences`. Here: what the product is asked, once.
 //! - 15: that the identity provider gets 409, once the product has told who its last Admin is: `vendor_app::last_admin`. Here the product's
 //!   own refusal, which parks the task with that sentence.
 //! - 23: SIGKILL; see `delivery::kill`. Here the server is stopped while the product does not answer.

@@ -109,7 +109,20 @@ async fn cycle(plugin: &str, config: Value, idp: Idp, with_groups: bool) {
     assert_eq!(everything(&acme, "Groups").await, teams, "the same versions");
     assert_eq!(written(&app).await, rows, "neither an entry of the log nor a task");
 
-    for (stored, person) in users.iter().zip(&people) {
+    // Everybody marries into one family; that is written once.
+    let married: Vec<_> =
+        people.iter().map(|person| Person { family: "Lovelace".to_owned(), ..person.clone() }).collect();
+    idp.sync(&client, &married, &groups).await.unwrap();
+    let (renamed, renamed_rows) = (everything(&acme, "Users").await, written(&app).await);
+    assert_eq!(renamed_rows.0.as_u64(), rows.0.as_u64().map(|last| last + married.len() as u64), "an entry each");
+    for (now, person) in renamed.iter().zip(&married) {
+        assert_eq!((&now["userName"], &now["displayName"]), (&json!(person.email), &json!(person.display_name())));
+    }
+    idp.sync(&client, &married, &groups).await.unwrap();
+    assert_eq!(everything(&acme, "Users").await, renamed, "the same versions");
+    assert_eq!(written(&app).await, renamed_rows, "neither an entry of the log nor a task");
+
+    for (stored, person) in renamed.iter().zip(&married) {
         assert_eq!(stored["userName"], json!(person.email));
         let gone = idp.deactivate(&client, stored, person).await.unwrap();
         assert_eq!((&gone["id"], &gone["active"]), (&stored["id"], &json!(false)));

@@ -1,5 +1,6 @@
 //! What Microsoft Entra ID sends, in both of its dialects, and what it must be told: fixtures EN-01 to EN-08, and the suites of 2.11.
 
+pub(crate) mod everywhere;
 mod flag;
 mod gallery;
 mod groups;

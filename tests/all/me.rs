@@ -160,6 +160,29 @@ async fn when_the_user_is_gone_the_token_finds_nobody_and_makes_nobody() {
 }
 
 #[tokio::test]
+async fn while_the_user_is_deactivated_the_token_reads_nothing_and_gives_nothing_back() {
+    let (_app, acme, ada, me) = ada(true).await;
+    let path = format!("/Users/{ada}");
+    let switch = |active: bool| json!([{ "op": "replace", "path": "active", "value": active }]);
+    acme.operations(&path, switch(false)).await.expect(200);
+    let stored = acme.get(&path).await.expect(200);
+
+    for refused in [
+        me.get("/Me").await,
+        me.operations("/Me", switch(true)).await,
+        me.put("/Me", json!({ "schemas": [USER], "userName": "ada" })).await,
+        me.delete("/Me").await,
+    ] {
+        let told = error(403, None, "the user that this token speaks for is deactivated");
+        assert_eq!(refused.expect(403), told);
+    }
+
+    assert_eq!(acme.get(&path).await.expect(200), stored);
+    acme.operations(&path, switch(true)).await.expect(200);
+    assert_eq!(me.get("/Me").await.expect(200)["active"], true);
+}
+
+#[tokio::test]
 async fn a_tenants_own_token_is_nobody_and_gets_501() {
     let (_app, acme, ..) = ada(false).await;
     for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {

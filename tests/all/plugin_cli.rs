@@ -227,7 +227,7 @@ async fn inspect_tells_the_same_of_a_file_and_of_what_was_pushed() {
     let told = plugin(&["inspect", text(&secoda)]).await.text();
     for line in [
         "  served under       /api/v2/scim, and /t/TENANT/scim/v2",
-        "  Users: acts when   created, deactivated, reactivated, deleted",
+        "  Users: acts when   created, updated, deactivated, reactivated, deleted",
         "  states             invited, active, disabled",
         "  wants to           send requests to every host below secoda.co (https://*.secoda.co)   it says: ",
         "  wants to           send the secret api-key with them",

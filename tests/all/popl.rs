@@ -3,7 +3,8 @@
 //! What Muster does not decide is tested with the product that does:
 //!
 //! - 2: that support hands the token out. Here: whoever has no admin key gets none.
-//! - 7, 11: the profile itself. Here: the account that the product reads says in which team it is, and whether it has left.
+//! - 7, 8, 11, 12, 15: the profile itself, and the product's groups: `vendor_app`. Here: the account that the product reads says in which team
+//!   it is, and whether it has left.
 
 mod connection;
 mod groups;

@@ -69,7 +69,7 @@ fn path(tenant: &str, rollout: &Value) -> String {
 }
 
 /// As soon as nothing is under way any more.
-async fn settled(app: &TestApp, tenant: &str, rollout: &Value) -> Value {
+pub(crate) async fn settled(app: &TestApp, tenant: &str, rollout: &Value) -> Value {
     loop {
         let now = app.admin_get(&path(tenant, rollout)).await.expect(200);
         if now["state"] != "running" {
@@ -117,7 +117,7 @@ async fn start(app: &TestApp, tenant: &str, new: Value) -> Value {
 }
 
 /// The candidate is watched only where that is what the story is about.
-async fn begin(app: &TestApp, tenant: &str, mut new: Value) -> Value {
+pub(crate) async fn begin(app: &TestApp, tenant: &str, mut new: Value) -> Value {
     if new["watch"].is_null() {
         new["watch"] = json!({ "seconds": 0 });
     }

@@ -2,14 +2,16 @@
 //!
 //! What Muster does not decide is tested with the product that does:
 //!
-//! - 1: the plan and SAML. Here: a workspace whose tenant has another plugin gets 404, and one that is not enabled 403.
+//! - 1: the plan, SAML and the vendor's switch: `vendor_app`. Here: a workspace that is not enabled gets 403, whatever is called.
 //! - 2: that the key opens the public API too, and that one of a non-admin does not open SCIM: keys are made by the product.
 //! - 7: the mail itself: `vendor_app`. Here: the task that asks for it is in the outbox, once.
-//! - 9, 20: the members page and the product's groups. Here: the account says whether the product lists the user.
+//! - 9, 20, 22: the members page and the product's groups. Here: the account says whether the product lists the user.
+//! - 18: the Groups tab: `vendor_app`. Here: the group's account.
 //! - 11: the sign-in itself. Here: the product tells it as a signal, and a push does not count as one.
 
 mod connection;
 mod groups;
+mod invited_members;
 mod put;
 mod sign_in;
 mod users;

@@ -8,7 +8,7 @@ mod oracle;
 mod poll;
 mod push;
 mod receiver;
-mod restored;
+pub(crate) mod restored;
 mod scope;
 mod settings;
 mod snippets;

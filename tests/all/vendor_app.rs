@@ -1,12 +1,18 @@
 //! The five products, with the example product (`examples/vendor-app`) beside the server: what provisioning did is what the product has.
 
 mod applivery;
+mod audiences;
 mod demo;
 mod keys;
 mod kill;
 mod last_admin;
+mod later;
+mod level_access;
 mod others;
+mod poggio;
+mod popl;
 mod secoda;
+mod thin;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -68,6 +74,11 @@ impl Place {
 
     /// The product's tenant `acme`, connected with it.
     async fn acme(&self, product: Product, config: Value) -> TenantClient {
+        self.acme_telling("full", product, config).await
+    }
+
+    /// The same, whose webhook says so much.
+    async fn acme_telling(&self, payload: &str, product: Product, config: Value) -> TenantClient {
         self.app.push(wasm::plugin(product.name())).await.expect(201);
         let acme = self.app.create_tenant("acme", product.name(), config).await;
         let secret = match product {
@@ -82,7 +93,7 @@ impl Place {
         }
         let webhook = json!({
             "name": "product", "url": format!("https://product.example/webhooks/{}", product.name()),
-            "payload": "full", "key": self.product.keys.webhooks[&product],
+            "payload": payload, "key": self.product.keys.webhooks[&product],
         });
         self.app.admin_post("/tenants/acme/webhooks", webhook).await.expect(201);
         acme

@@ -1,3 +1,6 @@
+use std::fs::{OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -9,6 +12,14 @@ use crate::Product;
 /// Its tables. What webhooks tell and what plugins ask for come by different ways, with no order between them: so neither writes what the
 /// other one does, and the page puts them together.
 const SCHEMA: &str = include_str!("schema.sql");
+
+/// A demo goes on with the database that it had: there each of Poggio's users was in one workspace, in a column of its own.
+const WORKSPACES_APART: &str = "
+    BEGIN;
+    INSERT OR IGNORE INTO poggio_workspaces (name, is_enterprise) SELECT workspace, 0 FROM poggio_users;
+    INSERT OR IGNORE INTO poggio_memberships (workspace, member) SELECT workspace, id FROM poggio_users;
+    ALTER TABLE poggio_users DROP COLUMN workspace;
+    COMMIT;";
 
 /// How many keys are remembered: what comes again later than so many others is taken for something else.
 const MAX_REMEMBERED: u32 = 100_000;
@@ -29,8 +40,13 @@ pub(crate) enum Once {
 
 impl Database {
     pub(crate) fn open(file: &Path) -> rusqlite::Result<Self> {
+        only_for_its_owner(file).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         let connection = Connection::open(file)?;
         connection.execute_batch(SCHEMA)?;
+        let older = "SELECT 1 FROM pragma_table_info('poggio_users') WHERE name = 'workspace'";
+        if !rows(&connection, older)?.is_empty() {
+            connection.execute_batch(WORKSPACES_APART)?;
+        }
         Ok(Self(Mutex::new(connection)))
     }
 
@@ -83,6 +99,21 @@ impl Database {
     }
 }
 
+/// It has e-mail addresses and hashes of keys: as with the keys beside it, nobody else reads it. What `SQLite` makes beside it is made like it;
+/// what an earlier one left there is mended.
+fn only_for_its_owner(file: &Path) -> io::Result<()> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
+    for ending in ["", "-wal", "-shm"] {
+        let mut part = file.as_os_str().to_owned();
+        part.push(ending);
+        match std::fs::set_permissions(part, Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// All rows of a question, as text; nothing is an empty text.
 pub(crate) fn rows(connection: &Connection, question: &str) -> rusqlite::Result<Vec<Vec<String>>> {
     let mut statement = connection.prepare(question)?;
@@ -129,6 +160,40 @@ mod tests {
         drop(database);
         let again = Database::open(&file).unwrap();
         assert_eq!(again.once(Product::Secoda, "acme/1", "a", mail(201)).unwrap(), Once::Before(201));
+    }
+
+    #[test]
+    fn nobody_else_reads_it_nor_one_that_was_made_for_everybody() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |file: &str| std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode() & 0o777;
+        let old = folder.path().join("old.sqlite");
+        std::fs::write(&old, "").unwrap();
+        std::fs::set_permissions(&old, Permissions::from_mode(0o644)).unwrap();
+
+        let kept = ["new.sqlite", "old.sqlite"].map(|file| Database::open(&folder.path().join(file)).unwrap());
+
+        for file in ["new.sqlite", "new.sqlite-wal", "new.sqlite-shm", "old.sqlite", "old.sqlite-wal"] {
+            assert_eq!(mode(file), 0o600, "{file}");
+        }
+        drop(kept);
+    }
+
+    #[test]
+    fn a_database_in_which_each_user_had_one_workspace_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("product.sqlite");
+        let older = "CREATE TABLE poggio_users (
+                         id TEXT PRIMARY KEY, workspace TEXT NOT NULL, email TEXT NOT NULL, name TEXT, state TEXT NOT NULL
+                     );
+                     INSERT INTO poggio_users VALUES ('7', 'W1', 'ada@example.com', 'Ada Byron', 'active');";
+        Connection::open(&file).unwrap().execute_batch(older).unwrap();
+
+        for _ in 0..2 {
+            let database = Database::open(&file).unwrap();
+            assert_eq!(database.rows("SELECT * FROM poggio_memberships").unwrap(), [["W1", "7"]]);
+            let users = database.rows("SELECT * FROM poggio_users").unwrap();
+            assert_eq!(users, [["7", "ada@example.com", "Ada Byron", "active"]]);
+        }
     }
 
     #[test]

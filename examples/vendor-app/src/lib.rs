@@ -4,7 +4,7 @@
 //! Two ways lead in, both by https, as Muster insists:
 //!
 //! - `calls.rs`: what the plugins of Poggio, Secoda and Applivery ask for, each request once by its `Idempotency-Key`.
-//! - `hooks.rs`: what the webhooks of all tenants but Applivery's tell, each event once by its id.
+//! - `hooks.rs`: what the webhooks of all tenants but Applivery's tell, each event once by its id (and `whole.rs`, where one does not say enough).
 //!
 //! What either does to a product is in that product's file of `products/`. Invitations are mailed (`mail.rs`) to a mail server that only
 //! keeps them (`smtp.rs`). `page.rs` shows it all; its buttons tell Muster what people do in the product (`muster.rs`), and
@@ -28,6 +28,7 @@ mod signals;
 mod smtp;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::fmt;
 use std::io;

@@ -17,8 +17,8 @@ struct Cli {
     /// The port of its page on 127.0.0.1; 0: any
     #[arg(long, default_value_t = 7690)]
     page_port: u16,
-    /// The port of what Muster calls; 0: any
-    #[arg(long, default_value_t = 0)]
+    /// The port of what Muster calls; 0: any, and another one after each start
+    #[arg(long, default_value_t = 7691)]
     api_port: u16,
     /// Loses each so manieth answer to Muster after its effect: what idempotency keys are for; 0: none
     #[arg(long, default_value_t = 0)]

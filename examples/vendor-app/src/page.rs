@@ -22,9 +22,27 @@ pub(crate) struct View {
     invited: Option<String>,
     #[serde(skip)]
     pub(crate) is_invited_shown: bool,
-    /// Who of Poggio's users is to have another name: the id.
+    /// Who is to have another name: the id.
     #[serde(default)]
     pub(crate) renamed: Option<String>,
+    /// Whether somebody is to be made by hand.
+    #[serde(default)]
+    pub(crate) added: Option<String>,
+}
+
+impl View {
+    /// Where the page is, at a product, with something more asked for (`renamed=7`) or nothing: whether the invited are shown stays as it is.
+    pub(crate) fn at(&self, product: Product, more: &str) -> String {
+        let invited = if self.is_invited_shown { "invited=1" } else { "" };
+        let and = if invited.is_empty() || more.is_empty() { "" } else { "&" };
+        let mark = if invited.is_empty() && more.is_empty() { "" } else { "?" };
+        format!("/{mark}{invited}{and}{more}#{}", product.name())
+    }
+
+    /// Where a button leads, which leads back to the same view.
+    fn posted(&self, path: &str) -> String {
+        if self.is_invited_shown { format!("{path}?invited=1") } else { path.to_owned() }
+    }
 }
 
 /// What is shown of one product.
@@ -52,6 +70,7 @@ pub(crate) struct Table {
     rows: Vec<Vec<Cell>>,
     link: Option<(String, String)>,
     nothing: String,
+    is_counted: bool,
 }
 
 impl Table {
@@ -62,7 +81,14 @@ impl Table {
             rows: Vec::new(),
             link: None,
             nothing: NOTHING.to_owned(),
+            is_counted: true,
         }
+    }
+
+    /// How many rows there are says nothing.
+    pub(crate) fn uncounted(mut self) -> Self {
+        self.is_counted = false;
+        self
     }
 
     /// What stands in the place of rows where there are none.
@@ -156,13 +182,19 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>, Query(view): Query<V
         Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
     };
     let notice = shared.notice.lock().unwrap_or_else(PoisonError::into_inner).take();
-    with_headers(Html(render(&sections, notice.as_deref(), view.renamed.is_some())))
+    // The only script is [`again`].
+    under("script-src 'self'; ", Html(render(&sections, notice.as_deref(), &view)))
 }
 
 /// A page that runs no scripts, is in no frame, and is kept by nobody.
 pub(crate) fn with_headers(page: Html<String>) -> Response {
-    let policy = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-    ([(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store")], page).into_response()
+    under("", page)
+}
+
+fn under(scripts: &str, page: Html<String>) -> Response {
+    let rest = "style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+    let policy = format!("default-src 'none'; {scripts}{rest}");
+    ([(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store".to_owned())], page).into_response()
 }
 
 /// `GET /style.css`
@@ -170,10 +202,17 @@ pub(crate) async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css")).into_response()
 }
 
+/// `GET /again.js`: looks again, at the same place. A page cannot say that by itself: where its URL ends with a `#place`, as it does behind
+/// each button, a refresh leads to that place of what is there already.
+pub(crate) async fn again() -> Response {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("again.js")).into_response()
+}
+
 /// `POST /{product}/{id}/{what}`: a button.
 pub(crate) async fn click(
     State(shared): State<Arc<Shared>>,
     Path((product, id, what)): Path<(String, String, String)>,
+    Query(view): Query<View>,
     body: Bytes,
 ) -> Response {
     // A button alone sends nothing.
@@ -191,16 +230,22 @@ pub(crate) async fn click(
             let said = muster::signal(&shared, &Signal { product, id: &id, name, payload }).await;
             shared.note(said);
         }
+        Ok(Some(Clicked::ByHand(what))) => {
+            let said = muster::by_hand(&shared, product, &id, &what).await;
+            shared.note(said);
+        }
         Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
-    Redirect::to(&format!("/?invited=1#{}", product.name())).into_response()
+    let view = View { is_invited_shown: view.invited.is_some(), ..View::default() };
+    Redirect::to(&view.at(product, "")).into_response()
 }
 
-fn render(sections: &[(Product, Section)], notice: Option<&str>, is_typed_into: bool) -> String {
+fn render(sections: &[(Product, Section)], notice: Option<&str>, view: &View) -> String {
     let mut page = String::from("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">");
     // Whoever types is not to lose it.
-    if !is_typed_into {
-        page.push_str("<meta http-equiv=\"refresh\" content=\"5\">");
+    if view.renamed.is_none() && view.added.is_none() {
+        page.push_str("<script src=\"/again.js\" defer></script>");
+        page.push_str("<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>");
     }
     page.push_str(
         "<meta name=\"viewport\" content=\"width=device-width\"><title>Five products</title>\
@@ -212,7 +257,7 @@ fn render(sections: &[(Product, Section)], notice: Option<&str>, is_typed_into: 
     }
     page.push_str("</nav></header><main>");
     if let Some(notice) = notice {
-        let _ = write!(page, "<p class=\"notice\">{}</p>", escape(notice));
+        let _ = write!(page, "<p class=\"notice said\" role=\"status\">{}</p>", escape(notice));
     }
     for (product, section) in sections {
         let (id, title, told) = (product.name(), section.title, section.told);
@@ -222,7 +267,7 @@ fn render(sections: &[(Product, Section)], notice: Option<&str>, is_typed_into: 
             desks(*product)
         );
         for table in &section.tables {
-            render_table(&mut page, table);
+            render_table_in(&mut page, table, view);
         }
         page.push_str("</div></section>");
     }
@@ -240,8 +285,17 @@ fn desks(product: Product) -> String {
     }
 }
 
+/// A table that stands by itself.
 pub(crate) fn render_table(page: &mut String, table: &Table) {
-    let _ = write!(page, "<article><h3>{} <small>{}</small></h3>", escape(&table.title), table.rows.len());
+    render_table_in(page, table, &View::default());
+}
+
+fn render_table_in(page: &mut String, table: &Table, view: &View) {
+    let _ = write!(page, "<article><h3>{}", escape(&table.title));
+    if table.is_counted {
+        let _ = write!(page, " <small>{}</small>", table.rows.len());
+    }
+    page.push_str("</h3>");
     if let Some((label, path)) = &table.link {
         let _ = write!(page, "<p><a href=\"{}\">{}</a></p>", escape(path), escape(label));
     }
@@ -263,7 +317,7 @@ pub(crate) fn render_table(page: &mut String, table: &Table) {
                 Cell::Button(label, path) => write!(
                     page,
                     "<td><form method=\"post\" action=\"{}\"><button>{}</button></form></td>",
-                    escape(path),
+                    escape(&view.posted(path)),
                     escape(label)
                 ),
                 Cell::Link(label, path) => write!(page, "<td><a href=\"{}\">{}</a></td>", escape(path), escape(label)),
@@ -271,7 +325,7 @@ pub(crate) fn render_table(page: &mut String, table: &Table) {
                     page,
                     "<td><form method=\"post\" action=\"{}\"><input name=\"text\" value=\"{}\" maxlength=\"256\" \
                      aria-label=\"{2}\" required autofocus><button>{2}</button></form></td>",
-                    escape(path),
+                    escape(&view.posted(path)),
                     escape(text),
                     escape(label)
                 ),
@@ -309,9 +363,25 @@ mod tests {
         let field = Cell::field(&name, bad(), name.clone());
         let row = vec![Cell::text(name.clone()), Cell::badge(name.clone()), button, link, field];
         let table = Table::new("T", &["name"]).rows([row].into_iter());
-        let page = render(&[(Product::Popl, Section::new("Popl", "", vec![table]))], Some(&name), false);
+        let page = render(&[(Product::Popl, Section::new("Popl", "", vec![table]))], Some(&name), &View::default());
         assert!(!page.contains("<script>") && !page.contains("\"/\"\""), "{page}");
         assert_eq!(page.matches("&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;").count(), 8);
+    }
+
+    #[test]
+    fn a_button_leads_back_to_the_same_view_and_a_form_is_not_taken_away() {
+        let (plain, invited) = (View::default(), View { is_invited_shown: true, ..View::default() });
+        assert_eq!([plain.at(Product::Popl, ""), plain.at(Product::Popl, "added=1")], ["/#popl", "/?added=1#popl"]);
+        let of_invited = [invited.at(Product::Popl, ""), invited.at(Product::Popl, "added=1")];
+        assert_eq!(of_invited, ["/?invited=1#popl", "/?invited=1&added=1#popl"]);
+        let shown = |view: &View| {
+            let table = Table::new("T", &[""]).rows([vec![Cell::button("b", "/popl/7/b".to_owned())]].into_iter());
+            render(&[(Product::Popl, Section::new("Popl", "", vec![table]))], None, view)
+        };
+        assert!(shown(&plain).contains("action=\"/popl/7/b\"") && shown(&plain).contains("again.js"));
+        assert!(shown(&invited).contains("action=\"/popl/7/b?invited=1\""));
+        let typed = shown(&View { added: Some(String::new()), ..View::default() });
+        assert!(!typed.contains("again.js") && !typed.contains("refresh"), "{typed}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::muster::ByHand;
 use crate::page::{Section, View};
 
 /// One of the products.
@@ -65,14 +66,28 @@ impl<'a> Told<'a> {
     pub(crate) fn is_whole(&self) -> bool {
         match self.event {
             "deleted" => true,
-            "member-added" => self.data["members_added"]["ids"].is_array(),
-            "member-removed" => self.data["members_removed"]["ids"].is_array(),
+            // Nothing else of the group is another one then. Whoever came or went is named, or how many they are is all that is told.
+            "member-added" | "member-removed" => {
+                let mut told =
+                    ["members_added", "members_removed"].into_iter().filter_map(|which| self.data.get(which));
+                told.clone().next().is_some() && told.all(|members| members["ids"].is_array())
+            }
             _ => self.after.is_some(),
         }
     }
 
+    /// All who are members of the group now, where it was asked.
+    fn all_members(&self) -> Option<impl Iterator<Item = &'a str>> {
+        Some(self.data.get("members")?.as_array()?.iter().filter_map(Value::as_str))
+    }
+
     fn is_gone(&self) -> bool {
         self.event == "deleted"
+    }
+
+    /// The account, unless it is gone.
+    fn account(&self) -> Option<&'a Value> {
+        self.after?.get("account")
     }
 
     /// The account's state.
@@ -148,6 +163,15 @@ impl Product {
         }
     }
 
+    /// Whether it has anything that an event of such a kind could change.
+    pub(crate) fn has(self, kind: Kind) -> bool {
+        match self {
+            Self::Popl | Self::Secoda => true,
+            Self::Poggio | Self::LevelAccess => kind == Kind::User,
+            Self::Applivery => false,
+        }
+    }
+
     /// Does what follows from an event.
     pub(crate) fn hears(self, transaction: &Transaction<'_>, told: &Told<'_>) -> rusqlite::Result<()> {
         match self {
@@ -185,13 +209,22 @@ impl Product {
             (Self::Poggio, "rename") => Ok(Some(Clicked::Signal("renamed", json!({ "name": typed })))),
             (Self::Secoda, "signed-in") => Ok(Some(Clicked::Signal("signed-in", json!({})))),
             (Self::Applivery, "device") => applivery::enrol(transaction, id).map(|()| Some(Clicked::Here)),
-            (Self::LevelAccess, "assign") => {
-                level_access::assign(transaction, id).map(|()| Some(Clicked::Signal("groups-assigned", json!({}))))
-            }
-            (Self::LevelAccess, "unassign") => {
-                level_access::unassign(transaction, id).map(|()| Some(Clicked::Signal("groups-removed", json!({}))))
-            }
+            (Self::LevelAccess, _) => Ok(level_access::clicked(what, typed)),
             _ => Ok(None),
+        }
+    }
+
+    /// Keeps what Muster has allowed to be done to an account by hand; `account`: as it is since, unless it is gone.
+    pub(crate) fn keeps_by_hand(
+        self,
+        transaction: &Transaction<'_>,
+        id: &str,
+        account: Option<&Value>,
+    ) -> rusqlite::Result<()> {
+        match self {
+            Self::LevelAccess => level_access::keep_by_hand(transaction, id, account),
+            // Nobody makes accounts by hand there.
+            Self::Poggio | Self::Popl | Self::Secoda | Self::Applivery => Ok(()),
         }
     }
 
@@ -202,7 +235,7 @@ impl Product {
             Self::Popl => popl::section(connection),
             Self::Secoda => secoda::section(connection, view),
             Self::Applivery => applivery::section(connection),
-            Self::LevelAccess => level_access::section(connection),
+            Self::LevelAccess => level_access::section(connection, view),
         }
     }
 }
@@ -214,6 +247,8 @@ pub(crate) enum Clicked {
     Here,
     /// Muster's plugin hears a signal of this name, with this payload.
     Signal(&'static str, Value),
+    /// An account is made, changed or removed by hand, if Muster says that it can be.
+    ByHand(ByHand),
 }
 
 /// Keeps a group and who is in it, in the tables of a product.
@@ -229,8 +264,14 @@ fn keep_group(transaction: &Transaction<'_>, product: &str, told: &Told<'_>) -> 
         );
         transaction.execute(&kept, [told.id, name])?;
     }
+    let added = format!("INSERT OR IGNORE INTO {product}_memberships (group_id, member) VALUES (?1, ?2)");
+    if let Some(members) = told.all_members() {
+        transaction.execute(&format!("DELETE FROM {product}_memberships WHERE group_id = ?1"), [told.id])?;
+        for member in members {
+            transaction.execute(&added, [told.id, member])?;
+        }
+    }
     for member in told.members("members_added") {
-        let added = format!("INSERT OR IGNORE INTO {product}_memberships (group_id, member) VALUES (?1, ?2)");
         transaction.execute(&added, [told.id, member])?;
     }
     for member in told.members("members_removed") {

@@ -16,9 +16,13 @@ CREATE TABLE IF NOT EXISTS signals (
     refused TEXT
 );
 
-CREATE TABLE IF NOT EXISTS poggio_users (
-    id TEXT PRIMARY KEY, workspace TEXT NOT NULL, email TEXT NOT NULL, name TEXT, state TEXT NOT NULL
-);
+-- Single sign-on is of those that are enterprise-enabled. One that Muster names and nobody has made is there too, without.
+CREATE TABLE IF NOT EXISTS poggio_workspaces (name TEXT PRIMARY KEY, is_enterprise INTEGER NOT NULL);
+INSERT OR IGNORE INTO poggio_workspaces (name, is_enterprise) VALUES ('default', 1), ('Research', 1), ('Trial', 0);
+CREATE TABLE IF NOT EXISTS poggio_users (id TEXT PRIMARY KEY, email TEXT NOT NULL, name TEXT, state TEXT NOT NULL);
+-- Somebody can be in several: whoever is told to be in one comes into it, and leaves no other by that.
+CREATE TABLE IF NOT EXISTS poggio_memberships (workspace TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (workspace, member));
+CREATE INDEX IF NOT EXISTS poggio_members ON poggio_memberships (member);
 CREATE TABLE IF NOT EXISTS poggio_sessions (member TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS poggio_barred (member TEXT PRIMARY KEY);
 
@@ -70,13 +74,19 @@ CREATE TABLE IF NOT EXISTS applivery_told_last_admin (id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS level_access_users (
     id TEXT PRIMARY KEY, email TEXT, name TEXT, state TEXT NOT NULL
 );
--- What an administrator of the organization has assigned by hand: nothing that is told by SCIM changes it.
+-- Of those the ones whom an administrator of the organization has made by hand: no webhook tells of them.
+CREATE TABLE IF NOT EXISTS level_access_by_hand (id TEXT PRIMARY KEY);
+-- Who is in a user group, as an administrator has told Muster: no push changes it.
 CREATE TABLE IF NOT EXISTS level_access_assignments (
     member TEXT NOT NULL, user_group TEXT NOT NULL, PRIMARY KEY (member, user_group)
 );
 
 -- Of the products whose SCIM keys need it: on, unless somebody has switched it off.
 CREATE TABLE IF NOT EXISTS single_sign_on (product TEXT PRIMARY KEY, is_on INTEGER NOT NULL);
+-- Of the products that have SCIM in that plan alone: as above.
+CREATE TABLE IF NOT EXISTS enterprise_plan (product TEXT PRIMARY KEY, is_on INTEGER NOT NULL);
+-- Of those the ones whose single sign-on is by OpenID Connect, and not by SAML.
+CREATE TABLE IF NOT EXISTS open_id_connect (product TEXT PRIMARY KEY);
 -- The keys that people have made: never the key itself. `member`: the one user that it is of; NULL: the tenant's.
 CREATE TABLE IF NOT EXISTS api_keys (
     id TEXT PRIMARY KEY, product TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, member TEXT, ending TEXT NOT NULL

@@ -29,10 +29,11 @@ pub(crate) async fn page(listener: TcpListener, shared: Arc<Shared>) {
     let router = Router::new()
         .route("/", get(page::show))
         .route("/style.css", get(page::style))
+        .route("/again.js", get(page::again))
         .route("/{product}/{id}/{what}", post(page::click))
-        .merge(settings::routes())
+        .merge(settings::routes(&shared))
         .layer(axum::middleware::from_fn(page::without_key))
-        .route("/public/v1/members", get(settings::members))
+        .route(settings::MEMBERS, get(settings::members))
         .layer(axum::middleware::from_fn(page::guard))
         .with_state(shared);
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));

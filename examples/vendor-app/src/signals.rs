@@ -41,7 +41,7 @@ async fn tell_next(shared: &Shared) -> Result<bool, String> {
     let product = Product::named(&product).ok_or("there is no such product")?;
     let signal = Signal { product, id: &user, name: &name, payload: json!({}) };
     let refused = match tell(shared, &signal, &key).await {
-        Ok(()) => None,
+        Ok(_) => None,
         Err(Untold::Now(why)) => return Err(why),
         Err(Untold::Ever(why)) => Some(why),
     };

@@ -87,8 +87,11 @@ impl DirectoryKeys {
         Self { key, current }
     }
 
-    fn open_with(&self, presented: &str) -> bool {
-        let presented = self.key.hash(&Token::presented(presented));
+    fn presented(&self, text: &str) -> TokenHash {
+        self.key.hash(&Token::presented(text))
+    }
+
+    fn open_with(&self, presented: &TokenHash) -> bool {
         // Each is compared, so that the time tells nothing of which it was.
         (self.current)().iter().fold(false, |opens, known| opens | presented.matches(known))
     }

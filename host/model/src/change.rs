@@ -93,6 +93,15 @@ pub struct Change {
     pub undoes: Vec<u64>,
 }
 
+impl Change {
+    /// Whether it tells that SCIM took over an account made by hand: nothing else of an identity provider's ends one. The entry of the user
+    /// whom it became is the next one.
+    pub fn is_adoption(&self) -> bool {
+        let is_of_scim = matches!(self.actor, Actor::Token(_));
+        is_of_scim && self.resource_type == ResourceType::MANUAL_USER && self.event == Event::Deleted
+    }
+}
+
 /// A [`Change`] in its place in the tenant's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogEntry {

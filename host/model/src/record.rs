@@ -24,32 +24,33 @@ impl Version {
         format!("W/\"{}\"", self.0)
     }
 
-    /// The same of a user who is shown with these groups, in order of their ids: they are rows of other records, which this counts no
-    /// writes of (decision record 3). Without groups it is [`Version::etag`].
-    pub fn etag_with(self, groups: &[ResourceId]) -> String {
-        if groups.is_empty() {
+    /// The same of a representation that depends on other records, which this counts no writes of (decision record 3): of a user who is
+    /// shown with these groups, or of a group that is shown without these members; in order of their ids. Without any it is
+    /// [`Version::etag`].
+    pub fn etag_with(self, others: &[ResourceId]) -> String {
+        if others.is_empty() {
             return self.etag();
         }
         let mut hash = Sha256::new();
-        for group in groups {
-            hash.update(group.as_bytes());
+        for other in others {
+            hash.update(other.as_bytes());
         }
         let digest: [u8; 32] = hash.finalize().into();
-        format!("W/\"{}.{}\"", self.0, hex::encode(&digest[..GROUPS_HASH_BYTES]))
+        format!("W/\"{}.{}\"", self.0, hex::encode(&digest[..OTHERS_HASH_BYTES]))
     }
 
-    /// The version in an entity tag's inner text (`3`, `3.9f86d081884c7d65`), whatever the groups; `None` if no such tag was ever made.
+    /// The version in an entity tag's inner text (`3`, `3.9f86d081884c7d65`), whatever it was made with; `None` if no such tag was ever made.
     pub fn of_tag(tag: &str) -> Option<Self> {
-        let (version, groups) = tag.split_once('.').map_or((tag, None), |(version, groups)| (version, Some(groups)));
+        let (version, others) = tag.split_once('.').map_or((tag, None), |(version, others)| (version, Some(others)));
         let number: u64 = version.parse().ok()?;
-        let is_hash = |hash: &str| hash.len() == 2 * GROUPS_HASH_BYTES && hash.bytes().all(is_lower_hex);
+        let is_hash = |hash: &str| hash.len() == 2 * OTHERS_HASH_BYTES && hash.bytes().all(is_lower_hex);
         // `+3` and `03` parse as well.
-        (number.to_string() == version && groups.is_none_or(is_hash)).then_some(Self(number))
+        (number.to_string() == version && others.is_none_or(is_hash)).then_some(Self(number))
     }
 }
 
-/// How much of the hash of a user's groups stands in a tag, in bytes: they are told apart, not protected.
-const GROUPS_HASH_BYTES: usize = 8;
+/// How much of the hash of those others stands in a tag, in bytes: they are told apart, not protected.
+const OTHERS_HASH_BYTES: usize = 8;
 
 const fn is_lower_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')

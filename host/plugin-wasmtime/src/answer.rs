@@ -48,8 +48,18 @@ impl Reader {
         if account.keys.len() > limit {
             return Err(format!("the account has more than {limit} keys"));
         }
-        let keys = account.keys.into_iter().map(|key| self.key(key, def)).collect::<Result<_, _>>()?;
+        let keys = account.keys.into_iter().map(|key| self.key(key, def)).collect::<Result<Vec<_>, _>>()?;
         let fields = self.fields(account.fields, "fields")?;
+        // An account is shown to people. What is sent is held to this before the plugin sees it.
+        let shows = |text: &str| muster_protocol::text::check("text", text).is_ok();
+        if let Some(field) = fields.iter().find(|field| matches!(&field.value, FieldValue::Text(text) if !shows(text)))
+        {
+            // The name is the plugin's own word: whoever wrote it finds the place by that.
+            return Err(format!("the field {:?} of the account has characters that do not show", field.name));
+        }
+        if keys.iter().any(|key| !shows(&key.value)) {
+            return Err("a key of the account has characters that do not show".to_owned());
+        }
         Ok(Account { state: account.state, listed: account.listed, keys, fields })
     }
 
@@ -215,6 +225,20 @@ mod tests {
         assert_eq!(tasks(1, "").unwrap_err(), "the idempotency key of a task is empty");
         let long = tasks(1, &"k".repeat(257)).unwrap_err();
         assert_eq!(long, "the idempotency key of a task is longer than 256 bytes");
+    }
+
+    #[test]
+    fn the_texts_of_an_account_show_what_they_are() {
+        let account = |name: &str| {
+            let value = types::ValueResult::Text(name.to_owned());
+            let fields = vec![types::FieldResult { name: "name".to_owned(), value }];
+            let answer = types::AccountResult { state: "active".to_owned(), listed: true, keys: Vec::new(), fields };
+            Reader::default().account(answer, &["active".to_owned()], None)
+        };
+        assert!(account("Ada\nByron 👩\u{200D}💻").is_ok(), "an address has lines, and names have joiners");
+        for name in ["Ada\u{202E}nimda", "Ada\u{1B}[31m", "A\u{200B}da"] {
+            assert_eq!(account(name).unwrap_err(), "the field \"name\" of the account has characters that do not show");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Service {
         body: Value,
         projection: &Projection,
     ) -> Result<Reply, ScimError> {
-        self.create_as(caller, resource_type, None, body, projection).await
+        self.add(caller, resource_type, (None, TakesOver::Yes), body, projection).await
     }
 
     /// The same, under an id that was chosen before.
@@ -43,6 +43,18 @@ impl Service {
         body: Value,
         projection: &Projection,
     ) -> Result<Reply, ScimError> {
+        self.add(caller, resource_type, (id, TakesOver::Yes), body, projection).await
+    }
+
+    /// The same, by a client that may have meant another account than the one that has the name.
+    pub(crate) async fn add(
+        &self,
+        caller: &Caller,
+        resource_type: &ResourceType,
+        (id, takes_over): (Option<ResourceId>, TakesOver),
+        body: Value,
+        projection: &Projection,
+    ) -> Result<Reply, ScimError> {
         let accepted = caller.bound.accepted(resource_type)?;
         let projection = &projection.with_sent(accepted, &body);
         let mut sent = normalise::create(accepted, &caller.bound.profile, body)?;
@@ -50,7 +62,7 @@ impl Service {
         caller.note(&sent.rewrites);
         let mut retries = self.retries();
         let record = loop {
-            if let Some(record) = retries.settle(self.insert(caller, resource_type, id, &sent).await)? {
+            if let Some(record) = retries.settle(self.insert(caller, resource_type, (id, takes_over), &sent).await)? {
                 break record;
             }
         };
@@ -62,7 +74,7 @@ impl Service {
         &self,
         caller: &Caller,
         resource_type: &ResourceType,
-        id: Option<ResourceId>,
+        (id, takes_over): (Option<ResourceId>, TakesOver),
         sent: &Normalised,
     ) -> Result<Record, Attempt> {
         let id = id.unwrap_or_else(|| self.parts.ids.next());
@@ -71,6 +83,7 @@ impl Service {
         let decided = self.decide_new(caller, new).await?;
         let decided = match self.holder_by_hand(caller, &decided.record, &[]).await? {
             None => decided,
+            Some(by_hand) if takes_over == TakesOver::No => return Err(by_hand.refused().into()),
             Some(by_hand) => self.decide_adopted(caller, &by_hand, sent).await?,
         };
         Ok(self.commit(caller, decided).await?.record)
@@ -124,19 +137,13 @@ impl Service {
         let changes: Vec<Change> = gone.map(|gone| *gone).into_iter().chain([change]).collect();
         let own = changes.len() - 1;
         let tasks = tasks.into_iter().map(|task| (own, task)).collect();
-        let commit = Commit { at: caller.now, writes, free: free.clone(), changes, tasks };
+        let commit = Commit { at: caller.now, writes, free, changes, tasks };
         let began = Instant::now();
         let committed = caller.tenant.directory.commit(commit).await;
         let committed = committed.map(|made| Committed { seq: made.seq + own as u64, ..made });
         caller.notes.committed(began.elapsed(), committed.as_ref().map(|committed| committed.seq));
         let canonical = |attribute: &str| caller.bound.canonical(&record.resource_type, attribute);
-        let Committed { seq, touched } = match committed {
-            Ok(committed) => committed,
-            Err(error) => {
-                let by_hand = self.held_by_hand(caller, &error, &free).await?;
-                return Err(by_hand.unwrap_or_else(|| Attempt::of(error, canonical)));
-            }
-        };
+        let Committed { seq, touched } = committed.map_err(|error| Attempt::of(error, canonical))?;
         self.has_news(&caller.tenant);
         if is_counted {
             self.brakes.wake(&caller.tenant.id);
@@ -148,6 +155,15 @@ impl Service {
         let touched = touched.into_iter().find(|touched| touched.id == record.id);
         Ok(Made { seq, record: touched.unwrap_or(record) })
     }
+}
+
+/// Whether an account made by hand that has the name is taken over where the plugin says so, or refuses the write whatever it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TakesOver {
+    /// The client asks for a new user.
+    Yes,
+    /// The client asks for another one.
+    No,
 }
 
 /// A resource that shall be added.

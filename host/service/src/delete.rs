@@ -40,7 +40,12 @@ impl Service {
             Err(Attempt::Failed(ScimError::NotFound { detail })) => {
                 // What SCIM has never managed is not its to remove, whatever the policy.
                 let by_hand = self.by_hand(caller, resource_type, id).await?;
-                return Err(by_hand.as_ref().map_or(ScimError::NotFound { detail }, ByHand::refused_by_id).into());
+                let refused = match by_hand.as_ref().map(ByHand::refused_by_id) {
+                    None => ScimError::NotFound { detail },
+                    Some(ScimError::ByHand { detail }) => ScimError::NotManaged { detail },
+                    Some(other) => other,
+                };
+                return Err(refused.into());
             }
             current => current?,
         };

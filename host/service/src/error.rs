@@ -27,6 +27,12 @@ pub enum ScimError {
         /// The sentence.
         detail: String,
     },
+    /// It was to be removed, and is not SCIM's to remove: no value of RFC 7644 table 9 says that, so none is sent.
+    #[error("{detail}")]
+    NotManaged {
+        /// The sentence.
+        detail: String,
+    },
     /// No such resource, in the words that the tenant's plugin wants.
     #[error("{detail}")]
     NotFound {
@@ -187,7 +193,7 @@ impl ScimError {
             }
             Self::PreconditionFailed => plain(StatusCode::PRECONDITION_FAILED),
             Self::PayloadTooLarge { .. } | Self::TooManyOperations { .. } => plain(StatusCode::PAYLOAD_TOO_LARGE),
-            Self::Unresolved { .. } => plain(StatusCode::CONFLICT),
+            Self::NotManaged { .. } | Self::Unresolved { .. } => plain(StatusCode::CONFLICT),
             Self::UriTooLong { .. } => plain(StatusCode::URI_TOO_LONG),
             Self::UnsupportedMediaType => plain(StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::TooManyRequests { retry_after_s, .. } => later(StatusCode::TOO_MANY_REQUESTS, *retry_after_s),

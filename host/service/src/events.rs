@@ -61,12 +61,17 @@ pub fn event_name(change: &Change) -> String {
 /// By what an entry of the log is known to whoever is told of it, in each attempt and after each restart: its number, and the beginning of a
 /// hash of what makes it this one. A store that is restored from an older copy gives its numbers again, to other entries.
 pub(crate) fn event_key(entry: &LogEntry) -> String {
-    let LogEntry { seq, change, .. } = entry;
+    format!("event-{}-{}", entry.seq, event_hash(entry))
+}
+
+/// The second half of it.
+pub(crate) fn event_hash(entry: &LogEntry) -> String {
+    let change = &entry.change;
     let (at, request, event) = (change.at.as_millis(), &change.request.0, word(change.event));
     // None of them has a space in it, but a request's name that a client gave may: so it is the last.
     let what = format!("muster event 1 {at} {event} {} {} {request}", change.resource_type, change.id);
     let hash = Sha256::digest(what);
-    format!("event-{seq}-{}", hex::encode(hash.get(..EVENT_HASH_BYTES).unwrap_or_default()))
+    hex::encode(hash.get(..EVENT_HASH_BYTES).unwrap_or_default())
 }
 
 /// The names of all that can happen to resources of a kind.

@@ -39,13 +39,22 @@ impl Expected {
 
     /// 412 if a resource of this version is not one that the client would have changed, or deleted.
     ///
-    /// A tag also tells which groups a user is shown with; these are not what is written, so the version decides.
+    /// A tag also tells which groups a user is shown with; these are not what is written, so the version decides. For the members of a
+    /// group there is [`Self::check_members`].
     pub(crate) fn check(&self, version: Version) -> Result<(), ScimError> {
         let has = |tags: &Tags| tags.has(&|tag| Version::of_tag(tag) == Some(version));
         if self.if_match.as_ref().is_some_and(|tags| !has(tags)) || self.if_none_match.as_ref().is_some_and(has) {
             return Err(ScimError::PreconditionFailed);
         }
         Ok(())
+    }
+
+    /// 412 if the client has been shown other members of a group than it would be shown now, by a tag that tells so: what it writes of the
+    /// whole group is about those, and would remove who shows since. A tag that tells no members is left to the version.
+    pub(crate) fn check_members(&self, version: Version, etag: &str) -> Result<(), ScimError> {
+        let Some(Tags::OneOf(tags)) = &self.if_match else { return Ok(()) };
+        let is_so = |tag: &String| tag == inner(etag) || !tag.contains('.') && Version::of_tag(tag) == Some(version);
+        if tags.iter().any(is_so) { Ok(()) } else { Err(ScimError::PreconditionFailed) }
     }
 
     /// What the conditions make of a read: whether the client has this representation already, or 412.
@@ -142,6 +151,20 @@ mod tests {
         }
         let no_text = Expected { if_match: Tags::read([None]), if_none_match: None };
         assert!(!holds(&no_text, 3));
+    }
+
+    #[test]
+    fn what_is_written_of_all_members_is_about_those_whom_the_tag_was_told_with() {
+        let (shown, others) = ("W/\"3.9f86d081884c7d65\"", "W/\"3.0123456789abcdef\"");
+        let holds = |expected: &Expected| expected.check_members(Version(3), shown).is_ok();
+
+        for lines in [&[shown][..], &["\"3.9f86d081884c7d65\""], &["*"], &["W/\"3\""], &[others, shown]] {
+            assert!(holds(&if_match(lines)), "{lines:?}");
+        }
+        assert!(holds(&Expected::default()) && holds(&if_none_match(&[others])));
+        for tag in [others, "W/\"2\"", "W/\"2.9f86d081884c7d65\"", "garbage"] {
+            assert!(!holds(&if_match(&[tag])), "{tag}");
+        }
     }
 
     #[test]

@@ -52,8 +52,16 @@ impl Service {
             }
         }
         let locations = Locations::new(&caller.base, &caller.bound.accepted);
-        let inactive_states = caller.bound.settings.users_inactive_states.clone();
-        let mut query = Query { kinds, filter, sort, from: From::Offset(0), limit: 0, locations, inactive_states };
+        let mut query = Query {
+            kinds,
+            filter,
+            sort,
+            from: From::Offset(0),
+            limit: 0,
+            locations,
+            inactive_states: caller.bound.settings.users_inactive_states.clone(),
+            members_shown: caller.bound.settings.members_shown,
+        };
         match &request.paging {
             Paging::Index(page) => {
                 (query.from, query.limit) = (From::Offset(page.start_index - 1), page.count);

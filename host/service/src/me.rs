@@ -28,6 +28,13 @@ impl Subject {
 
 /// `/Me` (RFC 7644 §3.11): the user whose token it is, under exactly the rules of `/Users/{id}`.
 impl Service {
+    /// Whose access has ended does nothing by a token either: it would give them back what the identity provider has taken (record 5).
+    async fn is_active(&self, subject: &Subject) -> Result<(), ScimError> {
+        let user = subject.caller.tenant.directory.get(&ResourceType::USER, subject.user).await?;
+        let detail = "the user that this token speaks for is deactivated";
+        if user.is_none_or(|user| user.document.is_active()) { Ok(()) } else { Err(ScimError::Forbidden { detail }) }
+    }
+
     /// Reads the user.
     pub async fn get_me(
         &self,
@@ -35,6 +42,7 @@ impl Service {
         expected: &Expected,
         projection: &Projection,
     ) -> Result<Reply, ScimError> {
+        self.is_active(subject).await?;
         self.get(&subject.caller, &ResourceType::USER, &subject.user.to_string(), expected, projection).await
     }
 
@@ -47,6 +55,7 @@ impl Service {
         projection: &Projection,
     ) -> Result<Reply, ScimError> {
         let (caller, id) = (subject.writer()?, subject.user.to_string());
+        self.is_active(subject).await?;
         // Where a PUT to nobody creates, it would make a user with another id, who is not the one that this token speaks for. `*` wants
         // one who is there.
         let if_match = expected.if_match.clone().or(Some(Tags::Any));
@@ -63,18 +72,21 @@ impl Service {
         projection: &Projection,
     ) -> Result<Reply, ScimError> {
         let (caller, id) = (subject.writer()?, subject.user.to_string());
+        self.is_active(subject).await?;
         self.patch(caller, &ResourceType::USER, &id, body, expected, projection).await
     }
 
     /// Removes the user; from then on the token finds nobody.
     pub async fn delete_me(&self, subject: &Subject, expected: &Expected) -> Result<(), ScimError> {
         let (caller, id) = (subject.writer()?, subject.user.to_string());
+        self.is_active(subject).await?;
         self.delete(caller, &ResourceType::USER, &id, expected).await
     }
 
     /// A token is issued for a user who is there, so there is nobody to be created: 409, or 404 where the user is gone.
     pub async fn create_me(&self, subject: &Subject) -> Result<Reply, ScimError> {
         let caller = subject.writer()?;
+        self.is_active(subject).await?;
         match caller.tenant.directory.get(&ResourceType::USER, subject.user).await? {
             Some(_) => Err(ScimError::SubjectExists),
             None => Err(caller.bound.not_found(&ResourceType::USER, &subject.user.to_string())),

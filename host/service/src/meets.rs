@@ -1,5 +1,7 @@
 //! What identity providers meet otherwise under another binding, whatever becomes of their resources: the URL, and what the host does itself.
 
+use muster_store::MembersShown;
+
 use crate::binding::Bound;
 use crate::settings::{HostSettings, UnknownMembers, WithoutMembers};
 
@@ -8,7 +10,14 @@ use crate::settings::{HostSettings, UnknownMembers, WithoutMembers};
 pub(crate) fn otherwise(present: &Bound, next: &Bound) -> Vec<String> {
     let of = |bound: &Bound| bound.plugin.manifest().base_path.clone();
     let moved = moved(&of(present), &of(next));
-    moved.into_iter().chain(narrowed(&present.settings, &next.settings)).collect()
+    let refused = refused(&next.settings).filter(|_| present.settings.scim_refused.is_none());
+    refused.into_iter().chain(moved).chain(narrowed(&present.settings, &next.settings)).collect()
+}
+
+/// That nothing is served at all: a configuration can be meant for that, and can as well lack what a product wants first.
+pub(crate) fn refused(settings: &HostSettings) -> Option<String> {
+    let detail = settings.scim_refused.as_ref()?;
+    Some(format!("SCIM is switched off, every call is answered 403: {detail:?} (scim.refused-detail)"))
 }
 
 fn moved(from: &str, to: &str) -> Option<String> {
@@ -23,6 +32,7 @@ fn narrowed(present: &HostSettings, next: &HostSettings) -> impl Iterator<Item =
         WithoutMembers::Keep => "a PUT of a group without members keeps them (groups.put-without-members)".to_owned(),
         WithoutMembers::Empty => "a PUT of a group without members removes all (groups.put-without-members)".to_owned(),
     });
+    let leaves_out = present.members_shown == MembersShown::All && next.members_shown == MembersShown::Listed;
     let refuses = present.unknown_members == UnknownMembers::Ignore && next.unknown_members == UnknownMembers::Refuse;
     let inactive = next.users_inactive_states.iter().filter(|state| !present.users_inactive_states.contains(state));
     let inactive: Vec<&str> = inactive.map(String::as_str).collect();
@@ -49,6 +59,10 @@ fn narrowed(present: &HostSettings, next: &HostSettings) -> impl Iterator<Item =
             "two groups can no longer have one name (groups.duplicate-names)",
         ),
         members,
+        other(
+            leaves_out,
+            "members whose account is not listed are not shown in groups, and stay in them until a request removes them by id (groups.members-shown)",
+        ),
         hides,
     ]
     .into_iter()
@@ -71,6 +85,16 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_of_which_every_call_is_refused_is_told_with_what_it_answers() {
+        let off =
+            HostSettings { scim_refused: Some("not before it is activated".to_owned()), ..HostSettings::default() };
+        let says =
+            "SCIM is switched off, every call is answered 403: \"not before it is activated\" (scim.refused-detail)";
+        assert_eq!(refused(&off).as_deref(), Some(says));
+        assert_eq!(refused(&HostSettings::default()), None);
+    }
+
+    #[test]
     fn what_is_no_longer_to_be_had_is_told_and_what_is_added_is_not() {
         let much = HostSettings {
             users_put_creates: true,
@@ -85,6 +109,7 @@ mod tests {
             bulk_served: false,
             unknown_members: UnknownMembers::Refuse,
             without_members: WithoutMembers::Empty,
+            members_shown: MembersShown::Listed,
             ..HostSettings::default()
         };
         let expected = [
@@ -95,6 +120,7 @@ mod tests {
             "members that do not exist are refused (groups.unknown-members)",
             "two groups can no longer have one name (groups.duplicate-names)",
             "a PUT of a group without members removes all (groups.put-without-members)",
+            "members whose account is not listed are not shown in groups, and stay in them until a request removes them by id (groups.members-shown)",
             "users in these states are shown as not active, and whoever writes that back disables them: invited, on leave (users.inactive-states)",
         ];
         assert_eq!(told(&much, &little), expected);

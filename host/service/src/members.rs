@@ -1,6 +1,6 @@
 //! Membership: from what a client wrote to rows that are added and removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use muster_model::{ResourceId, ResourceType};
 use muster_protocol::MemberRef;
@@ -8,10 +8,10 @@ use muster_protocol::dialect::Rule;
 use muster_protocol::filter::Filter;
 use muster_protocol::patch::MemberEdit;
 use muster_protocol::path::AttrPath;
-use muster_store::{Called, Member, Write};
+use muster_store::{Called, Member, MembersShown, Write};
 
 use crate::authenticate::Caller;
-use crate::render::member_shown;
+use crate::render::{hidden, member_shown};
 use crate::retry::Attempt;
 use crate::settings::UnknownMembers;
 use crate::{ScimError, Service};
@@ -26,6 +26,8 @@ pub(crate) struct RowChanges {
     pub removed: Vec<ResourceId>,
     /// The rows were decided from the whole group, so it must not have changed meanwhile.
     pub from_whole: bool,
+    /// Whom the client is not shown, where the rows were decided from the whole group; in order.
+    pub hidden: Vec<ResourceId>,
 }
 
 impl RowChanges {
@@ -106,21 +108,34 @@ impl Service {
     }
 
     /// What a sequence of edits does to a group's rows. Adding and removing by id read only those rows; what speaks of the whole group
-    /// (`replace`, `remove` without a value, a filter that is more than ids) reads all of it.
+    /// (`replace`, `remove` without a value, a filter that is more than ids) reads all of it, and is about those whom the client is shown:
+    /// who is not shown stays, unless an id names who is to go.
     pub(crate) async fn row_changes(
         &self,
         caller: &Caller,
         group: ResourceId,
         edits: &[MemberEdit],
     ) -> Result<RowChanges, Attempt> {
+        let edits = match caller.bound.settings.members_shown {
+            // Who is shown everybody speaks of everybody: what came before does not matter.
+            MembersShown::All => {
+                let settles = |edit: &MemberEdit| matches!(edit, MemberEdit::Clear | MemberEdit::Set(_));
+                edits.get(edits.iter().rposition(settles).unwrap_or(0)..).unwrap_or_default()
+            }
+            MembersShown::Listed => edits,
+        };
         let from_whole = edits.iter().any(|edit| match edit {
             MemberEdit::Add(_) | MemberEdit::Remove(_) => false,
             MemberEdit::RemoveWhere(_) | MemberEdit::Clear | MemberEdit::Set(_) => true,
         });
         let mut rows = Rows::new();
+        let mut changes = RowChanges { from_whole, ..RowChanges::default() };
         if from_whole {
-            for member in self.all_members(caller, group).await? {
-                rows.insert(member.id, (Some(member.clone()), Some(member)));
+            let all = self.all_members(caller, group).await?;
+            changes.hidden = hidden(caller, &all).await?;
+            for member in all {
+                let is_hidden = changes.hidden.binary_search(&member.id).is_ok();
+                rows.insert(member.id, Row { before: Some(member.clone()), after: Some(member), is_hidden });
             }
         }
         for edit in edits {
@@ -137,17 +152,16 @@ impl Service {
                         self.read_rows(caller, group, &ids, &mut rows).await?;
                     }
                     for id in ids {
-                        if let Some((_, after)) = rows.get_mut(&id) {
-                            *after = None;
+                        if let Some(row) = rows.get_mut(&id) {
+                            row.after = None;
                         }
                     }
                 }
                 MemberEdit::RemoveWhere(filter) => remove_where(caller, filter, &mut rows).await?,
             }
         }
-        let mut changes = RowChanges { from_whole, ..RowChanges::default() };
-        for (id, (before, after)) in rows {
-            match (before, after) {
+        for (id, row) in rows {
+            match (row.before, row.after) {
                 (None, Some(member)) => changes.added.push(member),
                 (Some(_), None) => changes.removed.push(id),
                 (None, None) | (Some(_), Some(_)) => {}
@@ -167,13 +181,17 @@ impl Service {
         let mut known = self.known_members(caller, named).await?;
         // A group that contains itself makes every walk through groups endless.
         known.retain(|member| member.id != group);
-        if !from_whole {
+        let hidden: HashSet<ResourceId> = if from_whole {
+            hidden(caller, &known).await?.into_iter().collect()
+        } else {
             let ids: Vec<ResourceId> = known.iter().map(|member| member.id).collect();
             self.read_rows(caller, group, &ids, rows).await?;
-        }
+            HashSet::new()
+        };
         for member in known {
-            let (_, after) = rows.entry(member.id).or_default();
-            *after = Some(member);
+            let is_hidden = hidden.contains(&member.id);
+            let row = rows.entry(member.id).or_insert_with(|| Row { is_hidden, ..Row::default() });
+            row.after = Some(member);
         }
         Ok(())
     }
@@ -191,7 +209,7 @@ impl Service {
         for (id, is) in new.into_iter().zip(are) {
             // For a row that is only looked at, the kind does not matter: it is removed by id, or stays as it is.
             let row = is.then_some(Member { id, resource_type: ResourceType::USER });
-            rows.insert(id, (row.clone(), row));
+            rows.insert(id, Row { before: row.clone(), after: row, is_hidden: false });
         }
         Ok(())
     }
@@ -202,30 +220,40 @@ fn shown(reference: &MemberRef) -> String {
     reference.value.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
-/// Every id that is spoken of: how it was, and how it will be.
-type Rows = BTreeMap<ResourceId, (Option<Member>, Option<Member>)>;
+/// Every id that is spoken of.
+type Rows = BTreeMap<ResourceId, Row>;
+
+/// How a row was, and how it will be.
+#[derive(Debug, Default)]
+struct Row {
+    before: Option<Member>,
+    after: Option<Member>,
+    /// Only known where rows are decided from the whole group: by id, whoever is named is meant.
+    is_hidden: bool,
+}
 
 fn empty(rows: &mut Rows) {
-    for (_, after) in rows.values_mut() {
-        *after = None;
+    for row in rows.values_mut().filter(|row| !row.is_hidden) {
+        row.after = None;
     }
 }
 
-/// Removes the members that a value path's filter selects, by what an answer shows of them.
+/// Removes the members that a value path's filter selects, by what an answer shows of them; of those that no answer shows, whom it names.
 async fn remove_where(caller: &Caller, filter: &Filter, rows: &mut Rows) -> Result<(), ScimError> {
     let members = AttrPath { urn: None, name: "members".to_owned(), sub: None };
     let resolved = caller.bound.served(&ResourceType::GROUP)?.resolve(&members);
     let Some(attribute) = resolved.and_then(|resolved| resolved.attribute) else { return Ok(()) };
-    let left = rows.values().filter_map(|(_, after)| after.clone());
+    let left = rows.values().filter_map(|row| row.after.clone());
     let of: Vec<_> = left.map(|member| (member.resource_type, member.id)).collect();
     let names = caller.tenant.directory.names(&of).await?;
     for ((resource_type, id), name) in of.into_iter().zip(names) {
         let name = name.and_then(|Called(name)| name);
         let shown = member_shown(caller, &Member { id, resource_type }, name.as_deref());
-        if filter.matches_element(attribute, &shown)
-            && let Some((_, after)) = rows.get_mut(&id)
+        if let Some(row) = rows.get_mut(&id)
+            && filter.matches_element(attribute, &shown)
+            && (!row.is_hidden || filter.names_element(attribute, &shown))
         {
-            *after = None;
+            row.after = None;
         }
     }
     Ok(())

@@ -115,6 +115,9 @@ impl Service {
             [] => RowChanges::default(),
             edits => self.row_changes(caller, current.id, edits).await?,
         };
+        if rows.from_whole {
+            expected.check_members(current.version, &current.version.etag_with(&rows.hidden))?;
+        }
         // Rows that were decided one by one do not care for the group's version: two requests that add different members both win.
         let must_be_current = rows.from_whole || expected.names_versions();
         let shall = Shall { document, rows, rewrites, must_be_current, names_too: false };

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use muster_model::{Record, ResourceId, ResourceType};
 use muster_protocol::ENTERPRISE_USER;
 use muster_protocol::project::{Meta, Projection, render};
-use muster_store::{Called, Member, is_shown_inactive};
+use muster_store::{Called, Member, MembersShown, is_shown_inactive};
 use serde_json::{Map, Value, json};
 
 use crate::authenticate::Caller;
@@ -31,8 +31,8 @@ struct Draft<'a> {
 enum Rows {
     /// Nothing, or nothing that is wanted.
     None,
-    /// Of a group.
-    Members(Vec<Member>),
+    /// Of a group: who is shown, and the ids of those who are not.
+    Members { shown: Vec<Member>, hidden: Vec<ResourceId> },
     /// Of a user.
     Groups(Vec<ResourceId>),
 }
@@ -59,7 +59,7 @@ impl Service {
         record: &Record,
         projection: &Projection,
     ) -> Result<String, ScimError> {
-        if record.resource_type == ResourceType::GROUP {
+        if record.resource_type == ResourceType::GROUP && caller.bound.settings.members_shown == MembersShown::All {
             return Ok(record.version.etag());
         }
         Ok(self.rows(caller, record, projection).await?.etag(record))
@@ -67,7 +67,12 @@ impl Service {
 
     async fn rows(&self, caller: &Caller, record: &Record, projection: &Projection) -> Result<Rows, ScimError> {
         match record.resource_type.as_str() {
-            "Group" if projection.wants("members") => Ok(Rows::Members(self.all_members(caller, record.id).await?)),
+            "Group" if projection.wants("members") => {
+                let members = self.all_members(caller, record.id).await?;
+                let hidden = hidden(caller, &members).await?;
+                let is_shown = |member: &Member| hidden.binary_search(&member.id).is_err();
+                Ok(Rows::Members { shown: members.into_iter().filter(is_shown).collect(), hidden })
+            }
             "User" if caller.bound.has_groups() && projection.wants("groups") => {
                 Ok(Rows::Groups(caller.tenant.directory.groups_of(record.id).await?))
             }
@@ -76,11 +81,22 @@ impl Service {
     }
 }
 
+/// Which of a group's members an answer leaves out, in the order in which they are given.
+pub(crate) async fn hidden(caller: &Caller, members: &[Member]) -> Result<Vec<ResourceId>, ScimError> {
+    if caller.bound.settings.members_shown == MembersShown::All || members.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of: Vec<_> = members.iter().map(|member| (member.resource_type.clone(), member.id)).collect();
+    let are_listed = caller.tenant.directory.are_listed(&of).await?;
+    Ok(of.into_iter().zip(are_listed).filter(|(_, is_listed)| !is_listed).map(|((_, id), _)| id).collect())
+}
+
 impl Rows {
-    /// A tag is of the representation: it covers the groups that are shown (decision record 3).
+    /// A tag is of the representation: it covers the groups that are shown, and the members that are not (decision record 3).
     fn etag(&self, record: &Record) -> String {
         match self {
-            Self::None | Self::Members(_) => record.version.etag(),
+            Self::None => record.version.etag(),
+            Self::Members { hidden, .. } => record.version.etag_with(hidden),
             Self::Groups(groups) => record.version.etag_with(groups),
         }
     }
@@ -91,11 +107,11 @@ impl Draft<'_> {
     fn refers_to(&self) -> Vec<(ResourceType, ResourceId)> {
         let wants = |name| self.projection.wants_part(None, name, "display");
         let mut named: Vec<_> = match &self.rows {
-            Rows::Members(members) if wants("members") => {
-                members.iter().map(|member| (member.resource_type.clone(), member.id)).collect()
+            Rows::Members { shown, .. } if wants("members") => {
+                shown.iter().map(|member| (member.resource_type.clone(), member.id)).collect()
             }
             Rows::Groups(groups) if wants("groups") => groups.iter().map(|id| (ResourceType::GROUP, *id)).collect(),
-            Rows::None | Rows::Members(_) | Rows::Groups(_) => Vec::new(),
+            Rows::None | Rows::Members { .. } | Rows::Groups(_) => Vec::new(),
         };
         named.extend(self.manager.map(|id| (ResourceType::USER, id)));
         named
@@ -107,9 +123,9 @@ impl Draft<'_> {
         let etag = rows.etag(record);
         let rows = match rows {
             Rows::None => None,
-            Rows::Members(members) => Some((
+            Rows::Members { shown, .. } => Some((
                 "members",
-                members.iter().map(|member| member_shown(caller, member, name_of(names, member.id))).collect(),
+                shown.iter().map(|member| member_shown(caller, member, name_of(names, member.id))).collect(),
             )),
             Rows::Groups(groups) => {
                 Some(("groups", groups.iter().map(|group| group_shown(caller, *group, names)).collect()))

@@ -5,6 +5,7 @@ use muster_protocol::{Document, normalise};
 use serde_json::Value;
 
 use crate::authenticate::Caller;
+use crate::create::TakesOver;
 use crate::expected::Expected;
 use crate::patch::Update;
 use crate::reply::Reply;
@@ -74,7 +75,8 @@ impl Service {
     }
 
     /// A PUT to an id that does not exist: 404, unless the plugin wants it to create. Then the new resource gets an id of its own; if it
-    /// would take another's name, the client's link is stale and it is told 404, so that it looks the user up again.
+    /// would take another's name, be that one's an account made by hand or a user's, the client's link is stale and it is told 404, so that
+    /// it looks the user up again.
     async fn put_unknown(
         &self,
         caller: &Caller,
@@ -88,8 +90,10 @@ impl Service {
         if !creates || expected.wants_one() {
             return Err(caller.bound.not_found(resource_type, id));
         }
-        match self.create(caller, resource_type, body, projection).await {
-            Err(ScimError::Uniqueness { .. }) => Err(caller.bound.not_found(resource_type, id)),
+        match self.add(caller, resource_type, (None, TakesOver::No), body, projection).await {
+            Err(ScimError::Uniqueness { .. } | ScimError::ByHand { .. }) => {
+                Err(caller.bound.not_found(resource_type, id))
+            }
             other => other,
         }
     }

@@ -1,5 +1,6 @@
 use muster_model::{Field, FieldValue};
 use muster_plugin::Rejection;
+use muster_store::MembersShown;
 
 use crate::ScimError;
 
@@ -23,6 +24,8 @@ pub struct HostSettings {
     pub users_full_list: bool,
     /// States whose users are shown as not active, whatever was written.
     pub users_inactive_states: Vec<String>,
+    /// Which members of a group are shown. Who is not stays a member until a client names the id.
+    pub members_shown: MembersShown,
     /// Whether `/Bulk` is served and announced.
     pub bulk_served: bool,
     /// What becomes of members that do not exist.
@@ -71,6 +74,7 @@ impl Default for HostSettings {
             groups_refused: GroupsRefused::NotFound,
             users_full_list: true,
             users_inactive_states: Vec::new(),
+            members_shown: MembersShown::All,
             bulk_served: true,
             unknown_members: UnknownMembers::Ignore,
             duplicate_group_names: false,
@@ -107,6 +111,13 @@ impl HostSettings {
                 "users.inactive-states" => {
                     let states = text(name, value)?.split(',').map(|state| state.trim().to_owned());
                     settings.users_inactive_states = states.collect();
+                }
+                "groups.members-shown" => {
+                    settings.members_shown = match text(name, value)? {
+                        "all" => MembersShown::All,
+                        "listed" => MembersShown::Listed,
+                        _ => return Err(format!("the host setting {name} is `all` or `listed`")),
+                    };
                 }
                 "users.full-list" => settings.users_full_list = boolean(name, value)?,
                 "bulk.served" => settings.bulk_served = boolean(name, value)?,
@@ -183,6 +194,7 @@ mod tests {
             field("groups.refused-status", FieldValue::Integer(501)),
             field("users.full-list", FieldValue::Boolean(false)),
             field("users.inactive-states", FieldValue::Text("invited, on leave".into())),
+            field("groups.members-shown", FieldValue::Text("listed".into())),
             field("bulk.served", FieldValue::Boolean(false)),
             field("groups.unknown-members", FieldValue::Text("refuse".into())),
             field("groups.duplicate-names", FieldValue::Boolean(true)),
@@ -201,12 +213,21 @@ mod tests {
                 groups_refused: GroupsRefused::NotImplemented,
                 users_full_list: false,
                 users_inactive_states: vec!["invited".into(), "on leave".into()],
+                members_shown: MembersShown::Listed,
                 bulk_served: false,
                 unknown_members: UnknownMembers::Refuse,
                 duplicate_group_names: true,
                 without_members: WithoutMembers::Empty,
             }
         );
+    }
+
+    #[test]
+    fn of_a_group_all_members_are_shown_or_the_listed_ones_and_no_others() {
+        let read = |value: &str| HostSettings::read(&[field("groups.members-shown", FieldValue::Text(value.into()))]);
+
+        assert_eq!(read("all").unwrap(), HostSettings::default());
+        assert_eq!(read("active").unwrap_err(), "the host setting groups.members-shown is `all` or `listed`");
     }
 
     #[test]

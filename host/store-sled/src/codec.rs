@@ -206,6 +206,17 @@ struct Body {
     plugin: PluginDigest,
 }
 
+/// The one part of a [`Body`] that says so: the document is passed over.
+#[derive(Deserialize)]
+struct ListedBody {
+    account: ListedAccount,
+}
+
+#[derive(Deserialize)]
+struct ListedAccount {
+    listed: bool,
+}
+
 /// As a filter that asks `active eq true` compares it: the text is what an attribute of another type may hold.
 fn active(document: &Document) -> Option<bool> {
     match document.get("active")? {
@@ -266,6 +277,12 @@ pub(crate) fn record_called(bytes: &[u8]) -> Result<Called, StoreError> {
         None => display_name(&decode::<Body>(parts.body, "a record")?.document),
     };
     Ok(Called(called))
+}
+
+/// Whether the product lists the account.
+pub(crate) fn record_listed(bytes: &[u8]) -> Result<bool, StoreError> {
+    let parts = split(bytes)?;
+    Ok(decode::<ListedBody>(parts.body, "a record")?.account.listed)
 }
 
 /// The same record with another version and time.

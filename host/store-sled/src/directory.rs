@@ -20,7 +20,7 @@ use crate::states;
 /// microseconds.
 const MAX_TURNS: usize = 16;
 
-/// How many names are read on the thread that asks for them: a millisecond or two.
+/// How many records are looked at for their names, or whether they are listed, on the thread that asks: a millisecond or two.
 const MAX_NAMES_AT_ONCE: usize = 1000;
 
 /// How many entries of the log are read on the thread that asks for them: about a millisecond.
@@ -97,6 +97,14 @@ impl Directory for SledDirectory {
         }
         let (space, of) = (self.space.clone(), of.to_vec());
         self.core.read_long(move |reader| reader.names(&space, &of)).await
+    }
+
+    async fn are_listed(&self, of: &[(ResourceType, ResourceId)]) -> Result<Vec<bool>, StoreError> {
+        if of.len() <= MAX_NAMES_AT_ONCE {
+            return self.core.read(|reader| reader.are_listed(&self.space, of)).await;
+        }
+        let (space, of) = (self.space.clone(), of.to_vec());
+        self.core.read_long(move |reader| reader.are_listed(&space, &of)).await
     }
 
     async fn log(&self, after: u64, limit: usize) -> Result<Vec<LogEntry>, StoreError> {

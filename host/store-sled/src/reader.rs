@@ -120,6 +120,16 @@ impl<'a> Reader<'a> {
         of.iter().map(name).collect()
     }
 
+    /// For each of these: does the product list it?
+    pub(crate) fn are_listed(&self, space: &Space, of: &[(ResourceType, ResourceId)]) -> Result<Vec<bool>, StoreError> {
+        let is_listed = |(kind, id): &(ResourceType, ResourceId)| {
+            self.check_wanted()?;
+            let record = self.value(space.record(kind, *id))?;
+            record.map_or(Ok(false), |record| codec::record_listed(&record))
+        };
+        of.iter().map(is_listed).collect()
+    }
+
     /// The ids that the keys of a range end with, at most `limit`.
     pub(crate) fn ids(&self, range: Range, limit: usize) -> Result<Vec<ResourceId>, StoreError> {
         let rows = self.page(range, limit)?;
@@ -143,8 +153,8 @@ struct Asked {
     rows: bool,
     /// How many rows were looked at.
     looked_at: u64,
-    /// The kinds of which names were read.
-    named: Vec<ResourceType>,
+    /// The kinds of which records were read.
+    kinds: Vec<ResourceType>,
     /// What went wrong: a filter can only answer yes or no.
     failed: Option<StoreError>,
 }
@@ -162,12 +172,12 @@ impl<'a> Memberships<'a> {
     /// To be called when all was asked: reports what was read.
     pub(crate) fn finish(self) -> Result<(), StoreError> {
         self.check()?;
-        let Asked { rows, named, .. } = self.asked.into_inner();
+        let Asked { rows, kinds, .. } = self.asked.into_inner();
         // Both directions of a row are written in one batch: one of them is enough.
         if rows {
             self.reader.saw(self.space.memberships());
         }
-        for kind in named {
+        for kind in kinds {
             self.reader.saw(self.space.records(&kind));
         }
         Ok(())
@@ -208,6 +218,22 @@ impl<'a> Memberships<'a> {
         Ok(false)
     }
 
+    /// What is read of another record; `None`: there is none.
+    fn of_record<T>(
+        &self,
+        kind: &ResourceType,
+        id: ResourceId,
+        read: fn(&[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut asked = self.asked.borrow_mut();
+        if !asked.kinds.contains(kind) {
+            asked.kinds.push(kind.clone());
+        }
+        drop(asked);
+        let record = codec::load(&self.space.record(kind, id), |key| self.reader.peek(key))?;
+        record.map(|record| read(&record)).transpose()
+    }
+
     fn count(&self) -> Result<(), StoreError> {
         let mut asked = self.asked.borrow_mut();
         asked.looked_at += 1;
@@ -244,15 +270,11 @@ impl Rows for Memberships<'_> {
     }
 
     fn name(&self, resource_type: &ResourceType, id: ResourceId) -> Option<Called> {
-        let mut asked = self.asked.borrow_mut();
-        if !asked.named.contains(resource_type) {
-            asked.named.push(resource_type.clone());
-        }
-        drop(asked);
-        let key = self.space.record(resource_type, id);
-        let name = codec::load(&key, |key| self.reader.peek(key))
-            .and_then(|record| record.map(|record| codec::record_called(&record)).transpose());
-        self.answer(name)
+        self.answer(self.of_record(resource_type, id, codec::record_called))
+    }
+
+    fn is_listed(&self, resource_type: &ResourceType, id: ResourceId) -> bool {
+        self.answer(self.of_record(resource_type, id, codec::record_listed)).unwrap_or(false)
     }
 }
 

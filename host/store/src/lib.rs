@@ -202,6 +202,9 @@ pub trait Directory: Send + Sync {
     /// What people call each of these resources; `None` where there is no such record.
     async fn names(&self, of: &[(ResourceType, ResourceId)]) -> Result<Vec<Option<Called>>, StoreError>;
 
+    /// For each of these resources: does the product list its account? Not where there is no such record.
+    async fn are_listed(&self, of: &[(ResourceType, ResourceId)]) -> Result<Vec<bool>, StoreError>;
+
     /// The log after `after` (0: from its beginning), at most `limit` entries, fewer if they are large ([`MAX_LOG_PAGE_BYTES`]): the end is
     /// where the answer is empty.
     ///
@@ -255,6 +258,16 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Called(pub Option<String>);
 
+/// Which members of a group a client is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MembersShown {
+    /// All that there are.
+    #[default]
+    All,
+    /// Those whose account is listed by the product. The rows of the others are there all the same.
+    Listed,
+}
+
 /// Which records to list, in which order, and which part of them.
 #[derive(Debug, Clone)]
 pub struct Query {
@@ -274,6 +287,8 @@ pub struct Query {
     pub locations: Locations,
     /// States whose users the client is shown as not active: filters and sorting go by what is shown. Nearly always none.
     pub inactive_states: Vec<String>,
+    /// Which members of a group the client is shown: filters and sorting go by them.
+    pub members_shown: MembersShown,
 }
 
 impl Query {

@@ -3,7 +3,7 @@ use muster_protocol::filter::{Asked, Subject};
 use muster_protocol::{Document, ENTERPRISE_USER};
 use serde_json::{Value, json};
 
-use crate::{Called, Locations, Member};
+use crate::{Called, Locations, Member, MembersShown};
 
 /// Membership rows, as a filter asks for them. An adapter whose look-up fails keeps the error and fails the query with
 /// it.
@@ -28,6 +28,9 @@ pub trait Rows {
 
     /// What people call a resource, as [`crate::Directory::names`] has it.
     fn name(&self, resource_type: &ResourceType, id: ResourceId) -> Option<Called>;
+
+    /// Whether the product lists an account, as [`crate::Directory::are_listed`] has it.
+    fn is_listed(&self, resource_type: &ResourceType, id: ResourceId) -> bool;
 }
 
 /// A stored record as a filter sees it.
@@ -40,6 +43,8 @@ pub struct RecordSubject<'a> {
     pub rows: &'a dyn Rows,
     /// Where it is found by the client that asks.
     pub locations: &'a Locations,
+    /// Which members of a group that client is shown. The groups of a user are told whatever this is.
+    pub members_shown: MembersShown,
 }
 
 impl Subject for RecordSubject<'_> {
@@ -49,12 +54,11 @@ impl Subject for RecordSubject<'_> {
 
     fn common(&self, path: &str) -> Option<Value> {
         let text = match path {
-            "meta.version" if self.record.resource_type == ResourceType::USER => return Some(self.versions()),
+            "meta.version" => return Some(self.versions()),
             "id" => self.record.id.to_string(),
             "meta.resourceType" => self.record.resource_type.to_string(),
             "meta.created" => self.record.created.to_string(),
             "meta.lastModified" => self.record.modified.to_string(),
-            "meta.version" => self.record.version.etag(),
             "meta.location" => self.locations.of(&self.record.resource_type, &self.record.id.to_string()),
             _ => return None,
         };
@@ -68,7 +72,10 @@ impl Subject for RecordSubject<'_> {
     fn has_row(&self, attribute: &str, id: &str) -> bool {
         let Some(other) = ResourceId::parse(id) else { return false };
         match attribute {
-            "members" => self.rows.is_member(self.record.id, other),
+            "members" => match self.members_shown {
+                MembersShown::All => self.rows.is_member(self.record.id, other),
+                MembersShown::Listed => self.member(other).is_some(),
+            },
             "groups" => self.rows.is_member(other, self.record.id),
             _ => false,
         }
@@ -76,7 +83,10 @@ impl Subject for RecordSubject<'_> {
 
     fn has_any_row(&self, attribute: &str) -> bool {
         match attribute {
-            "members" => self.rows.has_members(self.record.id),
+            "members" => match self.members_shown {
+                MembersShown::All => self.rows.has_members(self.record.id),
+                MembersShown::Listed => self.any_member(&mut |_| true),
+            },
             "groups" => self.rows.has_groups(self.record.id),
             _ => false,
         }
@@ -87,9 +97,9 @@ impl Subject for RecordSubject<'_> {
         // What is no id is the id of no row.
         let only = asked.id.map(ResourceId::parse);
         match (attribute, only) {
-            ("members", None) => self.rows.any_member(own, &mut |member| holds(&self.member_shown(member, asked))),
+            ("members", None) => self.any_member(&mut |member| holds(&self.member_shown(member, asked))),
             ("members", Some(Some(id))) => {
-                self.rows.member(own, id).is_some_and(|member| holds(&self.member_shown(&member, asked)))
+                self.member(id).is_some_and(|member| holds(&self.member_shown(&member, asked)))
             }
             ("groups", None) => self.rows.any_group(own, &mut |group| holds(&self.group_shown(group, asked))),
             ("groups", Some(Some(id))) => self.rows.is_member(id, own) && holds(&self.group_shown(id, asked)),
@@ -101,6 +111,18 @@ impl Subject for RecordSubject<'_> {
 
 /// As the answers of the service show them.
 impl RecordSubject<'_> {
+    fn is_shown(&self, member: &Member) -> bool {
+        self.members_shown == MembersShown::All || self.rows.is_listed(&member.resource_type, member.id)
+    }
+
+    fn member(&self, id: ResourceId) -> Option<Member> {
+        self.rows.member(self.record.id, id).filter(|member| self.is_shown(member))
+    }
+
+    fn any_member(&self, holds: &mut dyn FnMut(&Member) -> bool) -> bool {
+        self.rows.any_member(self.record.id, &mut |member| self.is_shown(member) && holds(member))
+    }
+
     fn member_shown(&self, member: &Member, asked: &Asked<'_>) -> Value {
         let mut shown = self.linked(&member.resource_type, member.id, asked);
         shown["type"] = json!(member.resource_type);
@@ -141,13 +163,22 @@ impl RecordSubject<'_> {
         Some(shown)
     }
 
-    /// The version as it is told with the groups of a user, and as it is told without them.
+    /// The version as it is told with the rows of a user or a group, and as it is told without them (decision record 3).
     fn versions(&self) -> Value {
-        let mut groups = Vec::new();
-        self.rows.any_group(self.record.id, &mut |group| {
-            groups.push(group);
-            false
-        });
-        json!([self.record.version.etag_with(&groups), self.record.version.etag()])
+        let Record { id, version, resource_type, .. } = self.record;
+        let mut covered = Vec::new();
+        if *resource_type == ResourceType::USER {
+            self.rows.any_group(*id, &mut |group| {
+                covered.push(group);
+                false
+            });
+        }
+        if *resource_type == ResourceType::GROUP && self.members_shown == MembersShown::Listed {
+            self.rows.any_member(*id, &mut |member| {
+                covered.extend((!self.is_shown(member)).then_some(member.id));
+                false
+            });
+        }
+        json!([version.etag_with(&covered), version.etag()])
     }
 }

@@ -1,12 +1,16 @@
-//! What follows from a change of a group, where groups give roles. The product has the groups with their roles and members, and gives each
-//! collaborator the role that is in front among those of the groups; so the order in which groups change does not matter.
+//! What follows from a change of a group, where groups give roles or there are collaborators whom one could give a role later. The product has
+//! the groups with their roles and members, and gives each collaborator the role that is in front among those of the groups; so the order in
+//! which groups change does not matter.
 
 use muster_plugin_sdk::{Account, Change, Config, Event, Task};
 
-use crate::settings::groups_give_roles;
+use crate::map::ROLE;
+use crate::settings::{Audience, groups_give_roles};
 
 pub(crate) fn tasks(change: &Change, config: &Config) -> Vec<Task> {
-    if !groups_give_roles(config) {
+    let had_role = role(change.before.as_ref()).is_some();
+    // Where no group gives a role any more, those who have one by a group lose it still.
+    if !groups_give_roles(config) && !Audience::Dashboard.creates(config) && !had_role {
         return Vec::new();
     }
     let task = |action: &str| Task::new(action, &change.id).argument("group", change.id.as_str());
@@ -20,7 +24,8 @@ pub(crate) fn tasks(change: &Change, config: &Config) -> Vec<Task> {
             let after = change.after.as_ref();
             let field = |name: &str| after.and_then(|account| account.get(name)).cloned();
             let task = task("group.set-role").argument("name", field("name"));
-            vec![task.argument("role", field("role")).argument("rank", field("rank"))]
+            let task = task.argument(ROLE, field(ROLE)).argument("rank", field("rank"));
+            vec![if had_role && role(after) != role(change.before.as_ref()) { task.destructive() } else { task }]
         }
         Event::Deleted => vec![task("group.remove").destructive()],
         Event::MemberAdded => vec![of_member("group.add-member")],
@@ -28,6 +33,10 @@ pub(crate) fn tasks(change: &Change, config: &Config) -> Vec<Task> {
         Event::MemberRemoved => vec![of_member("group.remove-member").destructive()],
         Event::Created | Event::Updated | Event::Deactivated | Event::Reactivated | Event::Signalled => Vec::new(),
     }
+}
+
+fn role(group: Option<&Account>) -> Option<&str> {
+    group.and_then(|group| group.text(ROLE))
 }
 
 fn is_other(change: &Change) -> bool {
@@ -61,6 +70,7 @@ mod tests {
         assert_eq!((told[0].text("name"), told[0].text("role")), (Some("Engines"), Some("Editor")));
         let renamed = planned(Event::Updated, engines(), Some(group("Wheels", None)), None);
         assert_eq!((renamed.len(), renamed[0].text("role")), (1, None));
+        assert_eq!((told[0].destructive, renamed[0].destructive), (false, true), "its members lose the role");
         assert_eq!(planned(Event::Updated, engines(), engines(), None), []);
     }
 
@@ -77,10 +87,23 @@ mod tests {
     }
 
     #[test]
-    fn nothing_follows_where_no_group_gives_a_role() {
+    fn nothing_follows_where_no_group_gives_a_role_and_nobody_could_have_one() {
         let change =
             Change { kind: Kind::Group, ..testing::change(Event::Created, None, Some(group("Engines", None))) };
         assert_eq!(tasks(&change, &testing::config(json!({}))), []);
+        let creates = json!({ "dashboard": { "on_create": "create-collaborator", "role": "Viewer" } });
+        assert_eq!(tasks(&change, &testing::config(creates)).len(), 1);
         assert_eq!(group("Engines", None).get("name"), Some(&Value::Text("Engines".into())));
+    }
+
+    #[test]
+    fn a_role_that_groups_do_not_give_any_more_is_taken_away() {
+        let (before, after) = (Some(group("Engines", Some("Admin"))), Some(group("Engines", None)));
+        let change = Change { kind: Kind::Group, ..testing::change(Event::Updated, before, after) };
+        let told = tasks(&change, &testing::config(json!({})));
+        assert_eq!(
+            (told[0].action.as_str(), told[0].text("role"), told[0].destructive),
+            ("group.set-role", None, true)
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use muster_plugin_sdk::{Account, Change, Config, Event, Reject, Signal, Task};
 
-use crate::map::{ACTIVE, DETAILS, LAST_ADMIN, ROLE, flag};
+use crate::map::{ACTIVE, DETAILS, LAST_ADMIN, ROLE, WAS_ACTIVE, flag};
 use crate::settings::{self, AUDIENCES, Audience, OnDeactivate};
 
 /// What the identity provider is told instead of a deactivation or deletion.
@@ -17,7 +17,10 @@ pub(crate) fn tasks(change: &Change, config: &Config) -> Result<Vec<Task>, Rejec
     if removes_last_admin(change, config) && !settings::removes_last_admin(config) {
         return Err(Reject::new(409, STAYS));
     }
-    Ok(AUDIENCES.into_iter().flat_map(|audience| of(audience, change, config)).collect())
+    let leaves_groups = change.event == Event::Deleted && settings::groups_give_roles(config);
+    let user = || Task::new("dashboard.leave-groups", &change.id).argument("user", change.id.as_str()).destructive();
+    let tasks = AUDIENCES.into_iter().flat_map(|audience| of(audience, change, config));
+    Ok(tasks.chain(leaves_groups.then(user)).collect())
 }
 
 /// Whether the Dashboard would have no Admin any more, as far as the product has told by now. What it has not told yet, it says itself when
@@ -44,7 +47,7 @@ pub(crate) fn signalled(signal: &Signal, current: Account) -> Result<Account, Re
 }
 
 fn of(audience: Audience, change: &Change, config: &Config) -> Vec<Task> {
-    let (before, after) = (change.before.as_ref(), change.after.as_ref());
+    let (before, after) = (before(change), change.after.as_ref());
     let (was_there, is_there) = (flag(before, audience.name()), flag(after, audience.name()));
     let mut tasks = Vec::new();
     if comes(change, config) && is_there && audience.creates(config) {
@@ -60,11 +63,18 @@ fn of(audience: Audience, change: &Change, config: &Config) -> Vec<Task> {
     tasks
 }
 
-/// Whether access begins. An update of somebody who has it is none, also where an audience creates since.
+/// The account before. For whom the product has nobody there was none: an account that was made by hand, and is taken over now, was mapped
+/// without anything following from it.
+fn before(change: &Change) -> Option<&Account> {
+    change.before.as_ref().filter(|_| change.event != Event::Created)
+}
+
+/// Whether access begins, as far as this plugin knows. An update of somebody who has it is none, also where an audience creates since.
 fn comes(change: &Change, config: &Config) -> bool {
-    let was_active = flag(change.before.as_ref(), "was_active");
-    let is_active = change.state_after() == Some(ACTIVE) && change.state_before() != Some(ACTIVE);
-    is_active && (!was_active || settings::reactivation_creates(config))
+    let before = before(change);
+    let had_access = before.is_some_and(|account| account.state == ACTIVE);
+    let is_first = !flag(before, WAS_ACTIVE);
+    change.state_after() == Some(ACTIVE) && (is_first || !had_access && settings::reactivation_creates(config))
 }
 
 /// Whether access ends: who was deactivated before is not deactivated once more by a deletion.

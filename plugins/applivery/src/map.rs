@@ -25,7 +25,7 @@ pub(crate) const DETAILS: [&str; 4] = ["email", "name", "given_name", "family_na
 /// The field with the role that the collaborator was made with.
 pub(crate) const ROLE: &str = "role";
 /// The field that says whether the user ever had access.
-const WAS_ACTIVE: &str = "was_active";
+pub(crate) const WAS_ACTIVE: &str = "was_active";
 /// The field of whom the product has told to be the only Admin of the Dashboard; others do not have it.
 pub(crate) const LAST_ADMIN: &str = "last_admin";
 
@@ -66,11 +66,11 @@ fn is_there(input: &Input, config: &Config, audience: Audience) -> bool {
     (was_there || comes(input, config) && audience.creates(config)) && !goes
 }
 
-/// Whether the create actions follow from this: the first access, and each that is given back.
+/// Whether the create actions follow from this: the first access that this plugin knows of, and each that is given back.
 fn comes(input: &Input, config: &Config) -> bool {
     let was_active = input.current().is_some_and(|account| account.state == ACTIVE);
     let is_first = !flag(input.current(), WAS_ACTIVE);
-    input.is_active() && !was_active && (is_first || settings::reactivation_creates(config))
+    input.is_active() && (is_first || !was_active && settings::reactivation_creates(config))
 }
 
 /// Whether the deactivate actions follow from this.
@@ -80,11 +80,10 @@ fn leaves(input: &Input) -> bool {
 
 /// That of the day when the collaborator was made, unless the tenant's setting has all follow when it changes.
 fn role(input: &Input, config: &Config) -> Option<String> {
-    let follows = config.boolean("/role_follows_setting").unwrap_or(false);
     let own = input.current().and_then(|account| account.text(ROLE)).map(str::to_owned);
-    let is_made = comes(input, config) && Audience::Dashboard.creates(config);
     let is_there = flag(input.current(), Audience::Dashboard.name());
-    if is_made || follows && is_there { settings::role(config) } else { own }
+    let is_made = !is_there && comes(input, config) && Audience::Dashboard.creates(config);
+    if is_made || is_there && settings::role_follows(config) { settings::role(config) } else { own }
 }
 
 /// The primary address, else that of work, else the `userName` if it is one, else any.
@@ -190,6 +189,24 @@ mod tests {
         assert_eq!(map(true, None, config.clone()).text("role"), Some("Viewer"));
         config["role_follows_setting"] = json!(true);
         assert_eq!(map(true, Some(before), config).text("role"), Some("Viewer"));
+    }
+
+    #[test]
+    fn who_never_left_has_the_old_role_when_back_and_who_was_removed_the_new_one() {
+        let mut config = all();
+        let gone = map(false, Some(map(true, None, config.clone())), config.clone());
+        config["dashboard"]["role"] = json!("Viewer");
+        assert_eq!(map(true, Some(gone), config.clone()).text("role"), Some("Editor"));
+        let mut removing = all();
+        removing["dashboard"]["on_deactivate"] = json!("remove-collaborator");
+        let gone = map(false, Some(map(true, None, removing.clone())), removing);
+        assert_eq!(map(true, Some(gone), config).text("role"), Some("Viewer"));
+    }
+
+    #[test]
+    fn whom_another_plugin_had_is_created_at_the_first_look() {
+        let before = Account::new("active").field("email", "ada@example.com");
+        assert_eq!(there(&map(true, Some(before), all())), [true; 3]);
     }
 
     #[test]

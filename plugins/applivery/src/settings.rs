@@ -1,6 +1,7 @@
 //! What a tenant can set. The schema says which words there are; here is what they mean, and what they need beside them.
 
 use muster_plugin_sdk::{Config, Problem};
+use serde_json::{Map, Value as Json};
 
 /// Who is provisioned: each is configured, planned and carried out by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,11 @@ pub(crate) fn role(config: &Config) -> Option<String> {
     config.text("/dashboard/role")
 }
 
+/// Whether collaborators who are there get another role when that of the setting is another one.
+pub(crate) fn role_follows(config: &Config) -> bool {
+    config.boolean("/role_follows_setting").unwrap_or(false)
+}
+
 /// Whether the last Admin can be removed.
 pub(crate) fn removes_last_admin(config: &Config) -> bool {
     config.text("/dashboard/last_admin").as_deref() == Some("allow")
@@ -104,13 +110,18 @@ pub(crate) fn deletion_deactivates(config: &Config) -> bool {
 
 /// Whether any group gives a role.
 pub(crate) fn groups_give_roles(config: &Config) -> bool {
-    config.text("/group_roles").is_some_and(|roles| roles != "{}")
+    !group_roles(config).is_empty()
 }
 
-/// The role that a group of this name gives to its members.
+/// The role that a group of this name gives to its members. As everywhere else, upper and lower case are one name.
 pub(crate) fn role_of_group(config: &Config, name: &str) -> Option<String> {
-    let escaped = name.replace('~', "~0").replace('/', "~1");
-    config.text(&format!("/group_roles/{escaped}"))
+    let roles = group_roles(config);
+    let given = roles.iter().find(|(group, _)| group.to_lowercase() == name.to_lowercase());
+    given.and_then(|(_, role)| role.as_str()).map(str::to_owned)
+}
+
+fn group_roles(config: &Config) -> Map<String, Json> {
+    config.text("/group_roles").and_then(|roles| serde_json::from_str(&roles).ok()).unwrap_or_default()
 }
 
 /// How far in front a role is, from 0, when several groups give one.
@@ -126,6 +137,9 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     if Audience::Dashboard.creates(config) && role(config).is_none() {
         problems.push(Problem::new("/dashboard/role", "whoever creates collaborators has to say with which role"));
+    }
+    if role_follows(config) && role(config).is_none() {
+        problems.push(Problem::new("/dashboard/role", "whoever has collaborators follow the role has to say which"));
     }
     if Audience::Mdm.on_deactivate(config) == OnDeactivate::ChangePolicy && policy(config).is_none() {
         problems.push(Problem::new("/mdm/policy", "whoever changes the policy has to say to which"));
@@ -157,6 +171,8 @@ mod tests {
         }));
         let places: Vec<_> = problems(&lacking).into_iter().map(|problem| problem.pointer).collect();
         assert_eq!(places, ["/dashboard/role", "/mdm/policy"]);
+        let following = config(json!({ "role_follows_setting": true, "dashboard": { "on_deactivate": "none" } }));
+        assert_eq!(problems(&following)[0].pointer, "/dashboard/role");
         let whole = config(json!({
             "dashboard": { "on_create": "create-collaborator", "role": "Editor" },
             "mdm": { "on_deactivate": "change-policy", "policy": "locked" },
@@ -168,6 +184,7 @@ mod tests {
     fn a_group_is_found_by_its_name_whatever_stands_in_it() {
         let roles = config(json!({ "group_roles": { "a/b~c": "Editor" } }));
         assert_eq!(role_of_group(&roles, "a/b~c").as_deref(), Some("Editor"));
+        assert_eq!(role_of_group(&roles, "A/b~C").as_deref(), Some("Editor"), "as group names are compared");
         assert_eq!(role_of_group(&roles, "a"), None);
         assert!(groups_give_roles(&roles));
         assert!(!groups_give_roles(&config(json!({ "group_roles": {} }))));

@@ -2,7 +2,9 @@ use muster_plugin_sdk::{Account, Config, Input, Reject, is_email};
 
 pub(crate) fn account(input: &Input, config: &Config) -> Result<Account, Reject> {
     let email = input.text("userName").ok_or_else(|| Reject::invalid_value("userName is required"))?;
-    if config.boolean("/require_email").unwrap_or(true) && !is_email(email) {
+    // Who was there before the tenant asked for addresses keeps the name, and can be deactivated.
+    let is_kept = input.current().is_some_and(|account| account.text("email") == Some(email));
+    if config.boolean("/require_email").unwrap_or(true) && !is_email(email) && !is_kept {
         return Err(Reject::invalid_value("userName must be an e-mail address"));
     }
     let parts = Parts::of(input, config);
@@ -104,6 +106,15 @@ mod tests {
         let refused = map(&json!({ "userName": "ada" })).unwrap_err();
         assert_eq!((refused.status, refused.scim_type), (400, Some(ScimType::InvalidValue)));
         assert_eq!(refused.detail, "userName must be an e-mail address");
+    }
+
+    #[test]
+    fn who_is_there_already_can_be_deactivated_under_the_strict_check() {
+        let before = Account::new("active").field("email", "ada");
+        let gone = testing::user::<Poggio>(&json!({ "userName": "ada", "active": false })).stored_as(before.clone());
+        assert_eq!(account(&gone, &testing::config(config())).unwrap().state, "disabled");
+        let renamed = testing::user::<Poggio>(&json!({ "userName": "ada2" })).stored_as(before);
+        assert!(account(&renamed, &testing::config(config())).is_err());
     }
 
     #[test]

@@ -47,7 +47,10 @@ fn email<'a>(input: &'a Input, config: &Config) -> Option<&'a str> {
     let work = || input.elements("emails").find(|email| email.text("type") == Some("work"));
     let chosen = primary.or_else(work).and_then(|email| email.text("value")).filter(|email| is_email(email));
     let any = || input.texts("emails.value").find(|email| is_email(email));
-    let user_name = || input.text("userName").filter(|name| user_name_counts(config) && is_email(name));
+    // Whose profile has it already keeps it when it does not count any more, and can be deactivated.
+    let is_kept = |name: &str| input.current().is_some_and(|account| account.text("email") == Some(name));
+    let user_name =
+        || input.text("userName").filter(|name| is_email(name) && (user_name_counts(config) || is_kept(name)));
     chosen.or_else(any).or_else(user_name)
 }
 
@@ -156,6 +159,15 @@ mod tests {
         let strict = json!({ "email_from_user_name": false });
         let refused = map(&json!({ "userName": "ada@example.com" }), strict).unwrap_err();
         assert_eq!(refused.detail, "emails must hold an e-mail address");
+    }
+
+    #[test]
+    fn whose_profile_has_the_user_name_as_its_address_already_can_leave_under_the_strict_setting() {
+        let strict = testing::config(json!({ "email_from_user_name": false }));
+        let before = Account::new("member").field("email", "ada@example.com");
+        let user = |name: &str| testing::user::<Popl>(&json!({ "userName": name, "active": false }));
+        assert_eq!(account(&user("ada@example.com").stored_as(before.clone()), &strict).unwrap().state, "left");
+        assert!(account(&user("ada.l@example.com").stored_as(before), &strict).is_err());
     }
 
     #[test]

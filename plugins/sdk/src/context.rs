@@ -59,8 +59,10 @@ impl Config {
         self.text(pointer)?.parse().ok()
     }
 
-    /// The whole number at the pointer.
+    /// The whole number at the pointer. `501.0` is one as well: for a JSON Schema it is the same number as `501`.
     pub fn integer(&self, pointer: &str) -> Option<i64> {
-        self.text(pointer)?.parse().ok()
+        let text = self.text(pointer)?;
+        let digits = text.split_once('.').filter(|(_, zeros)| zeros.bytes().all(|digit| digit == b'0'));
+        digits.map_or(text.as_str(), |(digits, _)| digits).parse().ok()
     }
 }

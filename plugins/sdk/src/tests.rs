@@ -68,6 +68,8 @@ fn a_configuration_is_read_by_pointer() {
     assert_eq!(config.text("/a/b~0c/0").as_deref(), Some("x"));
     assert_eq!(config.boolean("/a/b~0c/1"), Some(true));
     assert_eq!(config.integer("/a/b~0c/2"), Some(7));
+    assert_eq!(testing::config(json!({ "status": 501.0 })).integer("/status"), Some(501));
+    assert_eq!(testing::config(json!({ "status": 501.5 })).integer("/status"), None);
     assert_eq!(config.text("/nowhere"), None);
 }
 

@@ -26,25 +26,25 @@ use muster_plugin_sdk::{
 pub struct Secoda;
 
 impl Plugin for Secoda {
-    const MANIFEST: Manifest = Manifest::new("secoda", env!("CARGO_PKG_VERSION"))
-        .base_path("/api/v2/scim")
-        .user(Resource::reads(map::USER).retains(&["userName", "name", "emails", "displayName", "active"]).plans_on(&[
-            Event::Created,
-            Event::Deactivated,
-            Event::Reactivated,
-            Event::Deleted,
-        ]))
-        .group(Resource::reads(&["displayName"]).retains(&["displayName"]))
-        .states(&[map::INVITED, map::ACTIVE, map::DISABLED])
-        .adoption(Adoption::Link)
-        .config_schema(include_str!("../config.schema.json"))
-        .wants(&[
-            Want::origin(
-                "https://*.secoda.co",
-                "invitations are sent there, and members enabled, disabled and removed",
-            ),
-            Want::secret(calls::SECRET, "Secoda asks for it with each request"),
-        ]);
+    const MANIFEST: Manifest =
+        Manifest::new("secoda", env!("CARGO_PKG_VERSION"))
+            .base_path("/api/v2/scim")
+            .user(
+                Resource::reads(map::USER).retains(&["userName", "name", "emails", "displayName", "active"]).plans_on(
+                    &[Event::Created, Event::Updated, Event::Deactivated, Event::Reactivated, Event::Deleted],
+                ),
+            )
+            .group(Resource::reads(&["displayName"]).retains(&["displayName"]))
+            .states(&[map::INVITED, map::ACTIVE, map::DISABLED])
+            .adoption(Adoption::Link)
+            .config_schema(include_str!("../config.schema.json"))
+            .wants(&[
+                Want::origin(
+                    "https://*.secoda.co",
+                    "invitations are sent there, and members enabled, disabled and removed",
+                ),
+                Want::secret(calls::SECRET, "Secoda asks for it with each request"),
+            ]);
 
     fn map(input: &Input, ctx: &Context) -> Result<Account, Reject> {
         map::account(input, ctx.config())
@@ -64,12 +64,14 @@ impl Plugin for Secoda {
 
     fn host_settings(config: &Config) -> Vec<Setting> {
         let invited_is_active = config.boolean("/invited_is_active").unwrap_or(true);
+        let shows_invited = config.boolean("/show_invited_members").unwrap_or(true);
         let is_enabled = config.boolean("/enabled").unwrap_or(true);
         vec![
             Setting::new("scim.refused-detail", (!is_enabled).then_some("SCIM is not enabled for this workspace")),
             Setting::new("users.not-found-detail", "User not found"),
             Setting::new("users.put-creates", config.boolean("/put_upsert").unwrap_or(false)),
             Setting::new("users.inactive-states", (!invited_is_active).then_some(map::INVITED)),
+            Setting::new("groups.members-shown", (!shows_invited).then_some("listed")),
         ]
     }
 }

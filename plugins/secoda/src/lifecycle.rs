@@ -76,6 +76,16 @@ mod tests {
     }
 
     #[test]
+    fn whom_an_update_is_the_first_to_invite_is_sent_it_and_by_no_other_update() {
+        let (before, after) = (|| Some(account("disabled", false)), || Some(account("disabled", true)));
+        assert_eq!(change(Event::Updated, before(), after()), [task("send-invitation")], "the setting was changed");
+        assert_eq!(change(Event::Updated, after(), after()), []);
+        let of_another_plugin = Some(Account::new("active"));
+        let invited = change(Event::Updated, of_another_plugin, Some(account("invited", true)));
+        assert_eq!(invited, [task("send-invitation")]);
+    }
+
+    #[test]
     fn a_disabled_user_who_comes_back_is_disabled_and_not_invited() {
         let back = change(Event::Created, None, Some(account("disabled", true)));
         assert_eq!(back, [task("disable").destructive()]);

@@ -1,6 +1,7 @@
 //! Accounts by the vendor's own word for where they stand.
 
 use muster_test_harness::TestApp;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::problem;
@@ -55,4 +56,29 @@ async fn tenant_accounts_tells_states_and_who_is_in_one() {
     assert_eq!(rest, format!("{bob}  bob\n"));
     let json = on(&app, &["tenant", "accounts", "acme", "--json"]).await.json();
     assert_eq!(json, app.admin_get("/tenants/acme/accounts").await.expect(200));
+}
+
+#[tokio::test]
+async fn accounts_made_by_hand_are_counted_apart_and_shown_by_their_id() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let ada = acme.user("ada").await;
+    let made =
+        app.directory_send(Method::POST, "/tenants/acme/accounts", json!({ "userName": "bob" })).await.expect(201);
+    let bob = made["id"].as_str().unwrap();
+
+    let counted = on(&app, &["tenant", "accounts", "acme"]).await.text();
+    let listed = on(&app, &["tenant", "accounts", "acme", "--state", "active"]).await.text();
+    let own = ["tenant", "accounts", "acme", "--state", "active", "--resource-type", "ManualUser"];
+    let own = on(&app, &own).await.text();
+    let shown = on(&app, &["tenant", "account", "acme", bob]).await.text();
+
+    let line = "        1  active";
+    assert_eq!(counted, format!("{line}\n{line}   made by hand (--resource-type ManualUser)\n"));
+    assert_eq!(listed, format!("{ada}  ada\nand 1 made by hand: --resource-type ManualUser\n"));
+    assert_eq!(own, format!("{bob}  bob\n"));
+    assert!(
+        shown.starts_with(&format!("ManualUser {bob} (made by hand: no list of SCIM has it), mapped by ")),
+        "{shown}"
+    );
 }

@@ -20,10 +20,13 @@ async fn tenant_create_answers_with_exactly_what_an_identity_provider_needs() {
 
     let token = made["token"].as_str().unwrap();
     let base = format!("{}/scim/v2", app.scim);
-    assert_eq!(made, json!({ "tenant": "acme", "scim_base": base, "token": token }));
+    let own = format!("{}/t/acme/scim/v2", app.scim);
+    assert_eq!(made, json!({ "tenant": "acme", "scim_base": base, "own_base": own, "token": token }));
     let acme = app.client("/scim/v2", token);
     let ada = acme.user("ada").await;
-    acme.get(&format!("/Users/{ada}")).await.expect(200);
+    for client in [acme, app.client("/t/acme/scim/v2", token)] {
+        client.get(&format!("/Users/{ada}")).await.expect(200);
+    }
 }
 
 #[tokio::test]
@@ -44,7 +47,8 @@ async fn tenant_create_takes_a_configuration_as_text_or_from_a_file_and_says_wha
 
     let lines: Vec<&str> = from_file.lines().collect();
     assert_eq!(lines[..2], ["tenant     acme".to_owned(), format!("SCIM base  {}/scim/v2", app.scim)]);
-    assert!(lines[2].starts_with("token      mst_") && lines[2].ends_with("   (shown this once)"), "{from_file}");
+    assert_eq!(lines[2], format!("its own    {}/t/acme/scim/v2   (the same, for this tenant alone)", app.scim));
+    assert!(lines[3].starts_with("token      mst_") && lines[3].ends_with("   (shown this once)"), "{from_file}");
     let config = async |name: &str| app.admin_get(&format!("/tenants/{name}")).await.expect(200)["config"].clone();
     assert_eq!(config("acme").await, json!({ "default_workspace": "W1", "require_email": false }));
     assert_eq!(config("globex").await, json!({ "default_workspace": "G1" }));

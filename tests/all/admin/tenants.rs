@@ -14,7 +14,8 @@ async fn a_tenant_is_created_with_its_plugin_and_its_first_token() {
     let (token, token_id) = (made["token"].as_str().unwrap(), made["token_id"].as_str().unwrap());
     let base = format!("{}/api/v2/scim", app.scim);
     let expected = json!({
-        "tenant": "acme", "scim_base": base, "token": token, "token_id": token_id, "plugin": plugin, "revision": 1,
+        "tenant": "acme", "scim_base": base, "own_base": format!("{}/t/acme/scim/v2", app.scim), "token": token,
+        "token_id": token_id, "plugin": plugin, "revision": 1,
     });
     assert_eq!(made, expected);
     assert!(token.len() == 68 && token.starts_with("mst_"), "256 bits behind a name that scanners know");
@@ -43,6 +44,18 @@ async fn a_plugin_that_plans_what_nobody_carries_out_is_told_with_a_warning() {
     let parked =
         "plans-slowly 1.0.0 exports lifecycle and not delivery: what it plans is parked, for nobody carries it out";
     assert_eq!(made["warning"], parked);
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_refused_everything_is_created_with_a_warning() {
+    let app = TestApp::start().await;
+    app.push(wasm::plugin("level-access")).await.expect(201);
+
+    let made = app.admin_post("/tenants", json!({ "name": "acme", "plugin": "level-access" })).await.expect(201);
+
+    let warning = made["warning"].as_str().unwrap();
+    assert!(warning.starts_with("SCIM is switched off, every call is answered 403: "), "{warning}");
+    app.client("/t/acme/scim/v2", made["token"].as_str().unwrap()).get("/Users").await.expect(403);
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ async fn applivery_02_the_test_of_the_credentials_succeeds_with_the_token_alone(
 async fn applivery_03_okta_creates_updates_and_deactivates_users_and_assigns_its_groups() {
     let product = Product::start().await;
     let (app, acme) = acme_of(&product, json!({ "store": { "on_create": "create-employee" } })).await;
-    let (people, groups) = muster_idp::sample("acme.example", 5);
+    let (mut people, groups) = muster_idp::sample("acme.example", 5);
 
     let first = muster_idp::sync::okta(&okta_of(&acme), &people, &groups, |_| {}).await.unwrap();
     at_rest(&app).await;
@@ -59,6 +59,21 @@ async fn applivery_03_okta_creates_updates_and_deactivates_users_and_assigns_its
         "the repetition changes nothing"
     );
     assert_eq!((asked, product.heard().len()), (5, 5));
+
+    people[1].family = "Hopper".to_owned();
+    people[2].given = "Edgar".to_owned();
+    let changed = muster_idp::sync::okta(&okta_of(&acme), &people, &groups, |_| {}).await.unwrap();
+    at_rest(&app).await;
+    assert_eq!((changed.created, changed.updated, changed.groups), (0, 5, 3));
+    assert_eq!(app.log("acme").await.len(), written + 2, "of five PUTs two change something");
+    let told: Vec<Value> = product.effects()[5..].iter().map(|call| call.body["name"].clone()).collect();
+    assert_eq!(told, [people[1].display_name(), people[2].display_name()]);
+    assert!(product.lines()[5..].iter().all(|line| line.starts_with("PATCH /v1/store/employees/")));
+    for person in &people[1..3] {
+        let found = okta_of(&acme).expect(&okta::find_user(&person.email), &[200]).await.unwrap().body;
+        assert_eq!(found["Resources"][0]["displayName"], person.display_name());
+        assert_eq!(found["Resources"][0]["name"]["familyName"], person.family);
+    }
     let found = okta_of(&acme).expect(&okta::find_user(&people[0].email), &[200]).await.unwrap().body;
     let gone = muster_idp::Person { active: false, ..people[0].clone() };
     let gone = okta::update_user(&found["Resources"][0], &gone);

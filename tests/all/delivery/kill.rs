@@ -64,13 +64,9 @@ async fn every_task_has_its_effect_once_and_in_order_through_kills_lost_answers_
     }
     let journal = receiver.journal.lock().unwrap();
     println!(
-        "{} tasks, {kills} kills: {} effects, {} requests ({} answers lost, {} refused, {} repeated); written in {:.0} s, at rest after {:.0} s",
+        "{} tasks, {kills} kills: {}; written in {:.0} s, at rest after {:.0} s",
         planned.len(),
-        journal.effects.len(),
-        journal.requests,
-        journal.lost,
-        journal.refused,
-        journal.repeated,
+        journal.summary(),
         written.as_secs_f64(),
         began.elapsed().as_secs_f64(),
     );

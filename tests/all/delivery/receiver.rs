@@ -90,6 +90,13 @@ async fn answer(mut stream: BufStream<TcpStream>, journal: &Mutex<Journal>, dice
 }
 
 impl Journal {
+    /// What has come, for who runs the test with more than CI's size.
+    pub(crate) fn summary(&self) -> String {
+        let Self { effects, requests, lost, refused, repeated, .. } = self;
+        let effects = effects.len();
+        format!("{effects} effects, {requests} requests ({lost} answers lost, {refused} refused, {repeated} repeated)")
+    }
+
     /// The effect, if this key did not have it yet.
     fn take(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();

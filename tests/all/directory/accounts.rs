@@ -62,7 +62,9 @@ async fn accounts_are_read_by_state_by_key_and_by_page() {
 
     assert_eq!(ids("state=invited").await, invited);
     assert_eq!(ids("state=active").await, old);
-    assert_eq!(ids("state=nobodys").await, Vec::<String>::new());
+    assert_eq!(ids("state=disabled").await, Vec::<String>::new());
+    let misspelt = problem(app.directory_get("/tenants/acme/accounts?state=invitd").await, 400);
+    assert!(misspelt.starts_with("state is one of the plugin's own: ") && misspelt.contains("invited"), "{misspelt}");
     assert_eq!(ids("listed=true").await, old);
     assert_eq!(ids("listed=false&limit=3").await, invited[..3]);
     assert_eq!(ids("key=userName:ADA3@example.com").await, invited[3..4]);
@@ -89,7 +91,7 @@ async fn who_reads_page_by_page_meets_each_account_once_and_knows_where_the_chan
         let (mut met, mut after) = (Vec::new(), String::new());
         loop {
             let page = read(&app, &format!("accounts?{query}{after}")).await;
-            assert_eq!(page["change"], 5);
+            assert!(page["change"].as_str().unwrap().starts_with("5-"), "{}", page["change"]);
             met.extend(all(&page["accounts"], "id"));
             let Some(next) = page["next"].as_str() else { break };
             after = format!("&after={next}");
@@ -134,6 +136,10 @@ async fn what_is_asked_wrongly_is_told_in_a_sentence() {
         ("acme/accounts?after=x", "after must be what an earlier page of the same question had as next"),
         ("acme/accounts?key=ada", "key is the path of an attribute, a colon and its value"),
         ("acme/accounts?key=a%20b:c", "key is the path of an attribute, a colon and its value"),
+        (
+            "acme/accounts?type=ManualUser",
+            "type is a kind of resource; accounts made by hand are of type User, with managed_by=manual",
+        ),
         ("acme/groups?after=x", "after must be what an earlier page had as next"),
         ("acme/groups?limit=0", "limit is at least 1"),
     ] {

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::manual::by_hand;
 use super::{all, read};
+use crate::command::on;
 
 const BY_HAND: &str = "an account that is managed by hand has one of these names; SCIM does not take it over";
 const NOT_MANAGED: &str = "this account is managed by hand; SCIM does not manage it";
@@ -56,6 +57,9 @@ async fn a_user_of_scim_takes_the_account_over_under_its_id_with_all_that_the_pr
     assert_eq!(all(&changes, "event"), ["adopted", "created"]);
     assert_eq!(all(&changes, "managed_by"), ["manual", "scim"]);
     assert_eq!(all(&changes, "id"), [ada.clone(), ada.clone()]);
+    let history = on(&app, &["history", "acme", &ada]).await.text();
+    let events: Vec<_> = history.lines().map(|line| line.split_whitespace().nth(3).unwrap()).collect();
+    assert_eq!(events, ["created", "adopted", "signalled", "created"], "{history}");
     // From here on it is as any other.
     acme.post("/Users", user("ada@example.com")).await.expect(409);
     acme.delete(&format!("/Users/{ada}")).await.expect(204);
@@ -70,7 +74,7 @@ async fn a_put_or_a_patch_to_what_a_lookup_found_takes_it_over_and_a_delete_does
     assert_eq!(acme.get(&ada).await.expect(200)["userName"], "ada@example.com");
 
     let refused = acme.delete(&ada).await;
-    assert_eq!(refused.expect(409), error(409, Some("uniqueness"), NOT_MANAGED));
+    assert_eq!(refused.expect(409), error(409, None, NOT_MANAGED), "no scimType of the RFC says that");
     let stale = acme.request(Method::PUT, &ada).bearer_auth(&acme.token).header("if-match", "W/\"9\"");
     Answer::of(stale.body(user("ada@example.com").to_string())).await.expect(412);
     assert_eq!(read(&app, "accounts?managed_by=scim").await["accounts"], json!([]));
@@ -100,7 +104,7 @@ async fn where_it_is_refused_a_lookup_shows_it_and_no_write_takes_it() {
     assert_eq!(acme.put(&path, user("ada")).await.expect(409), refused());
     let off = json!([{ "op": "replace", "path": "active", "value": false }]);
     assert_eq!(acme.operations(&path, off).await.expect(409), refused());
-    assert_eq!(acme.delete(&path).await.expect(409), refused());
+    assert_eq!(acme.delete(&path).await.expect(409), error(409, None, NOT_MANAGED));
 
     assert_eq!(app.log("acme").await, before);
     assert_eq!(read(&app, &format!("accounts/{ada}")).await["active"], true);
@@ -243,4 +247,47 @@ async fn a_group_that_names_an_account_that_can_be_taken_over_is_told_so_and_tak
     acme.put(&format!("/Users/{ada}"), user("ada@example.com")).await.expect(200);
     acme.operations(&format!("/Groups/{group}"), add()).await.expect(200);
     assert_eq!(acme.members(&group).await, [ada]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_product_writes_meanwhile_keeps_nobody_from_being_taken_over() {
+    let app = TestApp::start().await;
+    let acme = linking(&app).await;
+    let ask = |method: Method, path: String, body: Value| {
+        Answer::of(app.directory_request(method, &format!("/tenants/acme/{path}")).body(body.to_string()))
+    };
+    for round in 0..24 {
+        let name = format!("user{round}@example.com");
+        let path = if round % 3 == 2 { String::new() } else { by_hand(&app, &name).await };
+        let path = format!("accounts/{path}");
+        let by_product = match round % 3 {
+            0 => ask(Method::PATCH, path, json!({ "displayName": "Ada" })),
+            1 => ask(Method::POST, format!("{path}/signals"), json!({ "name": "signed-in" })),
+            _ => ask(Method::POST, "accounts".to_owned(), json!({ "userName": name })),
+        };
+        let by_scim = acme.request(Method::POST, "/Users").bearer_auth(&acme.token);
+
+        let (by_product, by_scim) = tokio::join!(by_product, Answer::of(by_scim.body(user(&name).to_string())));
+
+        assert_eq!(by_scim.status, 201, "{round}: {}", by_scim.text);
+        // Whoever comes second finds an account that is SCIM's, which signals may be of.
+        let expected: &[u16] = [&[200, 409][..], &[200], &[201, 409]][round % 3];
+        assert!(expected.contains(&by_product.status), "{round}: {} {}", by_product.status, by_product.text);
+        let key = read(&app, &format!("accounts?key=userName:{name}")).await;
+        assert_eq!(all(&key["accounts"], "managed_by"), ["scim"], "{round}");
+    }
+}
+
+#[tokio::test]
+async fn a_put_to_an_id_that_is_nobodys_takes_nobody_over() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "secoda", json!({ "put_upsert": true })).await;
+    let ada = by_hand(&app, "ada@example.com").await;
+    let before = app.log("acme").await;
+
+    let put = acme.put("/Users/019a4a5e-0000-7000-8000-000000000000", user("ada@example.com")).await;
+
+    assert_eq!(put.expect(404), error(404, None, "User not found"));
+    assert_eq!(app.log("acme").await, before);
+    assert_eq!(read(&app, &format!("accounts/{ada}")).await["managed_by"], "manual");
 }

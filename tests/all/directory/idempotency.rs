@@ -68,6 +68,30 @@ async fn a_refusal_is_an_answer_as_well_and_after_a_day_a_key_is_new() {
 }
 
 #[tokio::test]
+async fn a_body_that_cannot_be_read_uses_its_key_up_as_any_other() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let ada = acme.user("ada").await;
+    for (method, path) in
+        [(Method::PUT, "/local"), (Method::PATCH, ""), (Method::POST, "/signals"), (Method::DELETE, "")]
+    {
+        let key = format!("{method}");
+        let path = format!("/tenants/acme/accounts/{ada}{path}");
+        let send = async |body: &'static str| {
+            let request = app.directory_request(method.clone(), &path).header("idempotency-key", &key);
+            Answer::of(request.body(body)).await
+        };
+
+        let (first, again, other) = (send("{\"a\":").await, send("{\"a\":").await, send("{}").await);
+
+        assert_eq!((first.status, first.header("idempotent-replayed")), (400, ""), "{method}: {}", first.text);
+        assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body), "{method}");
+        let says = "this Idempotency-Key came with another request before; a new request needs a new key";
+        assert_eq!(problem(other, 422), says, "{method}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_is_kept_over_a_restart_and_what_is_no_key_is_refused() {
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;

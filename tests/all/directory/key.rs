@@ -71,6 +71,37 @@ async fn every_route_is_there_with_the_methods_of_its_description_and_no_others(
 }
 
 #[tokio::test]
+async fn whatever_is_refused_is_in_the_description() {
+    let app = TestApp::start().await;
+    let ada = app.tenant("acme").await.user("ada").await;
+    let document = app.directory_get("/openapi.json").await.expect(200);
+    let large = " ".repeat(2 << 20);
+    let (account, unreadable) = ("/tenants/{tenant}/accounts/{id}", "{");
+    let cases = [
+        (Method::DELETE, account, unreadable, 400),
+        (Method::DELETE, account, large.as_str(), 413),
+        (Method::DELETE, account, "", 409),
+        (Method::GET, "/tenants/{tenant}/accounts/{id}/local", "", 400),
+        (Method::GET, "/tenants/{tenant}/accounts/states", "", 400),
+        (Method::GET, "/tenants/{tenant}/groups/{id}", "", 400),
+    ];
+    for (method, path, body, status) in cases {
+        let id = if status == 400 && method == Method::GET { "%ff" } else { ada.as_str() };
+        let tenant = if path.contains("{id}") || status != 400 { "acme" } else { "%ff" };
+        let place = path.replace("{tenant}", tenant).replace("{id}", id);
+
+        let answer = Answer::of(app.directory_request(method.clone(), &place).body(body.to_owned())).await;
+
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+        let described = &document["paths"][path][method.as_str().to_lowercase()]["responses"];
+        assert!(described[status.to_string()].is_object(), "{method} {path} {status}");
+    }
+    let limit = &document["components"]["parameters"]["limit"]["schema"];
+    assert!(limit["maximum"].is_null(), "more is taken, as the most that there is");
+    app.directory_get("/tenants/acme/accounts?limit=1001").await.expect(200);
+}
+
+#[tokio::test]
 async fn it_is_on_the_scim_listener_only_where_that_is_configured() {
     let apart = TestApp::start().await;
     let mut together = TestApp::builder();
@@ -135,4 +166,29 @@ async fn keys_come_and_go_while_the_server_runs() {
     }
     let full = muster(&["directory-key", "rotate", "--config", at], &[]).await.failed();
     assert!(full.contains("there are 4 directory keys already, which is the most"), "{full}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_with_a_key_that_is_retired_meanwhile_is_told_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("directory.key");
+    std::fs::write(&file, "the-first-key-of-the-product\n").unwrap();
+    let mut builder = TestApp::builder();
+    builder.config.directory.key_file = file.clone();
+    let app = builder.start().await;
+    let acme = app.tenant("acme").await;
+    let ask = |path: &str| {
+        let request = app.admin_request(Method::GET, &format!("/directory/v1/tenants/acme/{path}"));
+        Answer::of(request.bearer_auth("the-first-key-of-the-product"))
+    };
+    let waits = tokio::spawn(ask("changes?wait=30"));
+    assert_eq!(ask("accounts").await.status, 200);
+
+    std::fs::write(&file, "the-second-key-of-the-product-is-longer\n").unwrap();
+    while ask("accounts").await.status != 401 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    acme.user("ada").await;
+
+    assert_eq!(problem(waits.await.unwrap(), 401), "the directory key is missing or not valid");
 }

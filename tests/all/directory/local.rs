@@ -113,3 +113,18 @@ async fn it_is_forgotten_soon_after_the_account_is_deleted() {
     put(&app, &bob, json!({ "seats": 3 })).await.expect(200);
     acme.get(&format!("/Users/{ada}")).await.expect(404);
 }
+
+#[tokio::test]
+async fn names_that_differ_in_case_alone_are_one_so_what_is_read_can_be_written() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let ada = acme.user("ada").await;
+    let path = format!("/tenants/acme/accounts/{ada}/local");
+    app.directory_send(Method::PATCH, &path, json!({ "seats": 1 })).await.expect(200);
+
+    let merged = app.directory_send(Method::PATCH, &path, json!({ "Seats": 2 })).await.expect(200);
+
+    assert_eq!(merged, json!({ "Seats": 2 }));
+    assert_eq!(put(&app, &ada, merged.clone()).await.expect(200), merged);
+    assert_eq!(app.directory_send(Method::PATCH, &path, json!({ "SEATS": null })).await.expect(200), json!({}));
+}

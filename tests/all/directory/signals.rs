@@ -105,6 +105,33 @@ async fn a_signal_that_is_not_taken_is_told_why_and_writes_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_signal_says_is_held_to_the_characters_that_scim_may_send() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "poggio", json!({ "default_workspace": "W1" })).await;
+    let ada = acme.person("ada@example.com").await;
+    let renamed =
+        async |name: &str| signal(&app, &ada, json!({ "name": "renamed", "payload": { "name": name } })).await;
+    let pushed = async |name: &str| {
+        let display = json!([{ "op": "replace", "path": "displayName", "value": name }]);
+        acme.operations(&format!("/Users/{ada}"), display).await.status
+    };
+
+    for name in ["Ada\u{202E}nimda", "Ada\u{1B}[31m", "A\u{200B}da"] {
+        let says = problem(renamed(name).await, 400);
+        assert!(says.starts_with("payload.name contains the control or invisible character U+"), "{says}");
+        assert_eq!(pushed(name).await, 400);
+    }
+    let in_a_name = json!({ "name": "renamed", "payload": { "name": "Ada", "a\u{202E}b": [1] } });
+    problem(signal(&app, &ada, in_a_name).await, 400);
+    assert_eq!(app.log("acme").await.len(), 1, "nothing was written");
+    let name = "Ada 👩\u{200D}💻";
+    assert_eq!(
+        (renamed(name).await.expect(200)["fields"]["full_name"].as_str(), pushed(name).await),
+        (Some(name), 200)
+    );
+}
+
+#[tokio::test]
 async fn a_signal_and_a_write_of_scim_at_once_are_both_made() {
     let app = TestApp::start().await;
     let acme = obeying(&app, json!({})).await;

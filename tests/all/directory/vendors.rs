@@ -12,6 +12,12 @@ fn names(list: &Value) -> Vec<String> {
     all(list, "userName")
 }
 
+/// An administrator of Level Access has put somebody into a user group.
+async fn is_assigned(app: &TestApp, id: &str) {
+    let path = format!("/tenants/acme/accounts/{id}/signals");
+    app.directory_send(Method::POST, &path, json!({ "name": "groups-assigned" })).await.expect(200);
+}
+
 async fn signs_in(app: &TestApp, id: &str) {
     let path = format!("/tenants/acme/accounts/{id}/signals");
     app.directory_send(Method::POST, &path, json!({ "name": "signed-in" })).await.expect(200);
@@ -79,16 +85,18 @@ async fn level_access_16_a_deactivated_user_keeps_the_user_groups_for_the_return
     let app = TestApp::start().await;
     let acme = app.tenant_with("acme", "level-access", json!({ "activated": true, "sso": "saml" })).await;
     let ada = acme.user("ada@example.com").await;
+    is_assigned(&app, &ada).await;
     let local = format!("accounts/{ada}/local");
     let assigned = json!({ "user_groups": ["Auditors", "Reviewers"] });
     app.directory_send(Method::PUT, &format!("/tenants/acme/{local}"), assigned.clone()).await.expect(200);
 
-    for active in [false, true] {
+    for (active, state) in [(false, "inactive"), (true, "assigned")] {
         let switch = json!([{ "op": "replace", "value": { "active": active } }]);
         acme.operations(&format!("/Users/{ada}"), switch).await.expect(200);
-        assert_eq!(read(&app, &local).await, assigned, "{active}");
+        let account = read(&app, &format!("accounts/{ada}")).await;
+        assert_eq!((&account["state"], &account["fields"]["has_groups"]), (&json!(state), &json!(true)));
+        assert_eq!(account["local"], assigned, "{active}");
     }
-    assert_eq!(read(&app, &format!("accounts/{ada}")).await["active"], true);
 }
 
 #[tokio::test]
@@ -96,15 +104,23 @@ async fn level_access_19_a_pushed_group_changes_nobodys_user_groups() {
     let app = TestApp::start().await;
     let acme = app.tenant_with("acme", "level-access", json!({ "activated": true, "sso": "saml" })).await;
     let (ada, bob) = (acme.user("ada@example.com").await, acme.user("bob@example.com").await);
+    is_assigned(&app, &ada).await;
     let assigned = json!({ "user_groups": ["Auditors"] });
     let local = format!("/tenants/acme/accounts/{ada}/local");
     app.directory_send(Method::PUT, &local, assigned.clone()).await.expect(200);
+    // All that the product is shown of both: states, fields and what it keeps of them itself.
+    let accounts = async || read(&app, "accounts").await["accounts"].clone();
+    let before = accounts().await;
+    assert_eq!(all(&before, "state"), ["assigned", "unassigned"]);
 
-    let reviewers = acme.group("Reviewers", &[&ada, &bob]).await;
-    acme.delete(&format!("/Groups/{reviewers}")).await.expect(204);
+    let auditors = acme.group("Auditors", &[&ada, &bob]).await;
+    assert_eq!(accounts().await, before);
+    let out = json!([{ "op": "remove", "path": format!("members[value eq \"{ada}\"]") }]);
+    acme.operations(&format!("/Groups/{auditors}"), out).await.expect(200);
+    assert_eq!(accounts().await, before);
+    acme.delete(&format!("/Groups/{auditors}")).await.expect(204);
 
-    assert_eq!(read(&app, &format!("accounts/{ada}/local")).await, assigned);
-    assert_eq!(read(&app, &format!("accounts/{bob}/local")).await, json!({}));
+    assert_eq!(accounts().await, before);
 }
 
 #[tokio::test]

@@ -109,12 +109,8 @@ async fn every_receiver_is_told_of_every_entry_once_through_kills_lost_answers_a
     }
     let journal = receiver.journal.lock().unwrap();
     println!(
-        "{entries} entries, {kills} kills: {} effects, {} requests ({} answers lost, {} refused, {} repeated); written in {:.0} s, at rest after {:.0} s",
-        journal.effects.len(),
-        journal.requests,
-        journal.lost,
-        journal.refused,
-        journal.repeated,
+        "{entries} entries, {kills} kills: {}; written in {:.0} s, at rest after {:.0} s",
+        journal.summary(),
         written.as_secs_f64(),
         began.elapsed().as_secs_f64(),
     );

@@ -30,6 +30,8 @@ async fn an_operator_sees_what_is_wanted_grants_it_and_takes_it_back() {
         "state",
     ];
     let some = on(&app, &some).await.text();
+    app.admin_post("/tenants/acme/secrets", json!({ "name": "api-key", "value": "hunter22" })).await.expect(200);
+    let set = on(&app, &["tenant", "wants", "acme"]).await.text();
     let kept = on(&app, &["tenant", "withdraw", "acme", "state"]).await.failed();
     let forced = on(&app, &["tenant", "withdraw", "acme", "state", "--force", "--json"]).await.json();
     let again = on(&app, &["tenant", "grant", "acme", "state"]).await.text();
@@ -52,13 +54,19 @@ async fn an_operator_sees_what_is_wanted_grants_it_and_takes_it_back() {
     let expected = format!(
         "acme                     wants 1.0.0 ({twelve})   does not decide   revision 1\n  \
          NOT GRANTED  to send requests to https://api.example.com\n               it says: invitations are sent there\n  \
-         NOT GRANTED  to send the secret api-key with them\n               it says: the product asks for it\n  \
+         NOT GRANTED  to send the secret api-key with them\n               it says: the product asks for it\n               \
+         NOT SET, so what sends it fails; to set it: muster tenant secret set acme api-key < FILE\n  \
          NOT GRANTED  to remember something of this tenant from one task to the next\n               \
          it says: the ids that the product gives to users are kept\n"
     );
     assert_eq!(asked, expected);
     let since = "   since 2026-11-03T14:03:00.000Z, by operator\n";
     assert!(some.contains(&format!("  granted      to send requests to https://api.example.com{since}")), "{some}");
+    assert!(
+        some.contains("NOT SET, so what sends it fails; to set it: muster tenant secret set acme api-key")
+            && !set.contains("NOT SET"),
+        "{some}{set}"
+    );
     assert!(kept.ends_with("(409 Conflict)") && kept.contains("wants state; if it is forced (--force)"), "{kept}");
     assert_eq!(granted(&forced), ["origin", "secret"]);
     assert!(again.contains(&format!("from one task to the next{since}")), "{again}");

@@ -1,10 +1,11 @@
 use muster_idp::{Client, entra, okta};
 use muster_test_harness::messages::{error, nothing_found};
-use muster_test_harness::{TestApp, USER};
+use muster_test_harness::{TestApp, USER, field};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{acme, activated, ada, ada_is_pushed, entra_of, id_of, okta_of};
+use crate::entra::everywhere;
 
 #[tokio::test]
 async fn level_access_01_without_single_sign_on_scim_is_not_activated_nor_by_anybody_else() {
@@ -128,7 +129,30 @@ async fn level_access_07_a_whole_cycle_of_entra_ends_well_and_its_repetition_wri
     assert_eq!((first.created, again.updated), (7, 7));
     assert_eq!(app.log("acme").await.len(), 7);
     // Provision on demand: the probe, the lookup, and the user.
+    entra.expect(&entra::test_connection(), &[200]).await.unwrap();
     entra.expect(&entra::find_user("ada@example.com"), &[200]).await.unwrap();
     let made = entra.expect(&entra::create_user(&ada()), &[201]).await.unwrap().body;
     acme.delete(&format!("/Users/{}", id_of(&made))).await.expect(204);
+}
+
+#[tokio::test]
+async fn level_access_07_every_form_in_which_entra_sends_a_user_is_taken_and_the_account_follows() {
+    let app = TestApp::start().await;
+    let config = json!({ "activated": true, "sso": "oidc", "idp": "entra" });
+    let acme = app.tenant_with("acme", "level-access", config).await;
+    everywhere::connects(&acme).await;
+    let ada = everywhere::creates(&acme).await;
+    let id = ada.trim_start_matches("/Users/").to_owned();
+    let named = async || {
+        let account = app.account("acme", &id).await;
+        (field(&account, "name"), field(&account, "email"))
+    };
+    assert_eq!(named().await, (json!("Ada Byron"), json!("ada@example.com")));
+
+    everywhere::changes(&acme, &ada).await;
+    assert_eq!(named().await, (json!("Ada Lovelace"), json!("ada.l@example.com")));
+    everywhere::changes_by_the_flag(&acme, &ada).await;
+    assert_eq!(named().await, (json!("Ada King"), json!("ada.k@example.com")));
+    everywhere::has_managers(&acme, &ada).await;
+    everywhere::comes_and_goes(&acme, &ada).await;
 }

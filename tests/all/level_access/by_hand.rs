@@ -1,4 +1,4 @@
-//! What the dashboard does with users of SCIM, and what SCIM does with accounts that were made there by hand.
+//! What the directory API, by which the dashboard asks and tells, does with users of SCIM, and what SCIM does with accounts made by hand.
 
 use muster_idp::{entra, okta};
 use muster_test_harness::messages::{error, nothing_found};
@@ -6,7 +6,8 @@ use muster_test_harness::{Answer, TenantClient, TestApp};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{acme, activated, ada, ada_is_pushed, entra_of, id_of, okta_of};
+use super::{acme, activated, ada, ada_is_pushed, cycle_of_entra, cycle_of_okta, entra_of, id_of, okta_of};
+use crate::ada::person;
 
 async fn dashboard(app: &TestApp, method: Method, path: &str, body: Value) -> Answer {
     app.directory_send(method, &format!("/tenants/acme/accounts{path}"), body).await
@@ -123,20 +124,57 @@ async fn level_access_13_no_lookup_no_list_and_no_path_of_scim_leads_to_an_accou
 }
 
 #[tokio::test]
+async fn level_access_13_where_the_setting_says_so_it_is_found_and_shown_and_nothing_of_scim_changes_it() {
+    let app = TestApp::start().await;
+    let config = json!({ "activated": true, "sso": "saml", "manual_accounts": "refuse" });
+    let acme = app.tenant_with("acme", "level-access", config).await;
+    let id = ada_by_hand(&app).await;
+    let (path, before) = (format!("/Users/{id}"), account(&app, &id).await);
+
+    for found in [
+        okta_of(&acme).expect(&okta::find_user("ada@example.com"), &[200]).await.unwrap().body,
+        entra_of(&acme).expect(&entra::find_user("ada@example.com"), &[200]).await.unwrap().body,
+    ] {
+        assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &json!(id)));
+    }
+    let shown = acme.get(&path).await.expect(200);
+    assert_eq!((&shown["id"], &shown["displayName"]), (&json!(id), &json!("Ada Byron")));
+    assert_eq!(acme.get("/Users?startIndex=1&count=100").await.expect(200), nothing_found(), "an import has none");
+
+    // What follows at an identity provider from what it has found.
+    let refused = || error(409, Some("uniqueness"), "the account is managed manually");
+    let renamed = muster_idp::Person { family: "Lovelace".to_owned(), ..ada() };
+    let put = okta_of(&acme).send(&okta::update_user(&shown, &renamed)).await.unwrap();
+    let patch = entra_of(&acme).send(&entra::update_user(&id, &renamed)).await.unwrap();
+    let gone = muster_idp::Person { active: false, ..ada() };
+    let off = entra_of(&acme).send(&entra::update_user(&id, &gone)).await.unwrap();
+    for (answer, what) in [(put, "PUT"), (patch, "PATCH"), (off, "deactivation")] {
+        assert_eq!((answer.status, answer.body), (409, refused()), "{what}");
+    }
+    let kept = error(409, None, "the account is managed manually");
+    assert_eq!(acme.delete(&path).await.expect(409), kept);
+
+    assert_eq!(account(&app, &id).await, before);
+    assert_eq!(app.log("acme").await.len(), 1);
+}
+
+#[tokio::test]
 async fn level_access_14_it_is_edited_and_removed_in_the_dashboard_as_before_and_cycles_do_not_touch_it() {
     let app = TestApp::start().await;
     let acme = acme(&app).await;
     let id = ada_by_hand(&app).await;
-    let (people, groups) = muster_idp::sample("acme.example", 5);
+    let path = format!("/{id}");
+    let edited = dashboard(&app, Method::PATCH, &path, json!({ "displayName": "Countess" })).await.expect(200);
+    assert_eq!((&edited["managed_by"], &edited["fields"]["name"]), (&json!("manual"), &json!("Countess")));
 
-    muster_idp::sync::okta(&okta_of(&acme), &people, &groups, |_| {}).await.unwrap();
-    let edited = dashboard(&app, Method::PATCH, &format!("/{id}"), json!({ "displayName": "Countess" })).await;
-    muster_idp::sync::okta(&okta_of(&acme), &people, &groups, |_| {}).await.unwrap();
+    let people = [person("Grace", "Murray"), ada(), person("Alan", "Mathison")];
+    let refused = [("ada@example.com".to_owned(), 409)];
+    assert_eq!(cycle_of_okta(&okta_of(&acme), &people).await, refused);
+    assert_eq!(cycle_of_entra(&entra_of(&acme), &people).await, refused);
 
-    assert_eq!(edited.expect(200)["fields"]["name"], "Countess");
-    let after = account(&app, &id).await;
-    assert_eq!((&after["managed_by"], &after["fields"]["name"]), (&json!("manual"), &json!("Countess")));
-    assert_eq!(dashboard(&app, Method::DELETE, &format!("/{id}"), json!({})).await.status, 204);
+    assert_eq!(account(&app, &id).await, edited);
+    assert_eq!(acme.get("/Users").await.expect(200)["totalResults"], 2, "the others are provisioned");
+    assert_eq!(dashboard(&app, Method::DELETE, &path, json!({})).await.status, 204);
     app.directory_get(&format!("/tenants/acme/accounts/{id}")).await.expect(404);
 }
 

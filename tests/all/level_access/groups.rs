@@ -2,13 +2,82 @@
 
 use muster_idp::{Group, entra, okta};
 use muster_test_harness::messages::error;
-use muster_test_harness::{ENTERPRISE, TenantClient, TestApp, USER};
+use muster_test_harness::{ENTERPRISE, GROUP, TenantClient, TestApp, USER};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{acme, ada, ada_is_pushed, entra_of, id_of, okta_of};
 
 fn engines() -> Group {
     Group { key: "00g1".to_owned(), name: "Engines".to_owned(), members: vec!["ada@example.com".to_owned()] }
+}
+
+/// OK-08 in full, by an app of the wizard and by one of the catalogue.
+#[tokio::test]
+async fn level_access_04_okta_pushes_groups_in_full_without_an_error() {
+    let app = TestApp::start().await;
+    let acme = acme(&app).await;
+    let okta = okta_of(&acme);
+    let stored = ada_is_pushed(&acme).await;
+    let (ada, grace) = (id_of(&stored).to_owned(), acme.user("grace@example.com").await);
+
+    let nobody = okta.expect(&okta::find_group("Engines"), &[200]).await.unwrap().body;
+    let with_members = json!({
+        "schemas": [GROUP],
+        "displayName": "Engines",
+        "members": [{ "value": ada, "display": "ada@example.com" }, { "value": grace, "display": null }],
+    });
+    let made = acme.post("/Groups", with_members).await.expect(201);
+    let id = id_of(&made);
+    let path = format!("/Groups/{id}");
+    let found = okta.expect(&okta::find_group("Engines"), &[200]).await.unwrap().body;
+    assert_eq!((&nobody["totalResults"], &found["Resources"][0]["id"]), (&json!(0), &json!(id)));
+    assert_eq!(members(&acme, id).await, both(&ada, &grace));
+    let taken = okta.send(&okta::create_group(&engines())).await.unwrap();
+    assert_eq!(taken.status, 409);
+    okta.expect(&okta::push_group(id, &engines(), &[(ada.clone(), super::ada().email)]), &[200]).await.unwrap();
+    assert_eq!(members(&acme, id).await, [ada.as_str()]);
+
+    let rename = json!([{ "op": "replace", "value": { "id": id, "displayName": "Engines EMEA" } }]);
+    let renamed = acme.operations(&path, rename).await.expect(200);
+    assert_eq!((&renamed["id"], &renamed["displayName"]), (&json!(id), &json!("Engines EMEA")));
+    let exchange = json!([
+        { "op": "remove", "path": format!("members[value eq \"{ada}\"]") },
+        { "op": "add", "path": "members", "value": [{ "value": grace, "display": "grace@example.com" }] },
+    ]);
+    acme.operations(&path, exchange).await.expect(200);
+    assert_eq!(members(&acme, id).await, [grace.as_str()]);
+    let now =
+        json!([{ "op": "replace", "path": "members", "value": [{ "value": ada, "display": "ada@example.com" }] }]);
+    acme.operations(&path, now).await.expect(200);
+    assert_eq!(members(&acme, id).await, [ada.as_str()]);
+    for _again in 0..2 {
+        acme.operations(&path, json!([{ "op": "replace", "path": "members", "value": [] }])).await.expect(200);
+        assert_eq!(members(&acme, id).await, Vec::<String>::new());
+    }
+
+    let imported = acme.get("/Groups?startIndex=1&count=100").await.expect(200);
+    assert_eq!(
+        (&imported["totalResults"], &imported["Resources"][0]["displayName"]),
+        (&json!(1), &json!("Engines EMEA"))
+    );
+    acme.delete(&path).await.expect(204);
+    acme.get(&path).await.expect(404);
+    acme.get(&format!("/Users/{ada}")).await.expect(200);
+}
+
+/// The members of a group, in order.
+async fn members(acme: &TenantClient, group: &str) -> Vec<String> {
+    let mut members = acme.members(group).await;
+    members.sort();
+    members
+}
+
+/// Both, in the same order.
+fn both(one: &str, other: &str) -> Vec<String> {
+    let mut both = vec![one.to_owned(), other.to_owned()];
+    both.sort();
+    both
 }
 
 /// An organization that takes the guide at its word.
@@ -62,6 +131,23 @@ async fn level_access_17_where_the_guide_is_taken_at_its_word_groups_are_refused
         let answer = entra.send(&request).await.unwrap();
         assert_eq!((answer.status, answer.body), (404, nothing.clone()));
     }
+    let ada = entra.expect(&entra::create_user(&ada()), &[201]).await.unwrap().body;
+    let path = "/Groups/01900000-0000-7000-8000-000000000001";
+    let members = entra.send(&entra::add_members(&path[8..], &[id_of(&ada).to_owned()])).await.unwrap();
+    assert_eq!((members.status, members.body), (404, nothing.clone()));
+    let group = json!({ "schemas": [GROUP], "displayName": "Engines" });
+    for refused in [
+        acme.get("/Groups").await,
+        acme.get(path).await,
+        acme.get(&format!("{path}?excludedAttributes=members")).await,
+        acme.put(path, group).await,
+        acme.operations(path, json!([{ "op": "Replace", "path": "displayName", "value": "Engines" }])).await,
+        acme.delete(path).await,
+    ] {
+        assert_eq!(refused.header("content-type"), "application/scim+json");
+        assert_eq!(refused.expect(404), nothing);
+    }
+    assert_eq!(acme.get("/Users").await.expect(200)["totalResults"], 1, "and Ada is provisioned");
 }
 
 #[tokio::test]
@@ -99,5 +185,42 @@ async fn level_access_19_a_group_push_is_accepted_and_assigns_nobody() {
     assert_eq!((&account["state"], &account["listed"]), (&json!("pushed"), &json!(false)));
     acme.delete(&format!("/Groups/{}", id_of(&group))).await.expect(204);
     assert_eq!(app.account("acme", id_of(&stored)).await, before);
+    assert_eq!(app.tasks("acme").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn level_access_19_groups_that_entra_provisions_assign_nobody_and_take_nothing_from_who_is_assigned() {
+    let app = TestApp::start().await;
+    let acme =
+        app.tenant_with("acme", "level-access", json!({ "activated": true, "sso": "saml", "idp": "entra" })).await;
+    let entra = entra_of(&acme);
+    let (ada, grace) = (ada_is_pushed(&acme).await, acme.user("grace@example.com").await);
+    let ada = id_of(&ada).to_owned();
+    let told = format!("/tenants/acme/accounts/{ada}/signals");
+    app.directory_send(Method::POST, &told, json!({ "name": "groups-assigned" })).await.expect(200);
+    let accounts = async || [app.account("acme", &ada).await, app.account("acme", &grace).await];
+    let before = accounts().await;
+    assert_eq!([&before[0]["state"], &before[1]["state"]], ["assigned", "unassigned"]);
+
+    let found = entra.expect(&entra::find_group("Engines"), &[200]).await.unwrap().body;
+    assert_eq!(found["totalResults"], 0);
+    let group = entra.expect(&entra::create_group(&engines()), &[201]).await.unwrap().body;
+    let path = format!("/Groups/{}", id_of(&group));
+    let everybody = [ada.clone(), grace.clone()];
+    entra.expect(&entra::add_members(id_of(&group), &everybody), &[200, 204]).await.unwrap();
+    assert_eq!(members(&acme, id_of(&group)).await, both(&ada, &grace));
+    assert_eq!(accounts().await, before);
+    // In both forms: the one that Entra has by default, and that of its flag.
+    let out = json!([{ "op": "Remove", "path": "members", "value": [{ "$ref": null, "value": ada }] }]);
+    acme.operations(&path, out).await.expect(200);
+    assert_eq!(members(&acme, id_of(&group)).await, [grace.as_str()]);
+    let out = json!([{ "op": "remove", "path": format!("members[value eq \"{grace}\"]") }]);
+    acme.operations(&path, out).await.expect(200);
+    assert_eq!(members(&acme, id_of(&group)).await, Vec::<String>::new());
+    let rename = json!([{ "op": "Replace", "path": "displayName", "value": "Engines EMEA" }]);
+    assert_eq!(acme.operations(&path, rename).await.expect(200)["displayName"], "Engines EMEA");
+    acme.delete(&path).await.expect(204);
+
+    assert_eq!(accounts().await, before);
     assert_eq!(app.tasks("acme").await, Vec::<Value>::new());
 }

@@ -1,9 +1,11 @@
 use muster_idp::{Person, entra, okta};
 use muster_test_harness::messages::{error, nothing_found};
 use muster_test_harness::{TestApp, USER, field};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{acme, ada, ada_is_pushed, entra_of, id_of, okta_of};
+use super::{acme, activated, ada, ada_is_pushed, cycle_of_entra, cycle_of_okta, entra_of, id_of, okta_of};
+use crate::ada::person;
 
 #[tokio::test]
 async fn level_access_06_users_are_created_updated_and_deactivated() {
@@ -82,6 +84,66 @@ async fn level_access_16_a_deactivated_user_is_inactive_and_returns_as_the_same(
     assert_eq!((by_entra, back), (json!("inactive"), json!("unassigned")));
     assert_eq!(app.account("acme", id).await["state"], "inactive");
     assert_eq!(acme.get(&format!("/Users/{id}")).await.expect(200)["active"], false);
+}
+
+#[tokio::test]
+async fn level_access_16_who_was_assigned_is_so_again_after_the_return_unless_the_setting_says_otherwise() {
+    for (deactivation, back) in [("keeps", "assigned"), ("unassigns", "unassigned")] {
+        let app = TestApp::start().await;
+        let mut config = activated();
+        config["deactivation"] = json!(deactivation);
+        let acme = app.tenant_with("acme", "level-access", config).await;
+        let stored = ada_is_pushed(&acme).await;
+        let (id, gone) = (id_of(&stored), Person { active: false, ..ada() });
+
+        for by_entra in [true, false] {
+            let told = format!("/tenants/acme/accounts/{id}/signals");
+            app.directory_send(Method::POST, &told, json!({ "name": "groups-assigned" })).await.expect(200);
+            assert_eq!(app.account("acme", id).await["state"], "assigned");
+            let mut states = Vec::new();
+            for who in [&gone, &ada()] {
+                if by_entra {
+                    entra_of(&acme).expect(&entra::update_user(id, who), &[200]).await.unwrap();
+                } else {
+                    okta_of(&acme).expect(&okta::update_user(&stored, who), &[200]).await.unwrap();
+                }
+                states.push(app.account("acme", id).await["state"].clone());
+            }
+            assert_eq!(states, ["inactive", back], "{deactivation}, by Entra: {by_entra}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn level_access_20_a_cycle_with_one_bad_user_has_one_refusal_and_provisions_all_others() {
+    let app = TestApp::start().await;
+    let acme = acme(&app).await;
+    // Hers is an account by hand, which SCIM does not take over however often it is tried.
+    let by_hand = json!({ "userName": "ada@example.com" });
+    app.directory_send(Method::POST, "/tenants/acme/accounts", by_hand).await.expect(201);
+    let people = [person("Grace", "Murray"), ada(), person("Alan", "Mathison")];
+    let more = [people.to_vec(), vec![person("Hedy", "Kiesler")]].concat();
+    let refused = [("ada@example.com".to_owned(), 409)];
+    let names = async || {
+        let list = acme.get("/Users").await.expect(200);
+        let name = |user: &Value| user["userName"].as_str().unwrap().to_owned();
+        let mut names: Vec<String> = list["Resources"].as_array().unwrap().iter().map(name).collect();
+        names.sort();
+        names
+    };
+
+    for _again in 0..2 {
+        assert_eq!(cycle_of_okta(&okta_of(&acme), &people).await, refused);
+        assert_eq!(names().await, ["alan@example.com", "grace@example.com"]);
+    }
+    for _again in 0..2 {
+        assert_eq!(cycle_of_entra(&entra_of(&acme), &more).await, refused);
+        assert_eq!(names().await, ["alan@example.com", "grace@example.com", "hedy@example.com"]);
+    }
+    let failed = app.admin_get("/tenants/acme/requests?status=failed").await.expect(200);
+    let statuses: Vec<&Value> =
+        failed["requests"].as_array().unwrap().iter().map(|request| &request["status"]).collect();
+    assert_eq!(statuses, [409; 4], "one a cycle, as the server has it");
 }
 
 #[tokio::test]

@@ -96,7 +96,7 @@ async fn poggio_05_the_key_arrives_with_and_without_the_word_bearer_and_nothing_
 }
 
 #[tokio::test]
-async fn poggio_06_a_saml_configuration_whose_default_workspace_is_none_gives_no_key() {
+async fn poggio_08_a_tenant_whose_default_workspace_has_no_name_is_not_made() {
     let app = TestApp::start().await;
     acme(&app).await;
 

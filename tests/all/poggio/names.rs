@@ -1,10 +1,11 @@
 //! Which of the names that Okta sends is the person's.
 
+use muster_idp::okta;
 use muster_test_harness::messages::error;
 use muster_test_harness::{TenantClient, TestApp, USER, field};
 use serde_json::{Value, json};
 
-use super::{acme, ada_is_pushed, id_of};
+use super::{acme, ada, ada_is_pushed, id_of};
 
 /// The name that the product shows of a user who was created with these attributes.
 async fn full_name(app: &TestApp, acme: &TenantClient, user_name: &str, names: Value) -> Value {
@@ -18,20 +19,35 @@ async fn full_name(app: &TestApp, acme: &TenantClient, user_name: &str, names: V
 async fn poggio_09_user_name_is_the_email_and_emails_do_not_override_it() {
     let app = TestApp::start().await;
     let acme = acme(&app).await;
-    let user = json!({
-        "schemas": [USER],
-        "userName": "ada@example.com",
-        "displayName": "Ada Byron",
-        "emails": [{ "primary": true, "value": "other@example.org", "type": "work" }],
-        "active": true,
-    });
+    let other = json!([{ "primary": true, "value": "other@example.org", "type": "work" }]);
+    let user = |user_name: &str| {
+        let mut user = okta::create_user(&ada()).body.unwrap();
+        user["userName"] = json!(user_name);
+        user["emails"] = other.clone();
+        user
+    };
 
-    let made = acme.post("/Users", user).await.expect(201);
+    let made = acme.post("/Users", user("ada@example.com")).await.expect(201);
 
-    assert_eq!(made["userName"], "ada@example.com");
-    assert_eq!(made["emails"], Value::Null);
-    assert_eq!(field(&app.account("acme", id_of(&made)).await, "email"), "ada@example.com");
-    assert_eq!(acme.ids("/Users", "emails.value eq \"other@example.org\"").await, Vec::<String>::new());
+    let path = format!("/Users/{}", id_of(&made));
+    let is = async |email: &str, answer: &Value| {
+        assert_eq!((&answer["userName"], &answer["emails"]), (&json!(email), &Value::Null));
+        assert_eq!(acme.get(&path).await.expect(200), *answer);
+        assert_eq!(field(&app.account("acme", id_of(&made)).await, "email"), email);
+        assert_eq!(acme.ids("/Users", "emails.value eq \"other@example.org\"").await, Vec::<String>::new());
+    };
+    is("ada@example.com", &made).await;
+    is("ada@example.com", &acme.put(&path, user("ada@example.com")).await.expect(200)).await;
+    for operation in [
+        json!({ "op": "replace", "path": "emails", "value": other }),
+        json!({ "op": "Replace", "path": "emails[type eq \"work\"].value", "value": "other@example.org" }),
+        json!({ "op": "add", "value": { "emails": other } }),
+    ] {
+        is("ada@example.com", &acme.operations(&path, json!([operation])).await.expect(200)).await;
+    }
+    is("ada.l@example.com", &acme.put(&path, user("ada.l@example.com")).await.expect(200)).await;
+    let back = json!([{ "op": "replace", "value": { "userName": "ada@example.com", "emails": other } }]);
+    is("ada@example.com", &acme.operations(&path, back).await.expect(200)).await;
 }
 
 #[tokio::test]

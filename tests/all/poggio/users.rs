@@ -18,7 +18,7 @@ async fn poggio_08_a_new_user_is_in_the_default_workspace_whatever_the_payload_s
     user["workspaces"] = json!([{ "value": "W2" }]);
     user["urn:ietf:params:scim:schemas:extension:poggio:2.0:User"] = json!({ "workspace": "W2" });
 
-    let made = acme.post("/Users", user).await.expect(201);
+    let made = acme.post("/Users", user.clone()).await.expect(201);
 
     let expected = json!({
         "state": "active",
@@ -29,7 +29,16 @@ async fn poggio_08_a_new_user_is_in_the_default_workspace_whatever_the_payload_s
             { "name": "workspace", "value": { "text": "W1" } },
         ],
     });
+    let path = format!("/Users/{}", id_of(&made));
     assert_eq!(app.account("acme", id_of(&made)).await, expected);
+    assert_eq!(acme.put(&path, user).await.expect(200), made);
+    let moved = json!([
+        { "op": "replace", "value": { "workspace": "W2", "default_workspace": "W2" } },
+        { "op": "add", "path": "workspace", "value": "W2" },
+    ]);
+    assert_eq!(acme.operations(&path, moved).await.expect(200), made);
+    assert_eq!(app.account("acme", id_of(&made)).await, expected);
+    assert_eq!(app.log("acme").await.len(), 1, "neither a PUT nor a PATCH moves anybody");
 }
 
 #[tokio::test]
@@ -102,13 +111,19 @@ async fn poggio_16_a_password_is_accepted_and_kept_nowhere() {
     let made = okta_of(&acme).expect(&pushed, &[201]).await.unwrap().body;
 
     let path = format!("/Users/{}", id_of(&made));
-    acme.operations(&path, json!([{ "op": "replace", "value": { "password": "k3Vqz8Rt" } }])).await.expect(200);
+    let mut put = pushed.body.unwrap();
+    put["password"] = json!("Wb7-another-Xp");
+    acme.put(&path, put).await.expect(200);
+    let patch = json!([{ "op": "replace", "value": { "password": "Lm2-a-third-Qz" } }]);
+    acme.operations(&path, patch).await.expect(200);
     let read = acme.get(&format!("{path}?attributes=password,userName")).await.expect(200);
     assert_eq!((&made["password"], &read["password"]), (&Value::Null, &Value::Null));
     let account = app.account("acme", id_of(&made)).await;
     let seen = format!("{account:?} {:?} {:?}", app.log("acme").await, app.tasks("acme").await);
-    assert!(!seen.contains("k3Vqz8Rt"), "{seen}");
-    assert_eq!(app.log("acme").await.len(), 1, "a new password changes nothing");
+    for password in ["k3Vqz8Rt", "Wb7-another-Xp", "Lm2-a-third-Qz"] {
+        assert!(!seen.contains(password), "{seen}");
+    }
+    assert_eq!(app.log("acme").await.len(), 1, "another password changes nothing");
 }
 
 #[tokio::test]

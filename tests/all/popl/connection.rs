@@ -1,10 +1,11 @@
 use muster_idp::{Client, entra, okta};
-use muster_test_harness::TestApp;
 use muster_test_harness::messages::{error, nothing_found};
+use muster_test_harness::{TestApp, field};
 use reqwest::Method;
 use serde_json::json;
 
 use super::{acme, ada, ada_is_pushed, entra_of, id_of, okta_of};
+use crate::entra::everywhere;
 
 #[tokio::test]
 async fn popl_01_the_base_url_is_one_for_okta_and_entra_and_has_no_version() {
@@ -130,4 +131,25 @@ async fn popl_16_a_whole_cycle_of_entra_without_groups_meets_no_refusal_and_its_
     assert_eq!(acme.get(&format!("/Users/{id}")).await.expect(200)["active"], true);
     acme.delete(&format!("/Users/{id}")).await.expect(204);
     assert_eq!(entra.expect(&entra::find_user(&gone.email), &[200]).await.unwrap().body, nothing_found());
+}
+
+#[tokio::test]
+async fn popl_16_every_form_in_which_entra_sends_a_user_is_taken_and_the_profile_follows() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "popl", json!({ "groups": "disabled" })).await;
+    everywhere::connects(&acme).await;
+    let ada = everywhere::creates(&acme).await;
+    let id = ada.trim_start_matches("/Users/").to_owned();
+    let named = async || {
+        let account = app.account("acme", &id).await;
+        (field(&account, "name"), field(&account, "email"))
+    };
+    assert_eq!(named().await, (json!("Ada Byron"), json!("ada@example.com")));
+
+    everywhere::changes(&acme, &ada).await;
+    assert_eq!(named().await, (json!("Ada Lovelace"), json!("ada.l@example.com")));
+    everywhere::changes_by_the_flag(&acme, &ada).await;
+    assert_eq!(named().await, (json!("Ada King"), json!("ada.k@example.com")));
+    everywhere::has_managers(&acme, &ada).await;
+    everywhere::comes_and_goes(&acme, &ada).await;
 }

@@ -1,11 +1,11 @@
 //! The guide contradicts itself: Okta pushes groups, and with Entra they are not supported. Both readings are a switch away.
 
-use muster_idp::{Group, okta};
+use muster_idp::{Group, entra, okta};
 use muster_test_harness::messages::error;
 use muster_test_harness::{GROUP, TestApp};
 use serde_json::{Value, json};
 
-use super::{acme, ada, ada_is_pushed, entra_of, id_of, okta_of};
+use super::{acme, ada_is_pushed, entra_of, id_of, okta_of};
 
 fn engines() -> Group {
     Group { key: "00g1".to_owned(), name: "Engines".to_owned(), members: vec!["ada@example.com".to_owned()] }
@@ -111,16 +111,32 @@ async fn popl_15_a_group_push_never_makes_a_profile() {
     let globex = app.tenant_with("globex", "popl", json!({})).await;
     let stranger = globex.user("grace@globex.example").await;
     let stored = ada_is_pushed(&acme).await;
-    let unknown = "01900000-0000-7000-8000-00000000ffff";
-    let members = json!([
-        { "value": stored["id"], "display": ada().email },
-        { "value": stranger, "display": "grace@globex.example" },
-        { "value": unknown, "display": "nobody@example.com" },
-    ]);
+    let (okta, entra) = (okta_of(&acme), entra_of(&acme));
+    let ids = [id_of(&stored), &stranger, "01900000-0000-7000-8000-00000000ffff"].map(str::to_owned);
+    let names = ["ada@example.com", "grace@globex.example", "nobody@example.com"].map(str::to_owned);
+    let pairs: Vec<(String, String)> = std::iter::zip(ids.clone(), names).collect();
+    let values: Vec<Value> = pairs.iter().map(|(id, name)| json!({ "value": id, "display": name })).collect();
 
-    let group = json!({ "schemas": [GROUP], "displayName": "Engines", "members": members });
-    let made = acme.post("/Groups", group).await.expect(201);
+    let by_post = json!({ "schemas": [GROUP], "displayName": "Post", "members": values });
+    let by_post = id_of(&acme.post("/Groups", by_post).await.expect(201)).to_owned();
+    let by_put = acme.group("Put", &[]).await;
+    let put = Group { name: "Put".to_owned(), ..engines() };
+    okta.expect(&okta::push_group(&by_put, &put, &pairs), &[200]).await.unwrap();
+    let mut groups = vec![by_post, by_put];
+    for op in ["add", "replace"] {
+        let by_patch = acme.group(op, &[]).await;
+        let operation = json!([{ "op": op, "path": "members", "value": values }]);
+        acme.operations(&format!("/Groups/{by_patch}"), operation).await.expect(200);
+        groups.push(by_patch);
+    }
+    let by_entra = acme.group("Entra", &[]).await;
+    entra.expect(&entra::add_members(&by_entra, &ids), &[200, 204]).await.unwrap();
+    groups.push(by_entra);
 
-    assert_eq!(acme.members(id_of(&made)).await, [id_of(&stored)], "only who is provisioned in this team");
+    for group in &groups {
+        assert_eq!(acme.members(group).await, [id_of(&stored)], "only who is provisioned in this team");
+    }
     assert_eq!(acme.get("/Users").await.expect(200)["Resources"].as_array().unwrap().len(), 1);
+    let of_stranger = globex.get(&format!("/Users/{stranger}")).await.expect(200);
+    assert_eq!(of_stranger["groups"], json!([]), "nor did the other team come to anything by it");
 }

@@ -46,6 +46,18 @@ async fn what_an_identity_provider_no_longer_finds_speaks_against_a_candidate_an
     let bound = app.admin_put("/tenants/acme/binding", json!({ "config": config })).await.expect(200);
     assert_eq!(bound["warning"], "groups are no longer served (groups.served)");
 
+    let off = json!({ "groups_served": false, "scim_refused_detail": "not yet" });
+    let refused = "SCIM is switched off, every call is answered 403: \"not yet\" (scim.refused-detail)";
+    let none = start(&app, "acme", json!({ "config": off, "until": "activate" })).await;
+    assert_eq!((against(&none), &none["state"]), (&json!([refused]), &json!("waiting")));
+    for bulk_served in [true, false] {
+        let mut off = off.clone();
+        off["bulk_served"] = json!(bulk_served);
+        let bound = app.admin_put("/tenants/acme/binding", json!({ "config": off })).await.expect(200);
+        let warning = bound["warning"].as_str().unwrap();
+        assert!(warning.starts_with(refused), "also where it was off before: {warning}");
+    }
+
     let more = start(&app, "acme", json!({ "config": {}, "until": "activate" })).await;
     assert_eq!((against(&more), &more["state"]), (&json!([]), &json!("active")));
 }

@@ -1,21 +1,71 @@
 use muster_idp::okta;
 use muster_test_harness::messages::error;
-use muster_test_harness::{TestApp, USER};
+use muster_test_harness::{GROUP, PATCH_OP, TestApp, USER};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{acme, ada_is_pushed, id_of, okta_of};
 
 #[tokio::test]
-async fn secoda_01_a_workspace_that_is_not_switched_on_gets_404_though_its_token_is_valid() {
+async fn secoda_01_a_workspace_for_which_scim_is_not_enabled_gets_403_for_every_call() {
     let app = TestApp::start().await;
     let acme = acme(&app).await;
-    let off = app.tenant("globex").await;
+    let ada = ada_is_pushed(&acme).await;
+    let group = acme.group("Engines", &[id_of(&ada)]).await;
+    let (user_at, group_at) = (format!("/Users/{}", id_of(&ada)), format!("/Groups/{group}"));
+    let read = async || (acme.get("/Users").await.expect(200), acme.get("/Groups").await.expect(200));
+    let before = read().await;
+    let user = json!({ "schemas": [USER], "userName": "grace@example.com" });
+    let engines = json!({ "schemas": [GROUP], "displayName": "Ships" });
+    let off = json!({ "schemas": [PATCH_OP], "Operations": [{ "op": "replace", "value": { "active": false } }] });
+    let empty = json!({ "schemas": [PATCH_OP], "Operations": [{ "op": "remove", "path": "members" }] });
+    let search = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"] });
+    let bulk = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [{ "method": "DELETE", "path": user_at }],
+    });
+    app.bind("acme", "secoda", json!({ "enabled": false })).await.expect(200);
+    let (log, tasks) = (app.log("acme").await, app.tasks("acme").await);
 
-    let refused = off.at(&acme.base).get("/Users").await;
+    let nothing = || Value::Null;
+    let calls = [
+        (Method::GET, "/Users", nothing()),
+        (Method::GET, "/Users?startIndex=1&count=2", nothing()),
+        (Method::GET, "/Users?filter=userName%20eq%20%22ada%40example.com%22", nothing()),
+        (Method::GET, &user_at, nothing()),
+        (Method::POST, "/Users", user.clone()),
+        (Method::POST, "/Users/.search", search.clone()),
+        (Method::PUT, &user_at, user.clone()),
+        (Method::PATCH, &user_at, off),
+        (Method::DELETE, &user_at, nothing()),
+        (Method::GET, "/Groups", nothing()),
+        (Method::GET, &group_at, nothing()),
+        (Method::POST, "/Groups", engines.clone()),
+        (Method::PUT, &group_at, engines),
+        (Method::PATCH, &group_at, empty),
+        (Method::DELETE, &group_at, nothing()),
+        (Method::POST, "/Bulk", bulk),
+        (Method::POST, "/.search", search),
+        (Method::GET, "/Me", nothing()),
+        (Method::GET, "/ServiceProviderConfig", nothing()),
+        (Method::GET, "/ResourceTypes", nothing()),
+        (Method::GET, "/Schemas", nothing()),
+    ];
+    let refused = error(403, None, "SCIM is not enabled for this workspace");
+    for (method, path, body) in calls {
+        let mut call = acme.request(method.clone(), path).bearer_auth(&acme.token);
+        if body != Value::Null {
+            call = call.header("content-type", "application/scim+json").body(body.to_string());
+        }
+        let answer = acme.send(call).await;
+        assert_eq!(answer.header("content-type"), "application/scim+json", "{method} {path}");
+        assert_eq!((answer.status, answer.body), (403, refused.clone()), "{method} {path}");
+    }
+    acme.with_token("mst_0000").get("/Users").await.expect(401);
 
-    assert_eq!(refused.expect(404), error(404, None, "there is nothing at /api/v2/scim"));
-    off.get("/Users").await.expect(200);
+    assert_eq!((app.log("acme").await, app.tasks("acme").await), (log, tasks), "and nothing was done");
+    app.bind("acme", "secoda", json!({})).await.expect(200);
+    assert_eq!(read().await, before, "the token was valid all the time");
 }
 
 #[tokio::test]

@@ -61,22 +61,6 @@ async fn secoda_20_invited_users_do_not_show_as_members_until_they_sign_in_and_t
 }
 
 #[tokio::test]
-async fn secoda_01_a_workspace_for_which_scim_is_not_enabled_gets_403_for_every_call() {
-    let app = TestApp::start().await;
-    let acme = app.tenant_with("acme", "secoda", json!({ "enabled": false })).await;
-    let refused = muster_test_harness::messages::error(403, None, "SCIM is not enabled for this workspace");
-
-    for path in ["/Users", "/Users?startIndex=1&count=2", "/Groups", "/ServiceProviderConfig"] {
-        assert_eq!(acme.get(path).await.expect(403), refused, "{path}");
-    }
-    assert_eq!(okta_of(&acme).send(&okta::create_user(&ada())).await.unwrap().status, 403);
-    assert_eq!(app.log("acme").await, Vec::<Value>::new());
-
-    app.bind("acme", "secoda", json!({})).await.expect(200);
-    ada_is_pushed(&acme).await;
-}
-
-#[tokio::test]
 async fn secoda_10_where_the_setting_says_so_an_invited_user_is_not_active_until_the_first_sign_in() {
     let app = TestApp::start().await;
     let acme = app.tenant_with("acme", "secoda", json!({ "invited_is_active": false })).await;

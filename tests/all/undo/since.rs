@@ -157,3 +157,34 @@ async fn many_memberships_are_a_job_however_few_the_entries_are() {
     let job = app.admin_get(&format!("/jobs/{}", begun["job"].as_str().unwrap())).await.expect(200);
     assert_eq!((&job["kind"], &job["request"]), (&json!("undo"), &begun["request"]));
 }
+
+#[tokio::test]
+async fn what_the_product_told_by_a_signal_is_a_conflict_and_is_told_beside_what_is_taken_back() {
+    let app = TestApp::start().await;
+    let acme = app.tenant_with("acme", "secoda", json!({})).await;
+    let ada = acme.person("ada@example.com").await;
+    app.advance(Duration::from_secs(60));
+    let path = format!("/tenants/acme/accounts/{ada}/signals");
+    app.directory_send(reqwest::Method::POST, &path, json!({ "name": "signed-in" })).await.expect(200);
+
+    for force in [false, true] {
+        let did = undo(&app, json!({ "change": 2, "force": force })).await;
+        assert_eq!(counts(&did), [0, 0, 0, 1, 0, 0], "{did}");
+        let says = "the product told it, by a signal: an undo takes back what was written; what holds now is for the product to tell";
+        assert_eq!((&did["outcomes"][0]["says"], &did["outcomes"][0]["by"]), (&json!(says), &json!(2)));
+    }
+    let printed = on(&app, &["undo", "acme", "--change", "2", "--dry-run", "--force"]).await;
+    let stays = "what is a conflict above stays one: --force was given, and does not take that back either\n";
+    assert!(printed.out.ends_with(stays), "{printed:?}");
+    set(&acme, &format!("/Users/{ada}"), "displayName", json!("Countess")).await;
+    let both = undo(&app, json!({ "from": "2026-11-03T14:04:00Z", "to": "2026-11-03T14:05:00Z" })).await;
+    assert_eq!(counts(&both), [0, 1, 0, 0, 0, 0], "{both}");
+    assert_eq!(both["outcomes"][0]["says"], "what the product told of it, by a signal, is not taken back");
+    assert_eq!(user(&acme, &ada).await["displayName"], "ada@example.com");
+    assert_eq!(app.account("acme", &ada).await["state"], "active", "who has signed in has");
+    assert_eq!(app.log("acme").await.last().unwrap()["undoes"], json!([3]));
+    // With the account itself it goes.
+    let all = undo(&app, json!({ "from": "2026-11-03T14:03:00Z", "to": "2026-11-03T14:05:00Z", "force": true })).await;
+    assert_eq!(counts(&all), [1, 0, 0, 0, 0, 0], "{all}");
+    acme.get(&format!("/Users/{ada}")).await.expect(404);
+}

@@ -45,7 +45,7 @@ async fn the_demo_shows_on_one_page_what_provisioning_did_to_each_product() {
     let url = server.told.iter().find_map(|line| line["product"].as_str()).expect("it says where to look").to_owned();
 
     let all = [
-        "Workspaces <small>12</small>",
+        "Users <small>12</small>",
         "Profiles of the team <small>12</small>",
         "show the 12 invited",
         "Mails that were sent (the last 50) <small>12</small>",
@@ -123,7 +123,7 @@ async fn a_demo_that_goes_on_without_its_product_has_nothing_to_send_to_its_host
     let again = ServerProcess::demo_with_product(&data);
     assert_eq!(connected(&again).await, [true; 4]);
     let url = again.told.iter().find_map(|line| line["product"].as_str()).unwrap().to_owned();
-    page_with(&url, &["Workspaces <small>13</small>"]).await;
+    page_with(&url, &["Users <small>13</small>"]).await;
 
     // The product has the key of its directory calls from where it is changed.
     for what in ["rotate", "retire"] {

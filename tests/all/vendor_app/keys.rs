@@ -18,33 +18,33 @@ use vendor_app::Product;
 use super::{Place, ada, id_of, pushed, updated};
 
 /// What an identity provider is told whose token is not one.
-const NO_TOKEN: &str = "The bearer token is missing or not valid";
+pub(super) const NO_TOKEN: &str = "The bearer token is missing or not valid";
 
 /// Somebody in a browser, at a desk of a product: `settings/poggio`.
-struct Browser<'a> {
+pub(super) struct Browser<'a> {
     place: &'a Place,
     desk: &'static str,
     cookie: String,
 }
 
 /// What a desk answers.
-struct Page {
+pub(super) struct Page {
     status: u16,
     text: String,
 }
 
 impl Browser<'_> {
-    async fn post(&self, what: &str) -> Page {
+    pub(super) async fn post(&self, what: &str) -> Page {
         page(self.place.browser(Method::POST, &format!("/{}/{what}", self.desk)).header("cookie", &self.cookie)).await
     }
 
-    async fn look(&self) -> String {
+    pub(super) async fn look(&self) -> String {
         let request = self.place.browser(Method::GET, &format!("/{}", self.desk)).header("cookie", &self.cookie);
         page(request).await.expect(200)
     }
 
     /// Makes a key: its base URL and it.
-    async fn makes_a_key(&self) -> (String, String) {
+    pub(super) async fn makes_a_key(&self) -> (String, String) {
         let made = self.post("keys").await.expect(201);
         let shown = |id: &str| {
             let (_, after) = made.split_once(&format!("<code id=\"{id}\">")).unwrap();
@@ -54,7 +54,7 @@ impl Browser<'_> {
     }
 
     /// Revokes a key, whoever's it is.
-    async fn revokes(&self, (_, key): &(String, String)) -> Page {
+    pub(super) async fn revokes(&self, (_, key): &(String, String)) -> Page {
         let ending = &key[key.len() - 4..];
         let id = self.place.rows(&format!("SELECT id FROM api_keys WHERE ending = '{ending}'")).concat().concat();
         self.post(&format!("keys/{id}/revoke")).await
@@ -63,31 +63,31 @@ impl Browser<'_> {
 
 impl Page {
     #[track_caller]
-    fn expect(self, status: u16) -> String {
+    pub(super) fn expect(self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", self.text);
         self.text
     }
 }
 
-async fn page(request: RequestBuilder) -> Page {
+pub(super) async fn page(request: RequestBuilder) -> Page {
     let answer = request.send().await.unwrap();
     Page { status: answer.status().as_u16(), text: answer.text().await.unwrap() }
 }
 
 impl Place {
     /// A request to the product's page, which goes nowhere else by itself.
-    fn browser(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(super) fn browser(&self, method: Method, path: &str) -> RequestBuilder {
         let http = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
         http.request(method, format!("http://{}{path}", self.product.page))
     }
 
     /// Nobody.
-    fn stranger(&self, desk: &'static str) -> Browser<'_> {
+    pub(super) fn stranger(&self, desk: &'static str) -> Browser<'_> {
         Browser { place: self, desk, cookie: String::new() }
     }
 
     /// Somebody who has signed in.
-    async fn signed_in<'a>(&'a self, desk: &'static str, person: &str) -> Browser<'a> {
+    pub(super) async fn signed_in<'a>(&'a self, desk: &'static str, person: &str) -> Browser<'a> {
         let answer = self.browser(Method::POST, &format!("/{desk}/sign-in/{person}")).send().await.unwrap();
         assert_eq!(answer.status(), 303);
         let cookie = answer.headers()["set-cookie"].to_str().unwrap();
@@ -95,13 +95,13 @@ impl Place {
     }
 
     /// The keys of `acme` that work, as Muster has them.
-    async fn tokens(&self) -> Vec<Value> {
+    pub(super) async fn tokens(&self) -> Vec<Value> {
         let tokens = self.app.admin_get("/tenants/acme/tokens").await.expect(200);
         tokens["tokens"].as_array().unwrap().iter().filter(|token| token["live"] == true).cloned().collect()
     }
 
     /// What Muster has the plugin of `acme` configured with.
-    async fn config(&self) -> Value {
+    pub(super) async fn config(&self) -> Value {
         self.app.admin_get("/tenants/acme").await.expect(200)["config"].clone()
     }
 
@@ -124,7 +124,7 @@ impl Place {
     }
 
     /// The public API of Secoda, to whoever has this key.
-    async fn members(&self, key: &str) -> (u16, Value) {
+    pub(super) async fn members(&self, key: &str) -> (u16, Value) {
         let answer = self.browser(Method::GET, "/public/v1/members").bearer_auth(key).send().await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
@@ -132,7 +132,7 @@ impl Place {
 }
 
 /// A tenant as whoever has this key reaches it.
-fn with(acme: &TenantClient, (url, key): &(String, String)) -> TenantClient {
+pub(super) fn with(acme: &TenantClient, (url, key): &(String, String)) -> TenantClient {
     acme.at(url).with_token(key)
 }
 
@@ -232,7 +232,12 @@ async fn popl_02_the_products_support_alone_hands_the_token_out() {
         let look = own.look().await;
         assert!(look.contains("handed out by Popl&#39;s support") && !look.contains("Make a key"), "{look}");
         let at_support = place.signed_in("support/popl", customer).await;
-        at_support.post("keys").await.expect(403);
+        let refused = at_support.post("keys").await.expect(403);
+        let role = if customer == "tara" { "Tara Lind, team admin" } else { "Theo Baker, member" };
+        for told in ["Popl&#39;s support alone makes", role, "href=\"/support/popl\""] {
+            assert!(refused.contains(told), "{told}: {refused}");
+        }
+        assert!(!at_support.look().await.contains("nobody makes them here"));
     }
     place.stranger("support/popl").post("keys").await.expect(401);
     assert_eq!(place.tokens().await.len(), 1, "the one that the tenant began with");
@@ -295,8 +300,9 @@ async fn secoda_02_the_api_key_of_a_member_opens_the_public_api_and_is_refused_b
 
     let made = member.makes_a_key().await;
 
+    assert_eq!(made.0, format!("http://{}/public/v1/members", place.product.page), "what it opens");
     assert_eq!(place.members(&made.1).await, ada_alone());
-    let (scim, herself) = (with(&acme, &made), format!("/Users/{}", id_of(&stored)));
+    let (scim, herself) = (acme.with_token(&made.1), format!("/Users/{}", id_of(&stored)));
     let refused = error(403, None, "this token speaks for one user: it opens /Me and discovery only");
     let grace = json!({ "schemas": [USER], "userName": "grace@example.com" });
     for path in ["/Users", &herself, "/Groups"] {
@@ -312,7 +318,7 @@ async fn secoda_02_the_api_key_of_a_member_opens_the_public_api_and_is_refused_b
     let second = member.makes_a_key().await;
     member.revokes(&second).await.expect(303);
     assert_eq!(place.members(&second.1).await, (401, Value::Null));
-    assert_eq!(with(&acme, &second).get("/Users").await.expect(401), error(401, None, NO_TOKEN));
+    assert_eq!(acme.with_token(&second.1).get("/Users").await.expect(401), error(401, None, NO_TOKEN));
     updated(&acme, &stored, &Person { active: false, ..ada() }).await;
     place.until("SELECT state FROM secoda_members", &[&["disabled"]]).await;
     assert_eq!(place.members(&made.1).await, (401, Value::Null), "whoever may not sign in has no key either");
@@ -344,6 +350,47 @@ async fn level_access_01_an_administrator_of_the_organization_activates_scim_wit
     orla.post("single-sign-on/off").await.expect(303);
     acme.get("/Users").await.expect(403);
     orla.post("keys").await.expect(409);
+}
+
+#[tokio::test]
+async fn level_access_03_with_okta_an_administrator_activates_scim_for_saml_alone() {
+    let sentence = "with Okta, SCIM can be activated for a SAML integration only";
+    let place = Place::start().await;
+    let acme = place.acme(Product::LevelAccess, json!({ "idp": "okta" })).await;
+    let orla = place.signed_in("settings/level-access", "orla").await;
+    place.signed_in("settings/level-access", "uma").await.post("open-id-connect/on").await.expect(403);
+    orla.post("open-id-connect/on").await.expect(303);
+    assert!(orla.look().await.contains("Single sign-on (OpenID Connect)"));
+
+    let refused = orla.post("activation/on").await.expect(409);
+
+    assert!(refused.contains(sentence), "{refused}");
+    acme.get("/Users").await.expect(403);
+    orla.post("open-id-connect/off").await.expect(303);
+    orla.post("activation/on").await.expect(303);
+    assert_eq!(place.config().await, json!({ "idp": "okta", "sso": "saml", "activated": true }));
+    acme.get("/Users").await.expect(200);
+    // Nor is it had by changing it afterwards.
+    let refused = orla.post("open-id-connect/on").await.expect(409);
+    assert!(refused.contains(sentence), "{refused}");
+    assert!(orla.look().await.contains("Single sign-on (SAML)"));
+    assert_eq!(place.config().await["sso"], "saml");
+}
+
+#[tokio::test]
+async fn level_access_03_with_entra_an_administrator_activates_scim_for_either() {
+    let place = Place::start().await;
+    let acme = place.acme(Product::LevelAccess, json!({ "idp": "entra" })).await;
+    let orla = place.signed_in("settings/level-access", "orla").await;
+
+    for (by, sso) in [("open-id-connect/on", "oidc"), ("open-id-connect/off", "saml")] {
+        orla.post(by).await.expect(303);
+        orla.post("activation/on").await.expect(303);
+        assert_eq!(place.config().await, json!({ "idp": "entra", "sso": sso, "activated": true }));
+        acme.get("/Users").await.expect(200);
+    }
+    orla.post("open-id-connect/on").await.expect(303);
+    assert_eq!(place.config().await["sso"], "oidc", "the plugin knows of a change as well");
 }
 
 #[tokio::test]

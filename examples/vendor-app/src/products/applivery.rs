@@ -76,6 +76,10 @@ fn answer(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::Result<u1
             let gone = transaction.execute("DELETE FROM applivery_collaborators WHERE id = ?1", [user])?;
             Ok(if gone == 1 { 204 } else { 404 })
         }
+        ("DELETE", ["v1", "dashboard", "members", user]) => {
+            transaction.execute("DELETE FROM applivery_memberships WHERE member = ?1", [user])?;
+            Ok(204)
+        }
         ("PUT", ["v1", "dashboard", "groups", group]) => {
             transaction.execute(
                 "INSERT INTO applivery_groups (id, name, role, rank) VALUES (?1, ?2, ?3, ?4)

@@ -1,9 +1,9 @@
-//! Poggio: users of a workspace. Who may log in is what Muster's webhook tells of their state and what the plugin has asked for, together:
+//! Poggio: users of workspaces. Who may log in is what Muster's webhook tells of their state and what the plugin has asked for, together:
 //! sessions end by the plugin's call, and none begins after either.
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::{Call, Kind, Told};
+use super::{Call, Kind, Product, Told};
 use crate::database::rows;
 use crate::page::{Cell, Section, Table, View};
 
@@ -15,22 +15,21 @@ pub(super) fn hears(transaction: &Transaction<'_>, told: &Told<'_>) -> rusqlite:
         return Ok(()); // Poggio has none.
     }
     if told.is_gone() {
+        for table in ["poggio_sessions", "poggio_barred", "poggio_memberships"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE member = ?1"), [told.id])?;
+        }
         return transaction.execute("DELETE FROM poggio_users WHERE id = ?1", [told.id]).map(drop);
     }
-    let field = |name: &str| told.field(name);
-    transaction
-        .execute(
-            "INSERT INTO poggio_users (id, workspace, email, name, state) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO UPDATE SET workspace = ?2, email = ?3, name = ?4, state = ?5",
-            params![
-                told.id,
-                field("workspace").unwrap_or_default(),
-                field("email").unwrap_or_default(),
-                field("full_name"),
-                told.state()
-            ],
-        )
-        .map(drop)
+    transaction.execute(
+        "INSERT INTO poggio_users (id, email, name, state) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (id) DO UPDATE SET email = ?2, name = ?3, state = ?4",
+        params![told.id, told.field("email").unwrap_or_default(), told.field("full_name"), told.state()],
+    )?;
+    let Some(workspace) = told.field("workspace") else { return Ok(()) };
+    let there = "INSERT OR IGNORE INTO poggio_workspaces (name, is_enterprise) VALUES (?1, 0)";
+    transaction.execute(there, [workspace])?;
+    let member = "INSERT OR IGNORE INTO poggio_memberships (workspace, member) VALUES (?1, ?2)";
+    transaction.execute(member, [workspace, told.id]).map(drop)
 }
 
 pub(super) fn does(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::Result<u16> {
@@ -44,7 +43,9 @@ pub(super) fn does(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::
         }
         ("DELETE", ["api", "v1", "users", user]) => {
             transaction.execute("DELETE FROM poggio_sessions WHERE member = ?1", [user])?;
-            transaction.execute("DELETE FROM poggio_barred WHERE member = ?1", [user])?;
+            // The webhook may tell later that the user is gone: no session begins until then.
+            let barred = "INSERT OR IGNORE INTO poggio_barred (member) SELECT id FROM poggio_users WHERE id = ?1";
+            transaction.execute(barred, [user])?;
         }
         _ => return Ok(404),
     }
@@ -61,11 +62,13 @@ pub(super) fn log_in(transaction: &Transaction<'_>, id: &str) -> rusqlite::Resul
 pub(super) fn section(connection: &Connection, view: &View) -> rusqlite::Result<Section> {
     let users = rows(
         connection,
-        "SELECT id, workspace, name, email, state, id IN (SELECT member FROM poggio_sessions) FROM poggio_users
-         ORDER BY workspace, email",
+        "SELECT u.id, coalesce(group_concat(m.workspace, ', '), '') AS workspaces, u.name, u.email, u.state,
+                u.id IN (SELECT member FROM poggio_sessions)
+         FROM poggio_users u LEFT JOIN poggio_memberships m ON m.member = u.id
+         GROUP BY u.id ORDER BY workspaces, u.email",
     )?;
-    let table = Table::new("Workspaces", &["workspace", "name", "e-mail", "", "session", ""]).rows(
-        users.into_iter().map(|user| {
+    let table =
+        Table::new("Users", &["workspaces", "name", "e-mail", "", "session", ""]).rows(users.into_iter().map(|user| {
             let [id, workspace, name, email, state, has_session] = <[String; 6]>::try_from(user).unwrap_or_default();
             let session = match (state.as_str(), has_session.as_str()) {
                 (_, "1") => Cell::text("open".to_owned()),
@@ -75,11 +78,10 @@ pub(super) fn section(connection: &Connection, view: &View) -> rusqlite::Result<
             let rename = if view.renamed.as_ref() == Some(&id) {
                 Cell::field("rename", format!("/poggio/{id}/rename"), name.clone())
             } else {
-                Cell::link("rename", format!("/?renamed={id}#poggio"))
+                Cell::link("rename", view.at(Product::Poggio, &format!("renamed={id}")))
             };
             vec![Cell::text(workspace), Cell::text(name), Cell::text(email), Cell::badge(state), session, rename]
-        }),
-    );
+        }));
     let told = "Users come into the default workspace. Who is deactivated has no session any more. A name that is changed here is \
                 overwritten by the next push. There are no groups.";
     Ok(Section::new("Poggio", told, vec![table]))

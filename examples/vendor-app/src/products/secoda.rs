@@ -6,12 +6,16 @@ use super::{Call, Kind, Told, keep_group};
 use crate::database::rows;
 use crate::page::{Cell, Section, Table, View};
 
+/// How long an address can be (RFC 5321 §4.5.3.1), and the id of whom it is of.
+const MAX_ADDRESS_BYTES: usize = 320;
+
 pub(super) fn hears(transaction: &Transaction<'_>, told: &Told<'_>) -> rusqlite::Result<()> {
     if told.kind == Kind::Group {
         return keep_group(transaction, "secoda", told);
     }
     if told.is_gone() {
         transaction.execute("DELETE FROM secoda_memberships WHERE member = ?1", [told.id])?;
+        transaction.execute("DELETE FROM secoda_access WHERE member = ?1", [told.id])?;
         return transaction.execute("DELETE FROM secoda_members WHERE id = ?1", [told.id]).map(drop);
     }
     transaction
@@ -33,6 +37,9 @@ pub(super) fn does(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::
     match (call.method, call.path.as_slice()) {
         ("POST", ["api", "v1", "invitations"]) => {
             let (Some(member), Some(email)) = (call.text("member"), call.text("email")) else { return Ok(422) };
+            if member.len() > MAX_ADDRESS_BYTES || email.len() > MAX_ADDRESS_BYTES {
+                return Ok(422); // No mail server takes it, and a line of a mail has to hold it.
+            }
             let invited = transaction.execute(
                 "INSERT OR IGNORE INTO secoda_invitations (member, email) VALUES (?1, ?2)",
                 params![member, email],
@@ -49,7 +56,12 @@ pub(super) fn does(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::
             Ok(200)
         }
         ("DELETE", ["api", "v1", "members", member]) => {
-            transaction.execute("DELETE FROM secoda_access WHERE member = ?1", [member])?;
+            // The webhook may tell later that the member is gone: nobody signs in until then.
+            transaction.execute(
+                "INSERT INTO secoda_access (member, is_enabled) SELECT id, 0 FROM secoda_members WHERE id = ?1
+                 ON CONFLICT (member) DO UPDATE SET is_enabled = 0",
+                [member],
+            )?;
             Ok(204)
         }
         _ => Ok(404),

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::people::Person;
 use super::rules::{Reach, Rules};
-use super::{Refused, is_sso_on};
+use super::{Refused, is_sso_on, workspaces};
 use crate::admin::{Tenant, View};
 use crate::{Product, Shared};
 
@@ -15,7 +15,10 @@ const MAX_NAME: usize = 40;
 
 /// What is shown once.
 pub(super) struct New {
-    pub(super) url: String,
+    /// Where SCIM is, if the key opens it.
+    pub(super) scim: Option<String>,
+    /// Whether it opens the product's public API.
+    pub(super) opens_api: bool,
     pub(super) key: String,
 }
 
@@ -25,19 +28,23 @@ pub(super) fn is_activated(view: &View) -> bool {
 }
 
 /// Where the customer's identity provider is to go.
-pub(super) fn url(tenant: &Tenant<'_>, view: &View, rules: &Rules) -> String {
+fn url(tenant: &Tenant<'_>, view: &View, rules: &Rules) -> String {
     if rules.needs_activation { tenant.own_url() } else { tenant.base_url(view) }
 }
 
 /// Makes a key for somebody who may have one.
 pub(super) async fn make(shared: &Shared, product: Product, person: &Person) -> Result<New, Refused> {
     let rules = Rules::of(product);
-    let reach = rules.reach_of(person).ok_or(Refused::Forbidden(rules.told))?;
-    if rules.needs_sso && !shared.database.change(|transaction| is_sso_on(transaction, product))? {
+    let reach = rules.reach_of(person).ok_or(Refused::Forbidden(rules.told_at(rules.desk)))?;
+    let needs_sso = rules.needs_sso && !rules.is_on_request;
+    if needs_sso && !shared.database.change(|transaction| is_sso_on(transaction, product))? {
         return Err(Refused::Not("single sign-on (SAML) has to be configured first".to_owned()));
     }
     let tenant = Tenant::of(shared, product)?;
     let view = tenant.view().await?;
+    if rules.needs_workspace {
+        workspaces::check(shared, &view)?;
+    }
     if rules.needs_activation && !is_activated(&view) {
         return Err(Refused::Not("SCIM has to be activated first".to_owned()));
     }
@@ -55,7 +62,8 @@ pub(super) async fn make(shared: &Shared, product: Product, person: &Person) -> 
         tenant.revoke_key(&made.id).await?;
         return Err(error.into());
     }
-    Ok(New { url: url(&tenant, &view, &rules), key: made.token })
+    let scim = (reach == Reach::Tenant).then(|| url(&tenant, &view, &rules));
+    Ok(New { scim, opens_api: rules.is_everybody_given_one, key: made.token })
 }
 
 /// Ends a key, at Muster and here. Either can be done again.
@@ -65,7 +73,7 @@ pub(super) async fn revoke(shared: &Shared, product: Product, person: &Person, i
     }
     let rules = Rules::of(product);
     let is_own = match rules.reach_of(person) {
-        None => return Err(Refused::Forbidden(rules.told)),
+        None => return Err(Refused::Forbidden(rules.told_at(rules.desk))),
         Some(Reach::Tenant) => true,
         Some(Reach::OneUser) => whose(shared, product, id)?.as_ref() == Some(&person.id),
     };

@@ -53,13 +53,14 @@ pub(super) struct Person {
 }
 
 /// Who was there before provisioning.
-const FIRST: [(Product, &str, &str, Role); 11] = [
+const FIRST: [(Product, &str, &str, Role); 12] = [
     (Product::Poggio, "edith", "Edith Moore", Role::EnterpriseAdmin),
     (Product::Poggio, "walter", "Walter Reyes", Role::WorkspaceAdmin),
     (Product::Poggio, "mia", "Mia Chen", Role::Member),
     (Product::Popl, "sam", "Sam Okafor", Role::Support),
     (Product::Popl, "tara", "Tara Lind", Role::TeamAdmin),
     (Product::Popl, "theo", "Theo Baker", Role::Member),
+    (Product::Secoda, "sofia", "Sofia Lund", Role::Support),
     (Product::Secoda, "alma", "Alma Ruiz", Role::Admin),
     (Product::Applivery, "olaf", "Olaf Berg", Role::Owner),
     (Product::Applivery, "vera", "Vera Costa", Role::Member),

@@ -12,6 +12,9 @@ use super::keys;
 use crate::database::rows;
 use crate::{Product, Shared};
 
+/// Where it is.
+pub(crate) const MEMBERS: &str = "/public/v1/members";
+
 /// `GET /public/v1/members`: as the members list of the page has them.
 pub(crate) async fn members(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     match keys::is_known(&shared, Product::Secoda, &headers) {

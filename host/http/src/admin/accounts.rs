@@ -11,7 +11,7 @@ use crate::error::Problem;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
-    /// `User`, `Group`, or a kind of the tenant's own.
+    /// `User`, `Group`, `ManualUser` (made by hand), or a kind of the tenant's own.
     resource_type: Option<String>,
     /// In which state.
     state: Option<String>,

@@ -18,6 +18,7 @@ pub(crate) async fn create(
     let mut answer = json!({
         "tenant": tenant.tenant,
         "scim_base": format!("{}{}", wire.scim_origin, tenant.base_path),
+        "own_base": format!("{}/t/{}/scim/v2", wire.scim_origin, tenant.tenant),
         "token": token.token.reveal(),
         "token_id": token.id,
         "plugin": tenant.plugin,

@@ -9,9 +9,12 @@ use crate::error::Problem;
 /// What became of a tenant's accounts and groups, in order, after a change that the product knows.
 pub(crate) async fn read(
     State(wire): State<Wire>,
-    _: Directory,
+    directory: Directory,
     Path(tenant): Path<String>,
     Query(asked): Query<ChangesAsked>,
 ) -> Result<Told, Problem> {
-    Ok(Told(wire.service.product_changes(&tenant, asked).await?, None))
+    let page = wire.service.product_changes(&tenant, asked).await?;
+    // Whose key was retired while it waited is told nothing of what happened meanwhile.
+    directory.check_again(&wire)?;
+    Ok(Told(page, None))
 }

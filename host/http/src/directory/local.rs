@@ -46,7 +46,7 @@ async fn write(
     merge: bool,
 ) -> Result<Response, Problem> {
     let work = async {
-        let local: Local = wire.service.put_product_local(&tenant, &id, &expected, &body, merge).await?;
+        let local: Local = wire.service.put_product_local(&tenant, &id, &expected, &body?, merge).await?;
         let etag = Some(local.etag());
         Ok(Answered { status: 200, etag, body: Value::Object(local.values) })
     };

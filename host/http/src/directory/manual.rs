@@ -19,7 +19,7 @@ pub(crate) async fn create(
     Written { body, request, .. }: Written<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let work = async {
-        let (account, etag) = wire.service.product_create(&tenant, name, body).await?;
+        let (account, etag) = wire.service.product_create(&tenant, name, body?).await?;
         Ok(Answered { status: 201, etag: Some(etag), body: account })
     };
     Box::pin(once(&wire, &tenant, &request, work)).await
@@ -56,7 +56,7 @@ async fn write(
 ) -> Result<Response, Problem> {
     let work = async {
         let of = (tenant.as_str(), id.as_str());
-        let (account, etag) = wire.service.product_replace(of, name, &expected, &body, merge).await?;
+        let (account, etag) = wire.service.product_replace(of, name, &expected, &body?, merge).await?;
         Ok(Answered { status: 200, etag: Some(etag), body: account })
     };
     Box::pin(once(wire, &tenant, &request, work)).await
@@ -73,9 +73,10 @@ pub(crate) async fn remove(
     _: Directory,
     Path((tenant, id)): Path<(String, String)>,
     Extension(name): Extension<RequestId>,
-    Written { body: Nothing {}, expected, request }: Written<Nothing>,
+    Written { body, expected, request }: Written<Nothing>,
 ) -> Result<Response, Problem> {
     let work = async {
+        let Nothing {} = body?;
         wire.service.product_delete((&tenant, &id), name, &expected).await?;
         Ok(Answered { status: 204, etag: None, body: Value::Null })
     };

@@ -13,7 +13,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use muster_model::RequestId;
+use muster_model::{RequestId, TokenHash};
 use muster_service::{DirectoryError, Expected, KeptAnswer, KeyedRequest, Tags};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +29,18 @@ use crate::tenant::one_header;
 
 /// Whoever presents a directory key. As with tenants and operators, it is an extractor: without it a handler cannot be written.
 #[derive(Debug)]
-pub(crate) struct Directory;
+pub(crate) struct Directory(TokenHash);
+
+impl Directory {
+    /// Whether the key is one still: a request that waits can outlast it.
+    pub(crate) fn check_again(&self, wire: &Wire) -> Result<(), Problem> {
+        if wire.directory_keys.open_with(&self.0) { Ok(()) } else { Err(no_key()) }
+    }
+}
+
+fn no_key() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "the directory key is missing or not valid")
+}
 
 impl FromRequestParts<Wire> for Directory {
     type Rejection = Problem;
@@ -37,11 +48,12 @@ impl FromRequestParts<Wire> for Directory {
     async fn from_request_parts(parts: &mut Parts, wire: &Wire) -> Result<Self, Problem> {
         let given = one_header(&parts.headers, &header::AUTHORIZATION).unwrap_or_default();
         let (scheme, key) = given.split_once(' ').unwrap_or_default();
-        if scheme.eq_ignore_ascii_case("bearer") && wire.directory_keys.open_with(key.trim()) {
-            Ok(Self)
-        } else {
-            Err(Problem::new(StatusCode::UNAUTHORIZED, "the directory key is missing or not valid"))
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(no_key());
         }
+        let directory = Self(wire.directory_keys.presented(key.trim()));
+        directory.check_again(wire)?;
+        Ok(directory)
     }
 }
 
@@ -94,8 +106,8 @@ fn answer(status: StatusCode, body: &Value, etag: Option<&str>) -> Response {
 /// A request that writes: what it says, under which conditions, and by what a repetition of it is known.
 #[derive(Debug)]
 pub(crate) struct Written<T> {
-    /// What it says.
-    pub body: T,
+    /// What it says; or why it cannot be read, which is an answer as any other: it is given within [`once`].
+    pub body: Result<T, Problem>,
     /// `If-Match` and `If-None-Match`.
     pub expected: Expected,
     /// For [`once`].
@@ -124,7 +136,7 @@ impl<T: DeserializeOwned> FromRequest<Wire> for Written<T> {
         let parts = [method.as_str().as_bytes(), path.as_bytes(), conditions.as_bytes(), &bytes];
         let request = KeyedRequest::new(key, &parts, name)?;
         let expected = Expected { if_match: Tags::read(if_match), if_none_match: Tags::read(if_none_match) };
-        Ok(Self { body: read(&bytes)?, expected, request })
+        Ok(Self { body: read(&bytes), expected, request })
     }
 }
 
@@ -162,7 +174,7 @@ impl From<DirectoryError> for Problem {
         let (status, after, logged) = (error.status(), error.retry_after_s(), error.for_log());
         match error {
             DirectoryError::Plain(error) => Self::from(error).after(after),
-            DirectoryError::Cut { first, last } => {
+            DirectoryError::Cut { first, last } | DirectoryError::OtherLog { first, last } => {
                 Self::new(status, error.to_string()).with("first", first.into()).with("last", last.into())
             }
             other => {

@@ -38,6 +38,38 @@ mod tests {
     }
 
     #[test]
+    fn every_write_is_described_with_what_any_write_can_be_answered() {
+        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+        let mut writes = 0;
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let of = format!("{method} {path}");
+                let parameters = operation["parameters"].to_string();
+                let is_write = method != "get";
+                assert_eq!(parameters.contains("idempotencyKey"), is_write, "{of}");
+                assert_eq!(parameters.contains("ifMatch"), parameters.contains("ifNoneMatch"), "{of}");
+                let responses = operation["responses"].as_object().unwrap();
+                assert!(responses.contains_key("401") && (path == "/openapi.json" || responses.contains_key("400")));
+                if !is_write {
+                    continue;
+                }
+                writes += 1;
+                assert!(responses.contains_key("413") && responses.contains_key("422"), "{of}");
+                for (status, response) in responses {
+                    let response = match response["$ref"].as_str() {
+                        Some(place) => document.pointer(place.trim_start_matches('#')).unwrap(),
+                        None => response,
+                    };
+                    assert!(response["headers"]["Idempotent-Replayed"].is_object(), "{of} {status}");
+                    let is_refused = !status.starts_with('2');
+                    assert_eq!(response["headers"]["Retry-After"].is_object(), is_refused, "{of} {status}");
+                }
+            }
+        }
+        assert_eq!(writes, 7);
+    }
+
+    #[test]
     fn every_reference_leads_somewhere() {
         let document: Value = serde_json::from_str(DOCUMENT).unwrap();
         let mut left = vec![&document];

@@ -18,7 +18,7 @@ pub(crate) async fn send(
     Written { body, expected, request }: Written<NewSignal>,
 ) -> Result<Response, Problem> {
     let work = async {
-        let (account, etag) = wire.service.product_signal(&tenant, &id, name, &expected, body).await?;
+        let (account, etag) = wire.service.product_signal(&tenant, &id, name, &expected, body?).await?;
         Ok(Answered { status: 200, etag: Some(etag), body: account })
     };
     Box::pin(once(&wire, &tenant, &request, work)).await

@@ -53,6 +53,21 @@ impl Filter {
             Self::Element { .. } => false,
         }
     }
+
+    /// The same, where it also says which `value` the element has: it names this one, and is not about several.
+    pub fn names_element(&self, attribute: &Attribute, element: &Value) -> bool {
+        match self {
+            Self::And(filters) => {
+                self.matches_element(attribute, element)
+                    && filters.iter().any(|filter| filter.names_element(attribute, element))
+            }
+            Self::Or(filters) => filters.iter().any(|filter| filter.names_element(attribute, element)),
+            Self::Compare { path, op: Op::Eq, .. } if is_plain(path) && is_row_id(&path.name) => {
+                self.matches_element(attribute, element)
+            }
+            Self::Compare { .. } | Self::Not(_) | Self::Present(_) | Self::Element { .. } => false,
+        }
+    }
 }
 
 /// What `op` means beyond one value: negation and `null`. `any` says whether one value is `op` to the literal.

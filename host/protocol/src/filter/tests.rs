@@ -427,3 +427,32 @@ fn an_element_that_is_no_object_is_its_own_value() {
     assert!(parse(&def, "value eq a").matches_element(&tags, &json!("a")));
     assert!(!parse(&def, "value eq A").matches_element(&tags, &json!("a")));
 }
+
+#[test]
+fn an_element_is_named_by_a_filter_that_says_its_value() {
+    let registry = Registry::core();
+    let def = registry.get("Group").unwrap();
+    let members = def.schema.attribute("members").unwrap();
+    let element = json!({ "value": "51aa", "type": "User", "display": "Ada" });
+    let names = |text: &str| parse(def, text).names_element(members, &element);
+
+    for text in [
+        r#"value eq "51aa""#,
+        r#"value eq "51aa" and type eq "User""#,
+        r#"display eq "Ada" and (value eq "51aa" or value eq "7b2e")"#,
+        r#"type eq "Group" or value eq "51aa""#,
+    ] {
+        assert!(names(text), "{text}");
+    }
+    for text in [
+        r#"value eq "7b2e""#,
+        r#"value eq "51aa" and type eq "Group""#,
+        r#"type eq "User""#,
+        r#"value eq "7b2e" or display eq "Ada""#,
+        r#"value sw "51""#,
+        r#"not (value ne "51aa")"#,
+        "value pr",
+    ] {
+        assert!(!names(text), "{text}");
+    }
+}

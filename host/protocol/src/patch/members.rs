@@ -45,9 +45,10 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// What was to happen to the members before does not matter any more.
+    /// What was to happen to the members before does not matter any more, but for those who were removed: a client that is not shown all
+    /// of them speaks here of those whom it is shown, and removes the others one by one.
     fn settle_members(&mut self, edit: MemberEdit) {
-        self.members.clear();
+        self.members.retain(|edit| matches!(edit, MemberEdit::Remove(_) | MemberEdit::RemoveWhere(_)));
         self.members.push(edit);
     }
 

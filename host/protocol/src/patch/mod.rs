@@ -51,9 +51,9 @@ pub enum MemberEdit {
     Remove(Vec<String>),
     /// Members for which the filter holds, as an answer shows them, are no longer members.
     RemoveWhere(Filter),
-    /// Nobody is a member.
+    /// Nobody of those whom the client is shown is a member. Of what was to happen before it, only removals stand before it.
     Clear,
-    /// These, and nobody else, are members.
+    /// These, and nobody else of those whom the client is shown, are members. Otherwise as [`MemberEdit::Clear`].
     Set(Vec<MemberRef>),
 }
 

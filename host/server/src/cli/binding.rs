@@ -111,16 +111,42 @@ fn configured(before: &Value, now: &Value) -> anyhow::Result<()> {
     if changed.is_empty() { Ok(()) } else { say(format!("  configured otherwise: {}", changed.join("; "))) }
 }
 
-/// The members of a configuration that are not what they were.
+/// How many differences are told: a table of a thousand groups can be another one.
+const TOLD: usize = 20;
+
+/// What is not as it was in a configuration, each by its path: `store.on_deactivate "none" -> not set`.
 fn changed(was: &Value, now: &Value) -> Vec<String> {
+    let mut told = Vec::new();
+    compare("", Some(was), Some(now), &mut told);
+    let more = told.len().saturating_sub(TOLD);
+    told.truncate(TOLD);
+    told.extend((more > 0).then(|| format!("and {more} more")));
+    told
+}
+
+fn compare(path: &str, was: Option<&Value>, now: Option<&Value>, told: &mut Vec<String>) {
+    if was == now {
+        return;
+    }
     let none = Map::new();
-    let [was, now] = [was, now].map(|config| config.as_object().unwrap_or(&none));
-    let mut names: Vec<&String> = was.keys().chain(now.keys()).collect();
-    names.sort();
-    names.dedup();
-    let value = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), |value| printable(&short(value)));
-    let changed = names.into_iter().filter(|name| was.get(*name) != now.get(*name));
-    changed.map(|name| format!("{} {} -> {}", printable(name), value(was.get(name)), value(now.get(name)))).collect()
+    let sides = [was, now].map(|side| side.map_or(Some(&none), Value::as_object));
+    match sides.into() {
+        // An object without members, and none at all, differ in nothing that has a name.
+        (Some(was), Some(now)) if !(was.is_empty() && now.is_empty()) => {
+            let mut names: Vec<&String> = was.keys().chain(now.keys()).collect();
+            names.sort();
+            names.dedup();
+            for name in names {
+                let joint = if path.is_empty() { "" } else { "." };
+                compare(&format!("{path}{joint}{}", printable(name)), was.get(name), now.get(name), told);
+            }
+        }
+        _ => {
+            let shown =
+                |side: Option<&Value>| side.map_or_else(|| "not set".to_owned(), |value| printable(&short(value)));
+            told.push(format!("{path} {} -> {}", shown(was), shown(now)));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,10 +154,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_configured_otherwise_is_told_member_by_member() {
-        let was = json!({ "a": 1, "b": { "c": [] }, "d": "x" });
-        let now = json!({ "a": 1, "b": { "c": [2] }, "e": false });
-        assert_eq!(changed(&was, &now), [r#"b {"c":[]} -> {"c":[2]}"#, r#"d "x" -> not set"#, "e not set -> false"]);
+    fn what_is_configured_otherwise_is_told_member_by_member_with_its_path() {
+        let was = json!({ "a": 1, "b": { "c": [], "k": { "z": 1 } }, "d": "x", "f": { "g": 1 }, "i": 1 });
+        let now = json!({ "a": 1, "b": { "c": [2], "k": { "z": 1 } }, "e": false, "h": {}, "i": { "j": 1 } });
+        let told = [
+            "b.c [] -> [2]",
+            r#"d "x" -> not set"#,
+            "e not set -> false",
+            "f.g 1 -> not set",
+            "h not set -> {}",
+            r#"i 1 -> {"j":1}"#,
+        ];
+        assert_eq!(changed(&was, &now), told);
         assert_eq!(changed(&was, &was), [""; 0]);
+    }
+
+    #[test]
+    fn of_many_differences_the_first_are_told() {
+        let roles =
+            |role: &str| json!({ "roles": (10..40).map(|n| (n.to_string(), json!(role))).collect::<Map<_, _>>() });
+
+        let told = changed(&roles("Admin"), &roles("Editor"));
+
+        assert_eq!((told.len(), told[0].as_str()), (TOLD + 1, r#"roles.10 "Admin" -> "Editor""#));
+        assert_eq!(told[TOLD], "and 10 more");
     }
 }

@@ -186,6 +186,13 @@ fn lines(answer: &Value) -> Vec<String> {
         let many = if want["wildcard"] == true { "   MANY HOSTS" } else { "" };
         lines.push(format!("  {state:<12} to {}{many}{grant}", plain(&want["means"])));
         lines.extend(want["why"].as_str().map(|why| format!("  {:<12} it says: {why}", "")));
+        if want["set"] == false {
+            let name = plain(&want["name"]);
+            lines.push(format!(
+                "  {:<12} NOT SET, so what sends it fails; to set it: muster tenant secret set {tenant} {name} < FILE",
+                ""
+            ));
+        }
     }
     if all("wants").next().is_none() {
         lines.push(format!("  {:<12} nothing beside mapping", "wants"));
@@ -231,6 +238,8 @@ mod tests {
             "wants": [
                 { "kind": "origin", "name": "https://*.a.b", "means": "call", "why": "to invite", "wildcard": true, "granted": null },
                 { "kind": "state", "means": "remember", "wildcard": false, "granted": granted },
+                { "kind": "secret", "name": "key", "means": "send", "wildcard": false, "granted": null, "set": false },
+                { "kind": "secret", "name": "other", "means": "send it too", "wildcard": false, "granted": null, "set": true },
             ],
             "unwanted": [granted], "others": [granted],
         }));
@@ -239,6 +248,9 @@ globex                   acme 1.0.0 (0123456789ab)   decides   revision 3
   NOT GRANTED  to call   MANY HOSTS
                it says: to invite
   granted      to remember   since 2026-01-01T00:00:00Z, by operator
+  NOT GRANTED  to send
+               NOT SET, so what sends it fails; to set it: muster tenant secret set globex key < FILE
+  NOT GRANTED  to send it too
   granted      to remember   NOT WANTED   since 2026-01-01T00:00:00Z, by operator
   granted      to remember   TO PLUGIN acme   since 2026-01-01T00:00:00Z, by operator";
         assert_eq!(told.join("\n"), expected);

@@ -133,11 +133,20 @@ fn line(entry: &Value, of: Option<&str>, values: Values) -> String {
         "{}  {:>4}  {}{about} by {} (request {}){plugin}{colon}{}",
         time(plain(&entry["at"])),
         entry["seq"].to_string(),
-        plain(&entry["event"]),
+        event(entry),
         actor(&entry["actor"]),
         plain(&entry["request"]),
         parts.join("; ")
     )
+}
+
+/// What happened. SCIM ends no account made by hand but by taking it over.
+pub(super) fn event(entry: &Value) -> &str {
+    let is_of_scim = entry["actor"].get("token").is_some();
+    match (plain(&entry["resource_type"]), plain(&entry["event"])) {
+        ("ManualUser", "deleted") if is_of_scim => "adopted",
+        (_, event) => event,
+    }
 }
 
 /// `2026-11-03 14:03:11.250Z`: to the millisecond, because that is what `--at`, `--from` and `--to` go by.

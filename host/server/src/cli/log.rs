@@ -6,7 +6,7 @@ use muster_service::ExportedHead;
 use serde_json::{Value, json};
 
 use super::admin_client::AdminClient;
-use super::history::{actor, time};
+use super::history::{actor, event, time};
 use super::tenant::plain;
 use super::{Remote, say};
 
@@ -145,7 +145,7 @@ fn line(entry: &Value) -> String {
         "{}  {:>4}  {} {}{name} ({}){members} by {} (request {})",
         time(plain(&entry["at"])),
         entry["seq"].to_string(),
-        plain(&entry["event"]),
+        event(entry),
         plain(&entry["resource_type"]),
         plain(&entry["id"]),
         actor(&entry["actor"]),

@@ -97,12 +97,12 @@ pub(super) enum Tenant {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Shows how many accounts are in each state, or those in one
+    /// Shows how many accounts are in each state, or those in one; those made by hand apart
     Accounts(Accounts),
-    /// Shows what the identity provider and what the product see of one user or group
+    /// Shows what the identity provider and what the product see of one user or group, or of an account made by hand
     Account {
         name: String,
-        /// The id of the user or group
+        /// The id of the user, group or account
         id: String,
         #[command(flatten)]
         remote: Remote,
@@ -183,7 +183,9 @@ impl Tenant {
 /// What a new tenant's administrator needs.
 fn created(remote: &Remote, made: &Value, granted: Option<Value>) -> anyhow::Result<()> {
     if remote.json {
-        let mut answer = json!({ "tenant": made["tenant"], "scim_base": made["scim_base"], "token": made["token"] });
+        let mut answer = json!({
+            "tenant": made["tenant"], "scim_base": made["scim_base"], "own_base": made["own_base"], "token": made["token"],
+        });
         if let Some(warning) = made.get("warning") {
             answer["warning"] = warning.clone();
         }
@@ -192,6 +194,7 @@ fn created(remote: &Remote, made: &Value, granted: Option<Value>) -> anyhow::Res
     }
     say(format!("tenant     {}", plain(&made["tenant"])))?;
     say(format!("SCIM base  {}", plain(&made["scim_base"])))?;
+    say(format!("its own    {}   (the same, for this tenant alone)", plain(&made["own_base"])))?;
     say(format!("token      {}   (shown this once)", plain(&made["token"])))?;
     warned(made)?;
     granted.map_or(Ok(()), |wants| grant::shown(remote, &wants))
@@ -242,7 +245,8 @@ pub(super) fn warned(answer: &Value) -> anyhow::Result<()> {
 /// Both sides of a user or group.
 fn sides(answer: &Value) -> anyhow::Result<()> {
     let (kind, id) = (plain(&answer["resource_type"]), plain(&answer["id"]));
-    say(format!("{kind} {id}, mapped by {}", plain(&answer["mapped_by"])))?;
+    let by_hand = if kind == "ManualUser" { " (made by hand: no list of SCIM has it)" } else { "" };
+    say(format!("{kind} {id}{by_hand}, mapped by {}", plain(&answer["mapped_by"])))?;
     say(format!("resource {}", serde_json::to_string_pretty(&answer["resource"])?))?;
     say(format!("account {}", serde_json::to_string_pretty(&answer["account"])?))
 }

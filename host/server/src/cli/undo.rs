@@ -62,7 +62,7 @@ impl Undo {
         if remote.json {
             say(&answer)?;
         } else {
-            shown(&answer)?;
+            shown(&answer, force)?;
         }
         let left = ["partly", "conflicts", "rejected", "failed"].map(|name| answer[name].as_u64().unwrap_or_default());
         match left.iter().sum::<u64>() {
@@ -95,7 +95,7 @@ async fn ended(client: &AdminClient, job: &str) -> anyhow::Result<Value> {
     }
 }
 
-fn shown(answer: &Value) -> anyhow::Result<()> {
+fn shown(answer: &Value, is_forced: bool) -> anyhow::Result<()> {
     for outcome in answer["outcomes"].as_array().into_iter().flatten() {
         say(line(outcome))?;
         for conflict in outcome["conflicts"].as_array().into_iter().flatten() {
@@ -120,7 +120,9 @@ fn shown(answer: &Value) -> anyhow::Result<()> {
     if answer["dry_run"] == true {
         say(format!("would be: {counted}; nothing was done"))?;
         let has_conflicts = ["conflicts", "partly"].iter().any(|name| answer[*name].as_u64() > Some(0));
-        if has_conflicts {
+        if has_conflicts && is_forced {
+            say("what is a conflict above stays one: --force was given, and does not take that back either")
+        } else if has_conflicts {
             say("with --force, what was before the change wins over what came after it, a deletion included")
         } else {
             Ok(())

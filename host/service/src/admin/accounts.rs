@@ -27,6 +27,9 @@ pub struct AccountsView {
     pub resource_type: ResourceType,
     /// Every state that accounts are in.
     pub states: Vec<StateView>,
+    /// Beside users: the states of those that the product made by hand, which are accounts of the kind `ManualUser`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub manual: Vec<StateView>,
     /// A page of those in the state that was asked for, in order of their ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Vec<AccountView>>,
@@ -44,6 +47,12 @@ pub struct StateView {
     pub count: u64,
 }
 
+impl StateView {
+    fn all(states: Vec<(String, u64)>) -> Vec<Self> {
+        states.into_iter().map(|(state, count)| Self { state, count }).collect()
+    }
+}
+
 impl Service {
     /// How many accounts of a tenant are in each state, and a page of those in one: what it costs does not depend on how many there are.
     pub async fn list_accounts(&self, tenant: &str, which: &WhichAccounts) -> Result<AccountsView, AdminError> {
@@ -51,8 +60,12 @@ impl Service {
         let resource_type = which.resource_type.as_deref().map_or(ResourceType::USER, ResourceType::new);
         let no_id = || AdminError::Wrong("after must be the id of an account".to_owned());
         let after = which.after.as_deref().map(|id| ResourceId::parse(id).ok_or_else(no_id)).transpose()?;
-        let states = directory.states(&resource_type).await?.into_iter();
-        let states = states.map(|(state, count)| StateView { state, count }).collect();
+        let states = StateView::all(directory.states(&resource_type).await?);
+        let manual = if resource_type == ResourceType::USER {
+            StateView::all(directory.states(&ResourceType::MANUAL_USER).await?)
+        } else {
+            Vec::new()
+        };
         let (mut accounts, mut next) = (None, None);
         if let Some(state) = &which.state {
             let limit = which.limit.min(MAX_ACCOUNTS_A_PAGE);
@@ -61,6 +74,6 @@ impl Service {
             let plugins = self.parts.store.plugins().await?;
             accounts = Some(records.iter().map(|record| AccountView::of(record, &plugins)).collect());
         }
-        Ok(AccountsView { resource_type, states, accounts, next })
+        Ok(AccountsView { resource_type, states, manual, accounts, next })
     }
 }

@@ -8,7 +8,7 @@ use super::plugins::blocking;
 use super::streams::impossible_filters;
 use crate::binding::Bound;
 use crate::grants::{self, NewGrants};
-use crate::meets::otherwise;
+use crate::meets::{otherwise, refused};
 use crate::{AdminError, Service, nobody_carries_out};
 
 /// What becomes of a binding that no longer declares a type of which there are resources.
@@ -155,8 +155,10 @@ impl Service {
         let granted = self.row(row.id.as_str())?.grants;
         let met = self.present_of(&row.id).map_or_else(Vec::new, |present| otherwise(&present, &bound));
         let parked = nobody_carries_out(bound.plugin.as_ref()).filter(|_| is_other);
+        // Whoever binds again what was off already may think that it is on by now.
+        let off = refused(&bound.settings).filter(|off| !met.contains(off));
         let unjudged = impossible_filters(&row, &bound);
-        let warnings: Vec<String> = warning.into_iter().chain(parked).chain(met).chain(unjudged).collect();
+        let warnings: Vec<String> = warning.into_iter().chain(parked).chain(off).chain(met).chain(unjudged).collect();
         self.put_bound(&row, bound, actual).await?;
         grants::tell_changed(&row, &granted);
         tracing::info!(tenant.id = %row.id, plugin.digest = %row.binding.plugin, binding.revision = row.binding.revision, "binding replaced");

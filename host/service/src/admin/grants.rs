@@ -76,6 +76,9 @@ pub struct WantView {
     pub wildcard: bool,
     /// The grant that it has; `None`: nobody has granted it.
     pub granted: Option<GrantView>,
+    /// Of a secret: whether the tenant has one of that name. Without it every request that names it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set: Option<bool>,
 }
 
 /// One grant.
@@ -153,6 +156,7 @@ impl Service {
                 why: wanted.why.clone(),
                 wildcard: matches!(&wanted.want, Want::Origin(origin) if origin.is_wildcard()),
                 granted: by.filter(|_| granted.has(&wanted.want)).map(|grant| GrantView::of(grant)),
+                set: is_set(row, &wanted.want),
             }
         });
         let is_wanted = |grant: &&&Grant| manifest.wants.iter().any(|wanted| grant.want.covers(&wanted.want));
@@ -207,6 +211,13 @@ impl Service {
         tell_changed(&row, &before);
         self.leave_rollouts(&row.id, &left, &row.binding, RolloutState::Replaced).await;
         Ok(row)
+    }
+}
+
+fn is_set(row: &TenantRow, want: &Want) -> Option<bool> {
+    match want {
+        Want::Secret(name) => Some(row.secrets.iter().any(|secret| secret.name == *name)),
+        Want::Origin(_) | Want::State => None,
     }
 }
 

@@ -23,12 +23,12 @@ pub struct AccountView {
 }
 
 impl Service {
-    /// Both sides of one record.
+    /// Both sides of one record, be it SCIM's or an account made by hand.
     pub async fn show_account(&self, tenant: &str, id: &str) -> Result<AccountView, AdminError> {
         let tenant_id = self.row(tenant)?.id;
         let missing = || AdminError::NotFound(format!("account {id} of tenant {tenant}"));
         let resource = ResourceId::parse(id).ok_or_else(missing)?;
-        let record = self.find_record(&tenant_id, resource).await?.ok_or_else(missing)?;
+        let record = self.account_with(&tenant_id, resource).await?.ok_or_else(missing)?;
         Ok(AccountView::of(&record, &self.parts.store.plugins().await?))
     }
 

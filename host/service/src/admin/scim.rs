@@ -4,7 +4,7 @@ use muster_model::{Binding, OnPluginFailure, ResourceType, RolloutState, ScimSet
 use muster_protocol::dialect::{About, Profile, Rule};
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::{Declarations, ExtensionDeclaration, Resolved, ResourceTypeDeclaration, ResourceTypeDef};
-use muster_store::{From, INDEXED, Locations, Query};
+use muster_store::{From, INDEXED, Locations, MembersShown, Query};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -130,6 +130,7 @@ impl Service {
             limit: 0,
             locations: Locations::default(),
             inactive_states: Vec::new(),
+            members_shown: MembersShown::All,
         };
         Ok(self.parts.store.directory(tenant).list(&query).await?.total)
     }

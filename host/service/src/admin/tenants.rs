@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{IssuedToken, NewToken, PluginView};
 use crate::grants::{self, NewGrants};
+use crate::meets::refused;
 use crate::{AdminError, Service, nobody_carries_out};
 
 /// A tenant to be created.
@@ -81,7 +82,8 @@ impl Service {
         let row = self.with_grants(row, &plugin.digest, &new.grants).await?;
         let bound = self.bound(&row).await?;
         grants::check(bound.plugin.manifest(), &row)?;
-        let warnings: Vec<String> = warning.into_iter().chain(nobody_carries_out(bound.plugin.as_ref())).collect();
+        let parked = nobody_carries_out(bound.plugin.as_ref());
+        let warnings: Vec<String> = warning.into_iter().chain(parked).chain(refused(&bound.settings)).collect();
         match self.parts.store.add_tenant(&row).await {
             // Nobody sees it yet: it is one that an import brings.
             Err(StoreError::Taken { .. }) => {

@@ -5,7 +5,7 @@ use muster_protocol::filter::canonical_path;
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::{Registry, ResourceTypeDef};
 use muster_protocol::{Document, project, text};
-use muster_store::{Directory, From, Locations, Position, Query};
+use muster_store::{Directory, From, Locations, MembersShown, Position, Query};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -64,9 +64,12 @@ impl Service {
         let limit = asked.limit.unwrap_or(DEFAULT_PAGE);
         not_none(limit)?;
         let limit = limit.min(MAX_ACCOUNTS_A_PAGE);
-        let mut kinds = asked.kinds();
-        let change = self.parts.store.log_keeper(&row.id).status().await?.last;
+        let mut kinds = asked.kinds()?;
+        let change = self.last_place(&row.id).await?;
         let directory = self.parts.store.directory(&row.id);
+        if let Some(state) = &asked.state {
+            self.check_state(&row, &kinds, state).await?;
+        }
         let is_asked = |record: &Record| {
             asked.listed.is_none_or(|listed| record.account.listed == listed)
                 && asked.state.as_ref().is_none_or(|state| record.account.state == *state)
@@ -109,6 +112,23 @@ impl Service {
         Ok(json!({ "accounts": self.all_shown(&row.id, &found).await?, "next": next, "change": change }))
     }
 
+    /// Refuses a state that the plugin does not know: a word misspelt would be answered that nobody is in it. What is stored may be in
+    /// states of an earlier plugin; one that names none can have any.
+    async fn check_state(&self, row: &TenantRow, kinds: &[ResourceType], state: &str) -> Result<(), DirectoryError> {
+        let bound = self.tenants.view().tenant(&row.id).and_then(|tenant| tenant.bound.load_full());
+        let known = bound.as_ref().map_or(&[][..], |bound| bound.plugin.manifest().states.as_slice());
+        if known.is_empty() || known.iter().any(|it| it == state) {
+            return Ok(());
+        }
+        for kind in kinds {
+            let stored = self.parts.store.directory(&row.id).states(kind).await?;
+            if stored.iter().any(|(it, _)| it == state) {
+                return Ok(());
+            }
+        }
+        Err(AdminError::Wrong(format!("state is one of the plugin's own: {}", known.join(", "))).into())
+    }
+
     /// How many of a tenant's accounts are in each state, by who looks after them.
     pub async fn product_states(&self, tenant: &str) -> Result<Value, DirectoryError> {
         let directory = self.parts.store.directory(&self.row(tenant)?.id);
@@ -148,10 +168,14 @@ impl Service {
         Ok(self.account_with(tenant, id).await?.ok_or_else(missing)?)
     }
 
-    pub(super) async fn account_with(&self, tenant: &TenantId, id: ResourceId) -> Result<Option<Record>, AdminError> {
-        match self.find_record(tenant, id).await? {
-            Some(record) => Ok(Some(record)),
-            None => Ok(self.parts.store.directory(tenant).get(&ResourceType::MANUAL_USER, id).await?),
+    pub(crate) async fn account_with(&self, tenant: &TenantId, id: ResourceId) -> Result<Option<Record>, AdminError> {
+        if let Some(record) = self.find_record(tenant, id).await? {
+            return Ok(Some(record));
+        }
+        match self.parts.store.directory(tenant).get(&ResourceType::MANUAL_USER, id).await? {
+            Some(by_hand) => Ok(Some(by_hand)),
+            // Between the two it can have been taken over; nobody goes the other way.
+            None => self.find_record(tenant, id).await,
         }
     }
 
@@ -200,14 +224,19 @@ impl Service {
 
 impl AccountsAsked {
     /// The kinds of records, in the order in which they are listed.
-    fn kinds(&self) -> Vec<ResourceType> {
+    fn kinds(&self) -> Result<Vec<ResourceType>, AdminError> {
         let kind = self.kind.as_deref().map_or(ResourceType::USER, ResourceType::new);
+        if kind == ResourceType::MANUAL_USER {
+            // What the store calls them is nobody's business: they are told as users.
+            let says = "type is a kind of resource; accounts made by hand are of type User, with managed_by=manual";
+            return Err(AdminError::Wrong(says.to_owned()));
+        }
         let manual = (kind == ResourceType::USER).then_some(ResourceType::MANUAL_USER);
-        match self.managed_by {
+        Ok(match self.managed_by {
             None => [Some(kind), manual].into_iter().flatten().collect(),
             Some(ManagedBy::Scim) => vec![kind],
             Some(ManagedBy::Manual) => manual.into_iter().collect(),
-        }
+        })
     }
 }
 
@@ -254,6 +283,7 @@ pub(super) async fn page(
         limit: u64::try_from(limit).unwrap_or(u64::MAX),
         locations: Locations::default(),
         inactive_states: Vec::new(),
+        members_shown: MembersShown::All,
     };
     Ok(directory.list(&query).await?.records)
 }

@@ -1,17 +1,17 @@
 //! Where SCIM meets an account that the product made by hand: what becomes of it is for the tenant's plugin to say (decision record 26).
 
-use muster_model::{Account, Change, Event, Key, Record, ResourceId, ResourceType};
+use muster_model::{Account, Event, Key, Record, ResourceId, ResourceType};
 use muster_plugin::{AdoptionPolicy, Decision};
 use muster_protocol::Document;
 use muster_protocol::filter::{Filter, Literal, Op, canonical_path};
 use muster_protocol::normalise::Normalised;
 use muster_protocol::schema::ResourceTypeDef;
 use muster_protocol::text;
-use muster_store::{StoreError, Write};
+use muster_store::Write;
 
 use crate::authenticate::Caller;
 use crate::calling::called;
-use crate::create::{Decided, New, change_of};
+use crate::create::{Decided, Made, New, change_of};
 use crate::expected::Expected;
 use crate::retry::Attempt;
 use crate::{ScimError, Service};
@@ -173,27 +173,25 @@ impl Service {
         Ok(Some(self.commit(caller, decided).await?.record))
     }
 
-    /// Why a commit that needed names free was not made, if that is why: another came in between with an account of the other kind.
-    pub(crate) async fn held_by_hand(
-        &self,
-        caller: &Caller,
-        error: &StoreError,
-        free: &[(ResourceType, Key)],
-    ) -> Result<Option<Attempt>, ScimError> {
-        if !matches!(error, StoreError::Stale) {
-            return Ok(None);
-        }
+    /// Commits what was decided by somebody who takes nothing over: an account of the other kind that has one of the names refuses it.
+    pub(crate) async fn commit_apart(&self, caller: &Caller, decided: Decided) -> Result<Made, Attempt> {
+        self.are_free(caller, &decided.free).await?;
+        self.commit(caller, decided).await
+    }
+
+    /// Refuses what would need a name that an account of the other kind has. Of one that comes to have it after this was looked, the commit
+    /// only says that it is stale: then all is decided again.
+    pub(crate) async fn are_free(&self, caller: &Caller, free: &[(ResourceType, Key)]) -> Result<(), ScimError> {
         for (kind, key) in free {
             if caller.tenant.directory.find(kind, key).await?.is_some() {
-                let error = if *kind == ResourceType::MANUAL_USER {
+                return Err(if *kind == ResourceType::MANUAL_USER {
                     ScimError::ByHand { detail: BY_HAND.to_owned() }
                 } else {
                     ScimError::Uniqueness { attribute: caller.bound.canonical(&ResourceType::USER, &key.attribute) }
-                };
-                return Ok(Some(Attempt::Failed(error)));
+                });
             }
         }
-        Ok(None)
+        Ok(())
     }
 }
 
@@ -214,10 +212,4 @@ fn verdict(caller: &Caller, document: &Document, existing: &Account) -> Result<D
         AdoptionPolicy::Hide => Ok(Decision::Hide),
         AdoptionPolicy::Ask => Ok(called(caller, || plugin.decide(&caller.call(), document, existing))??),
     }
-}
-
-/// Whether a change of an account made by hand tells that SCIM took it over: nothing else of an identity provider's ends one.
-pub(crate) fn is_adoption(change: &Change) -> bool {
-    let is_of_scim = matches!(change.actor, muster_model::Actor::Token(_));
-    is_of_scim && change.resource_type == ResourceType::MANUAL_USER && change.event == Event::Deleted
 }

@@ -73,14 +73,7 @@ impl Service {
         self.begin_to_look(&tenant, state).await?;
         for _ in 0..ATTEMPTS {
             let present = self.local_of(&tenant, id).await?;
-            let mut next = if merge { present.values.clone() } else { Map::new() };
-            for (name, value) in values {
-                if merge && value.is_null() {
-                    next.remove(name);
-                } else {
-                    next.insert(name.clone(), value.clone());
-                }
-            }
+            let next = if merge { merged(present.values.clone(), values) } else { values.clone() };
             let bytes = fitting(&next)?;
             // Whoever asks for what is there already has written it, and was not told (RFC 9110 §13.1.1).
             if next == present.values && present.version > 0 {
@@ -160,6 +153,17 @@ impl Service {
     }
 }
 
+/// With this laid over it (RFC 7396). Names that differ in case alone are one, because no body can have both: it is spelled as it came last.
+fn merged(mut present: Map<String, Value>, values: &Map<String, Value>) -> Map<String, Value> {
+    for (name, value) in values {
+        present.retain(|known, _| known.to_lowercase() != name.to_lowercase());
+        if !value.is_null() {
+            present.insert(name.clone(), value.clone());
+        }
+    }
+    present
+}
+
 /// 412 where it is not one of the versions that the client would have changed. What was never written has a version too: 0.
 fn check(expected: &Expected, present: &Local) -> Result<(), DirectoryError> {
     let is_there = present.version > 0;
@@ -218,6 +222,17 @@ mod tests {
         assert!(of(&json!({ "a\nb": 1 })).is_err());
         let text = |bytes: usize| of(&json!({ "t": "x".repeat(bytes - 8) }));
         assert!(text(MAX_LOCAL_BYTES).is_ok() && text(MAX_LOCAL_BYTES + 1).is_err());
+    }
+
+    #[test]
+    fn a_name_in_another_case_is_the_same_one_and_is_spelled_as_it_came_last() {
+        let laid = |over: &Value, values: &Value| {
+            Value::Object(merged(over.as_object().unwrap().clone(), values.as_object().unwrap()))
+        };
+        let kept = json!({ "seats": 1, "straße": "x" });
+        assert_eq!(laid(&kept, &json!({ "Seats": 2 })), json!({ "Seats": 2, "straße": "x" }));
+        assert_eq!(laid(&kept, &json!({ "STRASSE": 1 })), json!({ "seats": 1, "straße": "x", "STRASSE": 1 }));
+        assert_eq!(laid(&kept, &json!({ "SEATS": null })), json!({ "straße": "x" }));
     }
 
     #[test]

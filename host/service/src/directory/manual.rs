@@ -55,7 +55,7 @@ impl Service {
         let change = change_of(caller, Event::Created, None, Some(&record), &record);
         let (writes, free) = (vec![Write::Insert(Box::new(record.clone()))], not_by_hand(&record, &[]));
         let decided = Decided { record, writes, free, gone: None, change, tasks: Vec::new(), shadowed: None };
-        Ok(self.commit(caller, decided).await?.record)
+        Ok(self.commit_apart(caller, decided).await?.record)
     }
 
     /// Replaces the attributes of an account made by hand (`merge` is false), or lays `body` over them, where `null` takes away (RFC 7396).
@@ -109,7 +109,7 @@ impl Service {
         let writes = vec![Write::Replace { record: Box::new(next.clone()), expected: current.version }];
         let free = not_by_hand(&next, &current.keys);
         let decided = Decided { record: next, writes, free, gone: None, change, tasks: Vec::new(), shadowed: None };
-        Ok(self.commit(caller, decided).await?.record)
+        Ok(self.commit_apart(caller, decided).await?.record)
     }
 
     /// Removes an account made by hand; its names are free at once.

@@ -17,7 +17,7 @@ use muster_store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use accounts::{AccountsAsked, MAX_ACCOUNTS_LOOKED_AT};
-pub(crate) use adoption::{ByHand, is_adoption, not_by_hand};
+pub(crate) use adoption::{ByHand, not_by_hand};
 pub use changes::{ChangesAsked, MAX_CHANGES_A_PAGE, MAX_CHANGES_WAIT_S, MAX_CHANGES_WAITING};
 pub use groups::MAX_MEMBERS_A_PAGE;
 pub(crate) use idempotency::InFlight;
@@ -71,8 +71,18 @@ pub enum DirectoryError {
     #[error("it has changed since the version that If-Match names; read it again")]
     Changed,
     /// The feed is asked for from where it is not kept any more.
-    #[error("changes up to {} are not kept any more; read the accounts anew, then go on after {last}", first.saturating_sub(1))]
+    #[error("changes up to {} are not kept any more; read the accounts anew, then go on after their change", first.saturating_sub(1))]
     Cut {
+        /// The oldest change that is kept.
+        first: u64,
+        /// The latest one.
+        last: u64,
+    },
+    /// The feed is asked for from a place in another log: the store was restored from an older copy.
+    #[error(
+        "these are not the changes that were followed before; read the accounts anew, then go on after their change"
+    )]
+    OtherLog {
         /// The oldest change that is kept.
         first: u64,
         /// The latest one.
@@ -110,7 +120,7 @@ impl DirectoryError {
             Self::Plain(error) => error.status(),
             Self::Scim(error) => error.wire().status,
             Self::Changed => StatusCode::PRECONDITION_FAILED,
-            Self::Cut { .. } => StatusCode::GONE,
+            Self::Cut { .. } | Self::OtherLog { .. } => StatusCode::GONE,
             Self::KeyReused | Self::NoUser | Self::TakesNoSignals => StatusCode::UNPROCESSABLE_ENTITY,
             Self::OfScim | Self::InFlight | Self::NotKept => StatusCode::CONFLICT,
             Self::Crowded | Self::NoRoomForKeys { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -129,6 +139,7 @@ impl DirectoryError {
             | Self::TakesNoSignals
             | Self::Changed
             | Self::Cut { .. }
+            | Self::OtherLog { .. }
             | Self::KeyReused
             | Self::NotKept => None,
         }
@@ -144,6 +155,7 @@ impl DirectoryError {
             | Self::TakesNoSignals
             | Self::Changed
             | Self::Cut { .. }
+            | Self::OtherLog { .. }
             | Self::Crowded
             | Self::KeyReused
             | Self::InFlight

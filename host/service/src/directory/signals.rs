@@ -1,5 +1,6 @@
 use muster_model::{Actor, Event, Record, RequestId, ResourceType, TenantId};
 use muster_plugin::Role;
+use muster_protocol::text;
 use muster_store::Write;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -54,6 +55,7 @@ impl Service {
             let says = format!("the payload of a signal has at most {MAX_SIGNAL_PAYLOAD_BYTES} bytes");
             return Err(AdminError::Wrong(says).into());
         }
+        check_texts("payload", &payload)?;
         let caller = self.product_caller(&tenant, Actor::Signal(name.clone()), request)?;
         if !caller.bound.plugin.roles().has(Role::Lifecycle) {
             return Err(DirectoryError::TakesNoSignals);
@@ -107,7 +109,7 @@ impl Service {
         let writes = vec![Write::Replace { record: Box::new(next.clone()), expected: current.version }];
         let free = not_by_hand(&next, &current.keys);
         let decided = Decided { record: next, writes, free, gone: None, change, tasks, shadowed: None };
-        Ok(self.commit(caller, decided).await?.record)
+        Ok(self.commit_apart(caller, decided).await?.record)
     }
 
     /// The vendor's product as whoever asks, and the plugin that decides at this moment.
@@ -122,5 +124,18 @@ impl Service {
         let bound = tenant.bound.load_full().ok_or(ScimError::PluginNotLoaded)?;
         let (now, base, notes) = (self.parts.clock.now(), String::new(), Notes::default());
         Ok(Caller { tenant, bound, actor, request, now, base, notes })
+    }
+}
+
+/// What is said in a signal can become what an account has: its texts are held to what SCIM may send, member names too.
+fn check_texts(place: &str, value: &Value) -> Result<(), ScimError> {
+    match value {
+        Value::String(said) => Ok(text::check(place, said)?),
+        Value::Array(items) => items.iter().try_for_each(|item| check_texts(place, item)),
+        Value::Object(members) => members.iter().try_for_each(|(name, value)| {
+            text::check(place, name)?;
+            check_texts(&format!("{place}.{name}"), value)
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }

@@ -135,7 +135,7 @@ impl Service {
                     let (service, caller, record) = (self.clone(), caller.clone(), record.clone());
                     let seen = Seen::of(&record, &decided);
                     commits.spawn(async move {
-                        let made = service.commit(&caller, *decided).await;
+                        let made = service.commit_apart(&caller, *decided).await;
                         (record, seen, made)
                     });
                 }
@@ -154,7 +154,9 @@ impl Service {
             match made {
                 Ok(_) => remapping.tally.changes(seen),
                 Err(Attempt::Stale) => stale.push(record),
-                Err(Attempt::Failed(error @ ScimError::Uniqueness { .. })) => remapping.taken(&record, &error),
+                Err(Attempt::Failed(error @ (ScimError::Uniqueness { .. } | ScimError::ByHand { .. }))) => {
+                    remapping.taken(&record, &error);
+                }
                 Err(attempt @ Attempt::Failed(_)) => failed = Some(attempt),
             }
         }
@@ -184,7 +186,7 @@ impl Service {
             let attempt = match self.weigh(caller, &current).await {
                 Ok(Weighed::Changed(decided)) => {
                     let seen = Seen::of(&current, &decided);
-                    self.commit(caller, *decided).await.map(|_| Some(seen))
+                    self.commit_apart(caller, *decided).await.map(|_| Some(seen))
                 }
                 Ok(other) => {
                     remapping.not_written(&current, &other);

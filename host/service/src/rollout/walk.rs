@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use muster_model::{Cursor, Record, ResourceId};
 use muster_protocol::schema::ResourceTypeDef;
-use muster_store::{Directory, From, Locations, Position, Query, StoreError};
+use muster_store::{Directory, From, Locations, MembersShown, Position, Query, StoreError};
 use sha2::{Digest, Sha256};
 
 use crate::binding::Bound;
@@ -55,7 +55,8 @@ impl Walk {
 
     fn query(&self, from: From, limit: u64) -> Query {
         let (kinds, locations) = (self.kinds.clone(), Locations::default());
-        Query { kinds, filter: None, sort: None, from, limit, locations, inactive_states: Vec::new() }
+        let (inactive_states, members_shown) = (Vec::new(), MembersShown::All);
+        Query { kinds, filter: None, sort: None, from, limit, locations, inactive_states, members_shown }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_model::{Event, LogEntry, Snapshot};
+use muster_model::{Account, Event, LogEntry, Snapshot};
 use muster_protocol::Document;
 use serde_json::Value;
 
@@ -19,6 +19,10 @@ pub(crate) struct Net {
     pub left: Option<Snapshot>,
     /// How it was when the last of them that deleted it did so.
     pub deleted: Option<Snapshot>,
+    /// Those in which the product told something: the account became another one, and what the identity provider wrote did not.
+    pub told: Vec<u64>,
+    /// The account as it was before the first of them.
+    was: Option<Account>,
     /// What they changed, creation and deletion included: to have nothing is a value too.
     touched: Values,
     /// What they changed while it was there.
@@ -53,6 +57,10 @@ impl Net {
         let (before, after) = (document(change.before.as_ref()), document(change.after.as_ref()));
         if self.seqs.is_empty() {
             self.existed = change.before.is_some();
+            self.was = change.before.as_ref().map(|side| side.account.clone());
+        }
+        if change.event == Event::Signalled {
+            self.told.push(entry.seq);
         }
         self.seqs.push(entry.seq);
         self.left.clone_from(&change.after);
@@ -65,6 +73,12 @@ impl Net {
             }
             note(&mut self.touched, &difference);
         }
+    }
+
+    /// Whether something that the product told stays when the rest is taken back: only the product can tell otherwise. What came with the
+    /// resource itself goes with it.
+    pub(crate) fn keeps_what_was_told(&self, account: &Account) -> bool {
+        self.existed && !self.told.is_empty() && self.was.as_ref() != Some(account)
     }
 
     /// Takes back what was changed of a resource that is there: as it is, or as it was when it was deleted.

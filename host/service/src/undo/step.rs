@@ -15,7 +15,6 @@ use super::select::{Rows, Selected, Selection};
 use crate::authenticate::Caller;
 use crate::create::{Decided, New};
 use crate::difference::{Place, differences, document};
-use crate::directory::is_adoption;
 use crate::patch::Shall;
 use crate::retry::Attempt;
 use crate::{ScimError, Service};
@@ -26,12 +25,21 @@ const ENTRIES_LOOKED_THROUGH: usize = 1000;
 /// How many entries are read at once.
 const ENTRIES_A_READ: usize = 100;
 
+/// What is said where nothing is left to be taken back but what the product told.
+const TOLD: &str =
+    "the product told it, by a signal: an undo takes back what was written; what holds now is for the product to tell";
+
+/// The same where the rest is taken back.
+const TOLD_TOO: &str = "what the product told of it, by a signal, is not taken back";
+
 /// What is to be done to one resource.
 enum Aim {
     /// Nothing, and why.
     Nothing(&'static str),
     /// Nothing can be: this changed it since.
     Conflict(&'static str),
+    /// Nothing can be: the product told it.
+    Told,
     /// One commit, and what could not be taken back beside it.
     Commit(Box<Decided>, Back),
     /// Nothing is left to be taken back but this.
@@ -52,6 +60,8 @@ struct Beside {
     deletion: Option<u64>,
     /// How many groups it goes out of that it has joined since.
     groups_left: usize,
+    /// Whether what the product told stays.
+    keeps_told: bool,
 }
 
 impl Service {
@@ -110,11 +120,11 @@ impl Service {
         }
         let first = self.commit_all(undo, caller, decided).await?;
         for (after, (outcome, event, undoes, tasks, beside)) in (0..).zip(told) {
-            let Beside { back, deletion, groups_left } = beside;
-            outcome.came = if back.conflicts.is_empty() { Came::Undone } else { Came::Partly };
+            let Beside { back, deletion, groups_left, keeps_told } = beside;
+            outcome.came = if back.conflicts.is_empty() && !keeps_told { Came::Undone } else { Came::Partly };
             outcome.event = Some(event);
             outcome.seq = first.map(|first| first + after);
-            outcome.says = says(deletion, groups_left);
+            outcome.says = says(deletion, groups_left).or_else(|| keeps_told.then(|| TOLD_TOO.to_owned()));
             outcome.memberships_lost = groups_left;
             outcome.tell_changed(&back.changed);
             outcome.tell_tasks(&tasks);
@@ -161,15 +171,21 @@ impl Service {
                 outcome.end(Came::Conflict, says);
                 outcome.by = later_than(caller, selected.id, &net.seqs, &[]).await?.0;
             }
+            Aim::Told => {
+                outcome.end(Came::Conflict, TOLD);
+                outcome.by = net.told.last().copied();
+            }
             Aim::Conflicts(conflicts) => {
                 outcome.came = Came::Conflict;
                 tell_conflicts(caller, selected.id, &net.seqs, &conflicts, outcome).await?;
             }
             Aim::Commit(decided, back) => {
                 let mut decided = *decided;
-                decided.change.undoes.clone_from(&net.seqs);
+                let keeps_told = net.keeps_what_was_told(&decided.record.account);
+                let is_undone = |seq: &&u64| !(keeps_told && net.told.contains(seq));
+                decided.change.undoes = net.seqs.iter().filter(is_undone).copied().collect();
                 let deletion = deletion.map(|entry| entry.seq);
-                return Ok(Some(Planned { decided, beside: Beside { back, deletion, groups_left } }));
+                return Ok(Some(Planned { decided, beside: Beside { back, deletion, groups_left, keeps_told } }));
             }
         }
         Ok(None)
@@ -228,6 +244,7 @@ impl Service {
                 let back = net.back(&current.document, undo.force);
                 if back.changed.is_empty() {
                     return Ok(match back.conflicts.as_slice() {
+                        [] if net.keeps_what_was_told(&current.account) => Aim::Told,
                         [] => Aim::Nothing("it is as it was already"),
                         _ => Aim::Conflicts(back.conflicts),
                     });
@@ -302,7 +319,7 @@ pub(super) async fn last_own(caller: &Caller, id: ResourceId) -> Result<Option<L
 async fn has_taken_over(caller: &Caller, id: ResourceId, seqs: &[u64]) -> Result<bool, ScimError> {
     let Some(before) = seqs.first().and_then(|first| first.checked_sub(2)) else { return Ok(false) };
     let entries = caller.tenant.directory.log(before, 1).await?;
-    Ok(entries.iter().any(|entry| entry.seq == before + 1 && entry.change.id == id && is_adoption(&entry.change)))
+    Ok(entries.iter().any(|entry| entry.seq == before + 1 && entry.change.id == id && entry.change.is_adoption()))
 }
 
 /// How many groups a resource goes out of with its creation that it did not join by what is taken back.

@@ -105,7 +105,7 @@ impl Service {
         if decided.len() == 1
             && let Some(one) = decided.pop()
         {
-            return Ok(self.commit(caller, one).await?.seq);
+            return Ok(self.commit_apart(caller, one).await?.seq);
         }
         let (mut writes, mut free, mut changes, mut tasks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (position, one) in decided.into_iter().enumerate() {
@@ -118,14 +118,8 @@ impl Service {
         let commit = Commit { at: caller.now, writes: names_given_up_first(writes), free, changes, tasks };
         let canonical =
             |name: &str| kind.as_ref().map_or_else(|| name.to_owned(), |kind| caller.bound.canonical(kind, name));
-        let held = commit.free.clone();
-        let committed = match caller.tenant.directory.commit(commit).await {
-            Ok(committed) => committed,
-            Err(error) => {
-                let by_hand = self.held_by_hand(caller, &error, &held).await?;
-                return Err(by_hand.unwrap_or_else(|| Attempt::of(error, canonical)));
-            }
-        };
+        self.are_free(caller, &commit.free).await?;
+        let committed = caller.tenant.directory.commit(commit).await.map_err(|error| Attempt::of(error, canonical))?;
         self.has_news(&caller.tenant);
         self.brakes.wake(&caller.tenant.id);
         Ok(committed.seq)

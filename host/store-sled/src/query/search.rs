@@ -195,11 +195,12 @@ impl Judge<'_> {
 
     /// Where a record stands; `None` if the filter leaves it out.
     fn place(&self, kind: usize, record: &Record) -> Option<Place> {
-        let Query { kinds, filter, sort, locations, .. } = &self.search.query;
+        let Query { kinds, filter, sort, locations, members_shown, .. } = &self.search.query;
         let def = kinds.get(kind)?;
         let record = self.search.query.as_shown(record);
         let record = record.as_ref();
-        let subject = RecordSubject { record, rows: &self.memberships, locations };
+        let members_shown = *members_shown;
+        let subject = RecordSubject { record, rows: &self.memberships, locations, members_shown };
         if filter.as_ref().is_some_and(|filter| !filter.matches(def, &subject)) {
             return None;
         }

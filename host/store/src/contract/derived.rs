@@ -1,15 +1,19 @@
 //! Filters over what is in no document: rows, names, and what the server knows. They find what the answers show.
 
+use muster_model::{Account, Record, Version};
 use muster_protocol::ENTERPRISE_USER;
 use muster_protocol::filter::{Filter, Literal, Op};
 use muster_protocol::path::AttrPath;
+use muster_protocol::schema::Registry;
+use muster_protocol::sort::Sort;
 use serde_json::json;
 
 use super::Fixture;
 use super::help::{
-    GROUP, USER, acme, compare, eq, found, group, id, insert, join, make, path, query, record, remove, touch, user,
+    GROUP, USER, acme, compare, eq, found, group, id, insert, join, make, numbers, path, query, record, remove, touch,
+    user,
 };
-use crate::{Called, Member, StoreError, Write};
+use crate::{Called, Member, MembersShown, Query, StoreError, Write};
 
 fn element(attribute: &str, filter: Filter) -> Filter {
     Filter::Element { path: path(attribute), filter: Box::new(filter) }
@@ -171,4 +175,62 @@ pub async fn names_are_told_for_whoever_is_there(fixture: &mut impl Fixture) {
     let many = vec![(USER, id(1)); 5000];
     let names = directory.names(&many).await.unwrap();
     assert!(names.len() == 5000 && names.iter().all(|name| *name == called("Ada B.")));
+}
+
+/// The same, not listed by the product.
+fn unlisted(record: Record) -> Record {
+    Record { account: Account { listed: false, ..record.account.clone() }, ..record }
+}
+
+pub async fn who_is_listed_is_told(fixture: &mut impl Fixture) {
+    let directory = acme(&fixture.store());
+    let large = record(&USER, 3, json!({ "userName": "large", "title": "x".repeat(20_000) }));
+    let people = [user(1, "ada"), unlisted(user(2, "bob")), unlisted(large), group(8, "staff")];
+    make(&directory, people.iter().map(insert).collect()).await;
+
+    let of = [(USER, id(2)), (USER, id(1)), (GROUP, id(8)), (USER, id(3)), (USER, id(4)), (GROUP, id(1))];
+    assert_eq!(directory.are_listed(&of).await.unwrap(), [false, true, true, false, false, false]);
+    assert_eq!(directory.are_listed(&[]).await.unwrap(), [false; 0]);
+    assert_eq!(directory.are_listed(&vec![(USER, id(1)); 5000]).await.unwrap(), [true; 5000]);
+}
+
+pub async fn a_filter_knows_no_member_that_is_not_shown(fixture: &mut impl Fixture) {
+    let directory = acme(&fixture.store());
+    let (ada, bob) = (user(1, "ada"), unlisted(record(&USER, 2, json!({ "userName": "bob", "displayName": "Bob" }))));
+    let people = [ada, bob.clone(), group(7, "empty"), group(8, "hidden"), group(9, "all"), group(10, "more")];
+    make(&directory, people.iter().map(insert).collect()).await;
+    make(&directory, vec![join(8, 2), join(9, 1), join(9, 2), join(10, 1)]).await;
+    let (ada, bob_id) = (id(1).to_string(), id(2).to_string());
+    let shown_without = Version::FIRST.etag_with(&[id(2)]);
+    let filters = [
+        (eq("members", &ada), vec![9, 10], vec![9, 10]),
+        (eq("members.value", &bob_id), vec![8, 9], vec![]),
+        (eq("members", &bob_id), vec![8, 9], vec![]),
+        (element("members", eq("value", &bob_id)), vec![8, 9], vec![]),
+        (element("members", Filter::And(vec![eq("value", &bob_id), eq("type", "User")])), vec![8, 9], vec![]),
+        (eq("members.display", "Bob"), vec![8, 9], vec![]),
+        (Filter::Present(path("members")), vec![8, 9, 10], vec![9, 10]),
+        (not(Filter::Present(path("members.type"))), vec![7], vec![7, 8]),
+        (compare("members.value", Op::Ne, &bob_id), vec![7, 10], vec![7, 8, 9, 10]),
+        (eq("meta.version", &shown_without), vec![], vec![8, 9]),
+        (eq("meta.version", "W/\"1\""), vec![7, 8, 9, 10], vec![7, 8, 9, 10]),
+    ];
+    for (filter, all, listed) in filters {
+        let every = query(&GROUP, Some(filter));
+        let those = Query { members_shown: MembersShown::Listed, ..every.clone() };
+        assert_eq!(numbers(&directory.list(&every).await.unwrap()), all, "{:?}", every.filter);
+        assert_eq!(numbers(&directory.list(&those).await.unwrap()), listed, "{:?}", those.filter);
+    }
+    let sort = Sort::parse(Registry::core().get("Group").unwrap(), "members.value", None).unwrap();
+    let sorted = Query { sort: Some(sort), members_shown: MembersShown::Listed, ..query(&GROUP, None) };
+    assert_eq!(numbers(&directory.list(&sorted).await.unwrap()), [9, 10, 7, 8], "nobody to be sorted by stands last");
+
+    // The groups of a user are told all the same, and who comes to be listed is a member at once.
+    let groups = Query { members_shown: MembersShown::Listed, ..query(&USER, Some(eq("groups", &id(8).to_string()))) };
+    assert_eq!(numbers(&directory.list(&groups).await.unwrap()), [2]);
+    let account = Account { listed: true, ..bob.account.clone() };
+    let listed = Record { account, version: bob.version.next(), ..bob.clone() };
+    make(&directory, vec![Write::Replace { record: Box::new(listed), expected: bob.version }]).await;
+    let bobs = Query { members_shown: MembersShown::Listed, ..query(&GROUP, Some(eq("members", &bob_id))) };
+    assert_eq!(numbers(&directory.list(&bobs).await.unwrap()), [8, 9]);
 }

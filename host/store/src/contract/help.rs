@@ -17,7 +17,8 @@ use muster_protocol::text::fold;
 use serde_json::{Value, json};
 
 use crate::{
-    Commit, Committed, Directory, From, Listing, Locations, Member, Query, Store, StoreError, Write, index_of,
+    Commit, Committed, Directory, From, Listing, Locations, Member, MembersShown, Query, Store, StoreError, Write,
+    index_of,
 };
 
 pub const USER: ResourceType = ResourceType::USER;
@@ -185,8 +186,8 @@ pub fn locations() -> Locations {
 
 pub fn query(kind: &ResourceType, filter: Option<Filter>) -> Query {
     let kinds = vec![Arc::clone(Registry::core().get(kind.as_str()).unwrap())];
-    let (from, inactive_states) = (From::Offset(0), Vec::new());
-    Query { kinds, filter, sort: None, from, limit: 1000, locations: locations(), inactive_states }
+    let (from, inactive_states, members_shown) = (From::Offset(0), Vec::new(), MembersShown::All);
+    Query { kinds, filter, sort: None, from, limit: 1000, locations: locations(), inactive_states, members_shown }
 }
 
 /// What the filter finds, as the numbers of the ids.

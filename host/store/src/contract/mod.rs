@@ -95,6 +95,8 @@ macro_rules! contract_tests {
             derived::a_filter_finds_by_what_the_server_knows
             derived::a_filter_that_would_look_at_too_many_rows_is_refused
             derived::names_are_told_for_whoever_is_there
+            derived::who_is_listed_is_told
+            derived::a_filter_knows_no_member_that_is_not_shown
             log::each_write_leaves_one_entry_with_the_version_after_it
             log::who_is_removed_leaves_an_entry_for_each_group_that_it_was_in
             log::several_who_are_removed_together_leave_one_entry_for_their_group

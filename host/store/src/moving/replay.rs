@@ -55,6 +55,8 @@ struct Of {
     resources: BTreeMap<(ResourceType, ResourceId), Sides>,
     /// By group and member.
     rows: BTreeMap<(ResourceId, ResourceId), RowSides>,
+    /// The account made by hand that the entry before has told the end of, because SCIM took it over.
+    taken_over: Option<(ResourceId, State)>,
 }
 
 /// A resource, as it came and as the log has told it so far.
@@ -146,7 +148,7 @@ impl Replay {
             Item::Tenant { row, anchor, .. } => {
                 self.end()?;
                 let (resources, rows) = (BTreeMap::new(), BTreeMap::new());
-                self.of = Some(Of { tenant: row.id.clone(), anchor: *anchor, resources, rows });
+                self.of = Some(Of { tenant: row.id.clone(), anchor: *anchor, resources, rows, taken_over: None });
                 Ok(())
             }
             Item::Record { record, .. } => {
@@ -208,9 +210,14 @@ impl Replay {
             came.chain(went).filter(|(member, _)| self.has(&(change.id, *member))).collect()
         };
         let Some(of) = &mut self.of else { return Ok(()) };
+        // Whatever part this is: the account and the user whom it becomes can be in two.
+        let before = change.before.as_ref().filter(|_| change.is_adoption());
+        let taken = before.map(|side| (change.id, State::of_side(entry.version, change.at, change.plugin, side)));
+        let taken_over = std::mem::replace(&mut of.taken_over, taken);
         if is_mine {
             let (kind, id) = &place;
-            if !of.tell(&place, entry) {
+            let by_hand = taken_over.as_ref().filter(|(of, _)| *kind == ResourceType::USER && of == id);
+            if !of.tell(&place, entry, by_hand.map(|(_, state)| state)) {
                 return Err(
                     of.wrong(&format!("entry {seq} of the log does not follow from what it told of {kind} {id}"))
                 );
@@ -254,11 +261,11 @@ impl Of {
         })
     }
 
-    /// Whether the entry follows from what was told of its resource before.
-    fn tell(&mut self, place: &(ResourceType, ResourceId), entry: &LogEntry) -> bool {
+    /// Whether the entry follows from what was told of its resource before, and of the account made `by_hand` that it takes over.
+    fn tell(&mut self, place: &(ResourceType, ResourceId), entry: &LogEntry, by_hand: Option<&State>) -> bool {
         let is_whole = self.is_whole();
         let sides = self.resource(place.clone());
-        let Some(told) = sides.told.then(entry) else { return false };
+        let Some(told) = sides.told.then(entry, by_hand) else { return false };
         let is_forgotten = is_whole && sides.held.is_none() && matches!(told, Told::Gone);
         sides.told = told;
         if is_forgotten {
@@ -328,13 +335,16 @@ impl Of {
 
 impl Told {
     /// After one more entry; `None`: it does not follow.
-    fn then(&self, LogEntry { version, change, .. }: &LogEntry) -> Option<Self> {
+    fn then(&self, LogEntry { version, change, .. }: &LogEntry, by_hand: Option<&State>) -> Option<Self> {
         let Change { before, after, at, plugin, .. } = change;
         let was = match self {
             Self::Nothing => None,
             // One that comes back goes on counting.
             Self::Gone => {
-                let after = after.as_ref().filter(|_| before.is_none())?;
+                // A write that takes an account over and ends its access tells how that one was: as its end did, in the entry before.
+                let is_as_told = |was: &State| was.version < *version && was.could_be(before.as_ref(), true);
+                let follows = before.is_none() || by_hand.is_some_and(is_as_told);
+                let after = after.as_ref().filter(|_| follows)?;
                 return Some(Self::There(State::of_side(*version, *at, *plugin, after)));
             }
             Self::There(was) => Some(was),

@@ -115,6 +115,11 @@ fn what_is_set_anew_forgets_what_was_to_be_done_before() {
         {"op":"replace","path":"members","value":[{"value":"b"}]},
         {"op":"remove","path":"members[value eq \"b\"]"}]));
     assert_eq!(edits, [MemberEdit::Set(refs(&["b"])), MemberEdit::Remove(vec!["b".into()])]);
+    let edits = members(json!([
+        {"op":"remove","path":"members[value eq \"a\"]"},
+        {"op":"replace","path":"members","value":[{"value":"b"}]},
+        {"op":"remove","path":"members"}]));
+    assert_eq!(edits, [MemberEdit::Remove(vec!["a".into()]), MemberEdit::Clear], "who was named is not forgotten");
 }
 
 #[test]

@@ -62,7 +62,10 @@ impl Product {
     /// Starts it on a folder, and waits until it says where it is.
     pub(super) fn start(program: &Path, data: &Path, page_port: u16) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
-        command.arg("--data").arg(data).args(["--page-port", &page_port.to_string(), "--json", "--until-stdin-ends"]);
+        let page_port = page_port.to_string();
+        // The configuration is made after it: any port will do for what Muster calls.
+        let ports = ["--page-port", &page_port, "--api-port", "0"];
+        command.arg("--data").arg(data).args(ports).args(["--json", "--until-stdin-ends"]);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -19,7 +19,7 @@ pub(super) fn describe(manifest: &Value) -> Vec<String> {
     for resource in manifest["resources"].as_array().into_iter().flatten() {
         let kind = plain(&resource["kind"]);
         lines.push(line(&format!("{kind}s: reads"), &or(texts(&resource["reads"]), "nothing")));
-        lines.push(line(&format!("{kind}s: keeps"), &or(texts(&resource["keeps"]), "everything that is sent")));
+        lines.push(line(&format!("{kind}s: keeps"), &kept(texts(&resource["keeps"]), kind)));
         lines.push(line(&format!("{kind}s: acts when"), &or(texts(&resource["plans_on"]), "never")));
     }
     lines.push(line("states", &or(texts(&manifest["states"]), "none")));
@@ -42,6 +42,21 @@ pub(super) fn describe(manifest: &Value) -> Vec<String> {
     lines
 }
 
+/// What of a resource is stored: what the plugin names, and what is kept whatever it names (`retained` in `wit/v2/plugin.wit`).
+fn kept(mut named: Vec<String>, kind: &str) -> String {
+    if named.is_empty() {
+        return "everything that is sent".to_owned();
+    }
+    let always: &[&str] =
+        if kind == "User" { &["userName", "active", "externalId"] } else { &["displayName", "members", "externalId"] };
+    for name in always {
+        if !named.iter().any(|it| it.eq_ignore_ascii_case(name)) {
+            named.push((*name).to_owned());
+        }
+    }
+    named.join(", ")
+}
+
 /// A line for each thing that it wants beside pure mapping, with its own reason.
 fn wants(wants: &Value) -> Vec<String> {
     let one = |want: &Value| {
@@ -58,28 +73,48 @@ fn line(what: &str, text: &str) -> String {
     format!("  {what:<18} {text}")
 }
 
-/// A line for each property of the configuration.
+/// A line for each property of the configuration, and below an object one for each of its own.
 fn settings(schema: &Value) -> Vec<String> {
     if schema.is_null() {
         return vec![line("settings", "any JSON object")];
     }
+    let lines = properties("", schema, 0);
+    if lines.is_empty() { vec![line("settings", "none that its schema names")] } else { lines }
+}
+
+/// How deep settings within settings are shown.
+const LEVELS_SHOWN: usize = 8;
+
+fn properties(above: &str, schema: &Value, level: usize) -> Vec<String> {
     let required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|it| it == name));
     let one = |(name, property): (&String, &Value)| {
-        let kind = match (&property["type"], &property["enum"]) {
-            (Value::String(kind), _) => kind.clone(),
-            (_, Value::Array(values)) => values.iter().map(Value::to_string).collect::<Vec<_>>().join(" or "),
-            _ => "any".to_owned(),
-        };
         let default = match &property["default"] {
             Value::Null if required(name) => "   required".to_owned(),
             Value::Null => String::new(),
             default => format!("   {default} by default"),
         };
-        line("setting", format!("{name}: {kind}{default}   {}", plain(&property["description"])).trim_end())
+        let (path, kind) = (format!("{above}{name}"), kind(property));
+        let own = line("setting", format!("{path}: {kind}{default}   {}", plain(&property["description"])).trim_end());
+        let below =
+            if level < LEVELS_SHOWN { properties(&format!("{path}."), property, level + 1) } else { Vec::new() };
+        [vec![own], below].concat()
     };
-    let properties = schema["properties"].as_object().into_iter().flatten();
-    let lines: Vec<String> = properties.map(one).collect();
-    if lines.is_empty() { vec![line("settings", "none that its schema names")] } else { lines }
+    schema["properties"].as_object().into_iter().flatten().flat_map(one).collect()
+}
+
+/// What a value can be; of a list and of an object with names of one's own, what is in it.
+fn kind(schema: &Value) -> String {
+    let within =
+        |place: &str| schema[place].as_object().map(|of| kind(&Value::Object(of.clone()))).filter(|of| of != "any");
+    match (&schema["type"], &schema["enum"]) {
+        (_, Value::Array(values)) => values.iter().map(Value::to_string).collect::<Vec<_>>().join(" or "),
+        (Value::String(kind), _) => match (kind.as_str(), within("items"), within("additionalProperties")) {
+            ("array", Some(items), _) => format!("list of {items}"),
+            ("object", _, Some(values)) => format!("object with values {values}"),
+            (kind, _, _) => kind.to_owned(),
+        },
+        _ => "any".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +130,13 @@ mod tests {
             "properties": {
                 "region": { "enum": ["eu", "us"] },
                 "invite": { "type": "boolean", "default": false, "description": "At once." },
+                "mdm": { "type": "object", "required": ["on"], "properties": {
+                    "on": { "enum": ["none", "all"] },
+                    "more": { "type": "object", "properties": { "policy": { "type": "string", "description": "Which." } } },
+                } },
+                "roles": { "type": "object", "additionalProperties": { "enum": ["Admin", "Editor"] } },
+                "order": { "type": "array", "items": { "enum": [1, 2] }, "default": [2, 1] },
+                "closed": { "type": "object", "additionalProperties": false },
             },
         });
         let wanted = json!([
@@ -122,8 +164,23 @@ acme 1.0.0   sha256:ab
   wants to           send the secret key with them
   instances          a fresh one for each call
   setting            region: \"eu\" or \"us\"   required
-  setting            invite: boolean   false by default   At once.";
+  setting            invite: boolean   false by default   At once.
+  setting            mdm: object
+  setting            mdm.on: \"none\" or \"all\"   required
+  setting            mdm.more: object
+  setting            mdm.more.policy: string   Which.
+  setting            roles: object with values \"Admin\" or \"Editor\"
+  setting            order: list of 1 or 2   [2,1] by default
+  setting            closed: object";
         assert_eq!(told.join("\n"), expected);
+    }
+
+    #[test]
+    fn what_is_always_kept_is_told_beside_what_the_plugin_names() {
+        let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(kept(named(&[]), "User"), "everything that is sent");
+        assert_eq!(kept(named(&["userName", "Active"]), "User"), "userName, Active, externalId");
+        assert_eq!(kept(named(&["displayName"]), "Group"), "displayName, members, externalId");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use muster_model::{Binding, DeliverySettings, Event, LogHash, Retention, ScimSettings, TenantRow};
+use muster_model::{Actor, Binding, DeliverySettings, Event, LogHash, Retention, ScimSettings, TenantRow, TokenId};
 
 use super::*;
 use crate::contract::help::{GROUP, USER, at, change, group, id, replace, snapshot, tenant, user};
@@ -177,6 +177,49 @@ fn of_a_log_without_its_beginning_what_it_names_is_held_and_the_rest_is_counted(
     let without_cid = with(&|items| items.retain(|item| *item != row(3)));
     assert!(matches!(without_cid, Err(Unfit::Wrong(_))), "it joined again");
     assert!(matches!(with(&|items| items.insert(4, row(2))), Err(Unfit::Wrong(_))), "it has left");
+}
+
+/// Dot was made by hand; a write of SCIM took her over and ended her access.
+fn taken_over() -> Vec<Item> {
+    let by_hand = Record { resource_type: ResourceType::MANUAL_USER, ..user(4, "dot") };
+    let (disabled, _) = replace(&user(4, "dot"), json!({ "userName": "dot", "active": false }));
+    let actor = || Actor::Token(TokenId("t".into()));
+    let before = || Some(snapshot(&by_hand));
+    let went =
+        Change { at: at(1), actor: actor(), event: Event::Deleted, before: before(), after: None, ..change(&by_hand) };
+    let came = Change { at: at(1), actor: actor(), event: Event::Deactivated, before: before(), ..change(&disabled) };
+    vec![first(Seal::START), has(&disabled), entry(1, 1, change(&by_hand)), entry(2, 1, went), entry(3, 2, came)]
+}
+
+#[test]
+fn an_account_that_was_taken_over_and_deactivated_in_one_write_follows_from_its_end_and_from_nothing_else() {
+    assert_eq!(replayed(&taken_over()), Ok(0));
+    for parts in 2..9 {
+        assert!((0..parts).all(|n| part(&taken_over(), n, parts, 100) == Ok(0)), "{parts}");
+    }
+    let with = |seq: u64, edit: &dyn Fn(&mut LogEntry)| {
+        let mut items = taken_over();
+        for item in &mut items {
+            if let Item::Entry { entry, .. } = item
+                && entry.seq == seq
+            {
+                edit(entry);
+            }
+        }
+        replayed(&items).unwrap_err().to_string()
+    };
+    let not_so = format!("tenant acme: entry 3 of the log does not follow from what it told of User {}", id(4));
+    let eve = || Some(snapshot(&user(4, "eve")));
+    assert_eq!(with(3, &|came| came.change.before = eve()), not_so, "who was somebody else");
+    assert_eq!(with(3, &|came| came.version = Version(1)), not_so, "whose version does not count on");
+    assert_eq!(with(2, &|went| went.change.actor = Actor::Product), not_so, "whom the product removed");
+    let mut apart = taken_over();
+    apart.insert(4, entry(3, 1, change(&user(5, "eve"))));
+    apart.insert(1, has(&user(5, "eve")));
+    if let Some(Item::Entry { entry, .. }) = apart.last_mut() {
+        entry.seq = 4;
+    }
+    assert!(replayed(&apart).unwrap_err().to_string().contains("entry 4 of the log does not follow"));
 }
 
 fn wrong(kind: &str, n: u64, what: &str) -> Unfit {
