@@ -2,15 +2,34 @@
 //! says of the name and of `active` must be so.
 
 use muster_test_harness::messages::nothing_found;
-use muster_test_harness::{ENTERPRISE, TenantClient, USER};
+use muster_test_harness::{ENTERPRISE, TenantClient, TestApp, USER, field};
 use serde_json::{Value, json};
 
 use super::{ada, enterprise, id};
 
 const GUID: &str = "a1d83c3f-6b0e-4a4f-9d57-2e4c2a0f7b11";
 
+/// All of them at the tenant `acme`, whose plugin gives an account the fields `name` and `email`.
+pub(crate) async fn every_form_is_taken(app: &TestApp, acme: &TenantClient) {
+    connects(acme).await;
+    let ada = creates(acme).await;
+    let id = ada.trim_start_matches("/Users/");
+    let told = async || {
+        let account = app.account("acme", id).await;
+        (field(&account, "name"), field(&account, "email"))
+    };
+    assert_eq!(told().await, (json!("Ada Byron"), json!("ada@example.com")));
+
+    changes(acme, &ada).await;
+    assert_eq!(told().await, (json!("Ada Lovelace"), json!("ada.l@example.com")));
+    changes_by_the_flag(acme, &ada).await;
+    assert_eq!(told().await, (json!("Ada King"), json!("ada.k@example.com")));
+    has_managers(acme, &ada).await;
+    comes_and_goes(acme, &ada).await;
+}
+
 /// EN-01: the tests of the connection, by each attribute that a mapping can match.
-pub(crate) async fn connects(acme: &TenantClient) {
+async fn connects(acme: &TenantClient) {
     for filter in ["userName eq", "externalId eq", "emails[type eq \"work\"].value eq"] {
         let path = format!("/Users?filter={filter} \"{GUID}\"");
         assert_eq!(acme.get(&path).await.expect(200), nothing_found(), "{path}");
@@ -37,7 +56,7 @@ async fn is_found(acme: &TenantClient, user: &str, name: &str) {
 }
 
 /// EN-03, b to d: every form of a new user, and the refusal of one that is there. Ada's path; the others are deleted again.
-pub(crate) async fn creates(acme: &TenantClient) -> String {
+async fn creates(acme: &TenantClient) -> String {
     let made = acme.post("/Users", ada()).await.expect(201);
     assert_eq!(acme.post("/Users", ada()).await.expect(409)["scimType"], "uniqueness");
     is_found(acme, id(&made), "ada@example.com").await;
@@ -64,7 +83,7 @@ pub(crate) async fn creates(acme: &TenantClient) -> String {
 }
 
 /// EN-04: the user gets another name and address.
-pub(crate) async fn changes(acme: &TenantClient, user: &str) -> Value {
+async fn changes(acme: &TenantClient, user: &str) -> Value {
     let changed = patch(
         acme,
         user,
@@ -100,7 +119,7 @@ pub(crate) async fn changes(acme: &TenantClient, user: &str) -> Value {
 }
 
 /// EN-05: the same by the dialect of the feature flag, which disables and restores as well.
-pub(crate) async fn changes_by_the_flag(acme: &TenantClient, user: &str) {
+async fn changes_by_the_flag(acme: &TenantClient, user: &str) {
     for active in [false, true] {
         let changed = patch(
             acme,
@@ -121,7 +140,7 @@ pub(crate) async fn changes_by_the_flag(acme: &TenantClient, user: &str) {
 }
 
 /// EN-06: a manager, in each form.
-pub(crate) async fn has_managers(acme: &TenantClient, user: &str) {
+async fn has_managers(acme: &TenantClient, user: &str) {
     let path = enterprise("manager");
     for operation in [
         json!({ "op": "Add", "path": path, "value": "51aa" }),
@@ -136,7 +155,7 @@ pub(crate) async fn has_managers(acme: &TenantClient, user: &str) {
 }
 
 /// EN-07: disabled, restored, and at last deleted; whom it does not find any more counts as deleted.
-pub(crate) async fn comes_and_goes(acme: &TenantClient, user: &str) {
+async fn comes_and_goes(acme: &TenantClient, user: &str) {
     let name = acme.get(user).await.expect(200)["userName"].as_str().unwrap().to_owned();
     let own = user.trim_start_matches("/Users/");
     for (op, sent, active) in

@@ -1,6 +1,6 @@
 use muster_idp::{Client, entra, okta};
+use muster_test_harness::TestApp;
 use muster_test_harness::messages::{error, nothing_found};
-use muster_test_harness::{TestApp, field};
 use reqwest::Method;
 use serde_json::json;
 
@@ -137,19 +137,5 @@ async fn popl_16_a_whole_cycle_of_entra_without_groups_meets_no_refusal_and_its_
 async fn popl_16_every_form_in_which_entra_sends_a_user_is_taken_and_the_profile_follows() {
     let app = TestApp::start().await;
     let acme = app.tenant_with("acme", "popl", json!({ "groups": "disabled" })).await;
-    everywhere::connects(&acme).await;
-    let ada = everywhere::creates(&acme).await;
-    let id = ada.trim_start_matches("/Users/").to_owned();
-    let named = async || {
-        let account = app.account("acme", &id).await;
-        (field(&account, "name"), field(&account, "email"))
-    };
-    assert_eq!(named().await, (json!("Ada Byron"), json!("ada@example.com")));
-
-    everywhere::changes(&acme, &ada).await;
-    assert_eq!(named().await, (json!("Ada Lovelace"), json!("ada.l@example.com")));
-    everywhere::changes_by_the_flag(&acme, &ada).await;
-    assert_eq!(named().await, (json!("Ada King"), json!("ada.k@example.com")));
-    everywhere::has_managers(&acme, &ada).await;
-    everywhere::comes_and_goes(&acme, &ada).await;
+    everywhere::every_form_is_taken(&app, &acme).await;
 }
