@@ -41,6 +41,7 @@ impl Service {
                 // What SCIM has never managed is not its to remove, whatever the policy.
                 let by_hand = self.by_hand(caller, resource_type, id).await?;
                 let refused = match by_hand.as_ref().map(ByHand::refused_by_id) {
+                    None if !self.is_nobody(caller, resource_type, id).await? => return Err(Attempt::Stale),
                     None => ScimError::NotFound { detail },
                     Some(ScimError::ByHand { detail }) => ScimError::NotManaged { detail },
                     Some(other) => other,

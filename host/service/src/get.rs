@@ -21,7 +21,11 @@ impl Service {
         let known = ResourceId::parse(id).ok_or_else(not_found)?;
         let record = match caller.tenant.directory.get(resource_type, known).await? {
             Some(record) => record,
-            None => self.by_hand(caller, resource_type, known).await?.ok_or_else(not_found)?.as_user(),
+            None => match self.by_hand(caller, resource_type, known).await? {
+                Some(by_hand) => by_hand.as_user(),
+                // Who was taken over between the two looks is a user by now.
+                None => caller.tenant.directory.get(resource_type, known).await?.ok_or_else(not_found)?,
+            },
         };
         // A tag costs less than what it stands for.
         if *expected != Expected::default() {

@@ -62,6 +62,8 @@ impl Service {
                     );
                     return Err(muster_protocol::Invalid::value(detail).into());
                 }
+                // Who was taken over between the two looks is a user by now.
+                None if !self.is_nobody_named(caller, reference).await? => return Err(Attempt::Stale),
                 None if caller.bound.settings.unknown_members == UnknownMembers::Refuse => {
                     let detail = format!("members: there is no resource {}", shown(reference));
                     return Err(muster_protocol::Invalid::value(detail).into());
@@ -81,6 +83,11 @@ impl Service {
     async fn can_be_taken_over(&self, caller: &Caller, reference: &MemberRef) -> Result<bool, ScimError> {
         let Some(id) = ResourceId::parse(&reference.value) else { return Ok(false) };
         Ok(self.by_hand(caller, &ResourceType::USER, id).await?.is_some_and(|by_hand| by_hand.is_linked()))
+    }
+
+    async fn is_nobody_named(&self, caller: &Caller, reference: &MemberRef) -> Result<bool, ScimError> {
+        let Some(id) = ResourceId::parse(&reference.value) else { return Ok(true) };
+        self.is_nobody(caller, &ResourceType::USER, id).await
     }
 
     /// The user or group with this id, as a member.

@@ -96,7 +96,13 @@ impl Service {
                     Ok(Normalised { document: patched.document, members: None, rewrites: patched.rewrites })
                 };
                 let adopted = self.write_by_hand(caller, id, expected, read).await?;
-                return adopted.ok_or_else(|| ScimError::NotFound { detail }.into());
+                return match adopted {
+                    Some(record) => Ok(record),
+                    None if self.is_nobody(caller, resource_type, id).await? => {
+                        Err(ScimError::NotFound { detail }.into())
+                    }
+                    None => Err(Attempt::Stale),
+                };
             }
             current => current?,
         };

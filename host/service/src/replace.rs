@@ -59,7 +59,13 @@ impl Service {
             Err(Attempt::Failed(ScimError::NotFound { detail })) => {
                 let read = |by_hand: &Document| Ok(normalise::replace(accepted, &caller.bound.profile, by_hand, body)?);
                 let adopted = self.write_by_hand(caller, id, expected, read).await?;
-                return adopted.ok_or_else(|| ScimError::NotFound { detail }.into());
+                return match adopted {
+                    Some(record) => Ok(record),
+                    None if self.is_nobody(caller, resource_type, id).await? => {
+                        Err(ScimError::NotFound { detail }.into())
+                    }
+                    None => Err(Attempt::Stale),
+                };
             }
             current => current?,
         };

@@ -127,6 +127,7 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
         run(&mut cargo(&["test", "--quiet", "--doc", "--workspace"])?)?;
     }
     say("running every test");
+    statements::forget_results()?;
     run(cargo(&["nextest", "run", "--workspace"])?.args(args))?;
     if args.is_empty() {
         statements::hold()?;
@@ -136,6 +137,7 @@ fn test(args: &[String]) -> anyhow::Result<ExitCode> {
 
 fn statements() -> anyhow::Result<ExitCode> {
     set_up_tests()?;
+    statements::forget_results()?;
     // One that fails is told by the page as well.
     let passed = run(cargo(&["nextest", "run", "--workspace", "-E"])?.arg(statements::TESTS));
     let code = statements::write()?;

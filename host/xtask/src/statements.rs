@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
@@ -67,8 +68,21 @@ pub(crate) fn hold() -> anyhow::Result<()> {
 /// Whether each test of the latest run passed, by its name without its module.
 type Results = BTreeMap<String, bool>;
 
+/// Where nextest writes what came of a run.
+fn results_file() -> anyhow::Result<PathBuf> {
+    Ok(target()?.join("nextest/default/junit.xml"))
+}
+
+/// Before a run: one that is cut short is not to be told by the results of an earlier one.
+pub(crate) fn forget_results() -> anyhow::Result<()> {
+    match fs::remove_file(results_file()?) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).context("the results of the last run"),
+        _ => Ok(()),
+    }
+}
+
 fn results() -> anyhow::Result<Results> {
-    let file = target()?.join("nextest/default/junit.xml");
+    let file = results_file()?;
     let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     read(&text).with_context(|| file.display().to_string())
 }
@@ -157,8 +171,6 @@ fn is_numbered(name: &str, prefix: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
     fn workspace() -> PathBuf {

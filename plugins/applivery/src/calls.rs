@@ -42,7 +42,10 @@ fn place(task: &Task) -> Option<(&'static str, String)> {
             let last_admin = task.text("last_admin").unwrap_or("refuse");
             ("DELETE", format!("/v1/dashboard/collaborators/{}?last-admin={last_admin}", user()?))
         }
-        "dashboard.leave-groups" => ("DELETE", format!("/v1/dashboard/members/{}", user()?)),
+        "dashboard.leave-groups" => {
+            let last_admin = task.text("last_admin").unwrap_or("refuse");
+            ("DELETE", format!("/v1/dashboard/members/{}?last-admin={last_admin}", user()?))
+        }
         "mdm.create-employee" => ("PUT", format!("/v1/mdm/employees/{}", user()?)),
         "mdm.update-employee" => ("PATCH", format!("/v1/mdm/employees/{}", user()?)),
         "mdm.remove-employee" => ("DELETE", format!("/v1/mdm/employees/{}?devices=keep", user()?)),

@@ -18,7 +18,11 @@ pub(crate) fn tasks(change: &Change, config: &Config) -> Result<Vec<Task>, Rejec
         return Err(Reject::new(409, STAYS));
     }
     let leaves_groups = change.event == Event::Deleted && settings::groups_give_roles(config);
-    let user = || Task::new("dashboard.leave-groups", &change.id).argument("user", change.id.as_str()).destructive();
+    let last_admin = if settings::removes_last_admin(config) { "allow" } else { "refuse" };
+    let user = || {
+        let task = Task::new("dashboard.leave-groups", &change.id).argument("user", change.id.as_str());
+        task.argument("last_admin", last_admin).destructive()
+    };
     let tasks = AUDIENCES.into_iter().flat_map(|audience| of(audience, change, config));
     Ok(tasks.chain(leaves_groups.then(user)).collect())
 }

@@ -77,8 +77,11 @@ fn answer(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::Result<u1
             Ok(if gone == 1 { 204 } else { 404 })
         }
         ("DELETE", ["v1", "dashboard", "members", user]) => {
+            let was_last_admin = is_last_admin(transaction, user)?;
             transaction.execute("DELETE FROM applivery_memberships WHERE member = ?1", [user])?;
-            Ok(204)
+            // What is refused leaves nothing: the role may be of the creation, and stay.
+            let takes_it = was_last_admin && !is_last_admin(transaction, user)?;
+            Ok(if takes_it && call.query == "last-admin=refuse" { 409 } else { 204 })
         }
         ("PUT", ["v1", "dashboard", "groups", group]) => {
             transaction.execute(

@@ -89,7 +89,8 @@ impl Before {
                 (false, Event::Deleted) => Some((*seq, change.id)),
                 (false, _) => None,
             };
-            if !follows {
+            // A takeover ends an account made by hand: nobody has asked for that.
+            if !follows && !change.is_adoption() {
                 self.done.entry(change.id).or_default().push(Done { event: change.event, version: *version });
             }
         }

@@ -67,7 +67,10 @@ impl Service {
         let mut kinds = asked.kinds()?;
         let change = self.last_place(&row.id).await?;
         let directory = self.parts.store.directory(&row.id);
-        if let Some(state) = &asked.state {
+        // Whoever goes on through the pages may have brought the last one out of a state of an earlier plugin.
+        if let Some(state) = &asked.state
+            && asked.after.is_none()
+        {
             self.check_state(&row, &kinds, state).await?;
         }
         let is_asked = |record: &Record| {

@@ -111,6 +111,17 @@ impl Service {
         shown_by_hand(caller, found)
     }
 
+    /// Whether nobody has this id, neither as a user nor made by hand. Who was taken over after the user was looked for, and before the
+    /// account made by hand was, is in neither place; nobody goes the other way, so a third look tells.
+    pub(crate) async fn is_nobody(
+        &self,
+        caller: &Caller,
+        resource_type: &ResourceType,
+        id: ResourceId,
+    ) -> Result<bool, ScimError> {
+        Ok(*resource_type != ResourceType::USER || caller.tenant.directory.get(resource_type, id).await?.is_none())
+    }
+
     /// The one that a lookup asks for by a name: what a filter of one comparison finds where no user of SCIM has it.
     pub(crate) async fn looked_up_by_hand(
         &self,
@@ -184,14 +195,19 @@ impl Service {
     pub(crate) async fn are_free(&self, caller: &Caller, free: &[(ResourceType, Key)]) -> Result<(), ScimError> {
         for (kind, key) in free {
             if caller.tenant.directory.find(kind, key).await?.is_some() {
-                return Err(if *kind == ResourceType::MANUAL_USER {
-                    ScimError::ByHand { detail: BY_HAND.to_owned() }
-                } else {
-                    ScimError::Uniqueness { attribute: caller.bound.canonical(&ResourceType::USER, &key.attribute) }
-                });
+                return Err(taken(caller, kind, key));
             }
         }
         Ok(())
+    }
+}
+
+/// What is told of a name that an account of the other kind has.
+pub(crate) fn taken(caller: &Caller, kind: &ResourceType, key: &Key) -> ScimError {
+    if *kind == ResourceType::MANUAL_USER {
+        ScimError::ByHand { detail: BY_HAND.to_owned() }
+    } else {
+        ScimError::Uniqueness { attribute: caller.bound.canonical(&ResourceType::USER, &key.attribute) }
     }
 }
 

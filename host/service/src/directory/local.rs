@@ -1,6 +1,8 @@
 //! What the product itself keeps of an account: the user groups that it assigned, a device's policy. SCIM neither reads nor writes it, no
 //! mapping sees it, and no version of the resource counts it. It goes when the account does.
 
+use std::collections::HashSet;
+
 use muster_model::{Event, ResourceId, TenantId, Version};
 use muster_store::{PluginState, StoreError};
 use serde_json::{Map, Value};
@@ -73,7 +75,7 @@ impl Service {
         self.begin_to_look(&tenant, state).await?;
         for _ in 0..ATTEMPTS {
             let present = self.local_of(&tenant, id).await?;
-            let next = if merge { merged(present.values.clone(), values) } else { values.clone() };
+            let next = if merge { merged(present.values.clone(), values)? } else { values.clone() };
             let bytes = fitting(&next)?;
             // Whoever asks for what is there already has written it, and was not told (RFC 9110 §13.1.1).
             if next == present.values && present.version > 0 {
@@ -154,14 +156,19 @@ impl Service {
 }
 
 /// With this laid over it (RFC 7396). Names that differ in case alone are one, because no body can have both: it is spelled as it came last.
-fn merged(mut present: Map<String, Value>, values: &Map<String, Value>) -> Map<String, Value> {
-    for (name, value) in values {
-        present.retain(|known, _| known.to_lowercase() != name.to_lowercase());
-        if !value.is_null() {
-            present.insert(name.clone(), value.clone());
-        }
+fn merged(mut present: Map<String, Value>, values: &Map<String, Value>) -> Result<Map<String, Value>, DirectoryError> {
+    let given = values.iter().filter(|(_, value)| !value.is_null());
+    if given.clone().count() > MAX_LOCAL_NAMES {
+        return Err(too_many());
     }
-    present
+    let named: HashSet<String> = values.keys().map(|name| name.to_lowercase()).collect();
+    present.retain(|known, _| !named.contains(&known.to_lowercase()));
+    present.extend(given.map(|(name, value)| (name.clone(), value.clone())));
+    Ok(present)
+}
+
+fn too_many() -> DirectoryError {
+    AdminError::Wrong(format!("an account has at most {MAX_LOCAL_NAMES} local attributes")).into()
 }
 
 /// 412 where it is not one of the versions that the client would have changed. What was never written has a version too: 0.
@@ -177,7 +184,7 @@ fn check(expected: &Expected, present: &Local) -> Result<(), DirectoryError> {
 fn fitting(values: &Map<String, Value>) -> Result<Vec<u8>, DirectoryError> {
     let wrong = |says: String| DirectoryError::from(AdminError::Wrong(says));
     if values.len() > MAX_LOCAL_NAMES {
-        return Err(wrong(format!("an account has at most {MAX_LOCAL_NAMES} local attributes")));
+        return Err(too_many());
     }
     let is_name = |name: &String| (1..=MAX_LOCAL_NAME_BYTES).contains(&name.len()) && !name.contains(char::is_control);
     if !values.keys().all(is_name) {
@@ -225,9 +232,18 @@ mod tests {
     }
 
     #[test]
+    fn more_names_than_there_can_be_are_refused_before_they_are_laid_over_anything() {
+        let given = |count: usize| (0..count).map(|n| (format!("n{n}"), json!(n))).collect::<Map<_, _>>();
+        assert!(merged(Map::new(), &given(MAX_LOCAL_NAMES)).is_ok());
+        assert!(merged(Map::new(), &given(MAX_LOCAL_NAMES + 1)).is_err());
+        let taken_away = (0..10_000).map(|n| (format!("n{n}"), json!(null))).collect();
+        assert_eq!(merged(given(3), &taken_away).unwrap(), Map::new());
+    }
+
+    #[test]
     fn a_name_in_another_case_is_the_same_one_and_is_spelled_as_it_came_last() {
         let laid = |over: &Value, values: &Value| {
-            Value::Object(merged(over.as_object().unwrap().clone(), values.as_object().unwrap()))
+            Value::Object(merged(over.as_object().unwrap().clone(), values.as_object().unwrap()).unwrap())
         };
         let kept = json!({ "seats": 1, "straße": "x" });
         assert_eq!(laid(&kept, &json!({ "Seats": 2 })), json!({ "Seats": 2, "straße": "x" }));

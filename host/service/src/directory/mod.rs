@@ -17,7 +17,7 @@ use muster_store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use accounts::{AccountsAsked, MAX_ACCOUNTS_LOOKED_AT};
-pub(crate) use adoption::{ByHand, not_by_hand};
+pub(crate) use adoption::{ByHand, not_by_hand, taken};
 pub use changes::{ChangesAsked, MAX_CHANGES_A_PAGE, MAX_CHANGES_WAIT_S, MAX_CHANGES_WAITING};
 pub use groups::MAX_MEMBERS_A_PAGE;
 pub(crate) use idempotency::InFlight;

@@ -12,6 +12,7 @@ use super::select::{Rows, Selected};
 use super::step::net_of;
 use crate::authenticate::Caller;
 use crate::create::Decided;
+use crate::directory::taken;
 use crate::retry::Attempt;
 use crate::{ScimError, Service};
 
@@ -90,6 +91,11 @@ impl Service {
         let goes = decided.iter().filter(|one| one.change.event == Event::Deleted);
         let gone: Vec<ResourceId> = goes.map(|one| one.record.id).collect();
         let seq = if undo.dry_run {
+            for (kind, key) in decided.iter().flat_map(|one| &one.free) {
+                if undo.so_far.holder(caller, kind, key).await?.is_some() {
+                    return Err(taken(caller, kind, key).into());
+                }
+            }
             suppose(undo, caller, decided).await?;
             None
         } else {

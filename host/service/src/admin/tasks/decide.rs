@@ -195,11 +195,12 @@ impl Service {
                 return Err(AdminError::InUse(format!("task {seq} is being decided over right now; try again")));
             }
             Ok(Seized::By(seq)) => {
-                let action = self.task(tenant, seq).await?.0.task.action;
-                return Err(overtaken(
-                    task,
-                    &format!("task {seq} of the same resource ({action}) is being carried out"),
-                ));
+                let (later, progress) = self.task(tenant, seq).await?;
+                // Its lease is given back a moment after its end is written.
+                let is_done = progress.standing == Standing::Done;
+                let how = if is_done { "was carried out since" } else { "is being carried out" };
+                let action = later.task.action;
+                return Err(overtaken(task, &format!("task {seq} of the same resource ({action}) {how}")));
             }
             // It is gone, which is told where it is read.
             Err(StoreError::Stale) => return Ok(None),
