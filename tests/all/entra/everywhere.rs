@@ -1,5 +1,5 @@
-//! The fixtures EN-01 to EN-07, one after the other, at a tenant of any plugin: whatever it keeps of a user, none may be refused, and what each
-//! says of the name and of `active` must be so.
+//! The fixtures EN-01 to EN-07, one after the other, at a tenant whose plugin keeps names and addresses of a user and nothing else, as Popl's
+//! and Level Access's do: none may be refused, and what each says of the name and of `active` must be so.
 
 use muster_test_harness::messages::nothing_found;
 use muster_test_harness::{ENTERPRISE, TenantClient, TestApp, USER, field};
