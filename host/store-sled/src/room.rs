@@ -149,8 +149,8 @@ impl Held {
     }
 
     fn extend(&mut self, file: &File, from: u64, through: u64) -> Result<(), Errno> {
-        // The length stays: what is behind it is no part of the file yet.
-        rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, from, through - from)?;
+        // The length stays: what is behind it is no part of the file yet. A signal that comes meanwhile is no reason to refuse a write.
+        rustix::io::retry_on_intr(|| rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, from, through - from))?;
         self.through = through;
         Ok(())
     }
@@ -172,6 +172,6 @@ pub(crate) fn cost(writes: &Writes) -> u64 {
 
 /// What the file system has left for this user.
 pub(crate) fn free_bytes(disk: &File) -> io::Result<u64> {
-    let system = rustix::fs::fstatvfs(disk)?;
+    let system = rustix::io::retry_on_intr(|| rustix::fs::fstatvfs(disk))?;
     Ok(system.f_bavail.saturating_mul(system.f_frsize))
 }
