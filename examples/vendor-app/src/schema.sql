@@ -81,12 +81,10 @@ CREATE TABLE IF NOT EXISTS level_access_assignments (
     member TEXT NOT NULL, user_group TEXT NOT NULL, PRIMARY KEY (member, user_group)
 );
 
--- Of the products whose SCIM keys need it: on, unless somebody has switched it off.
-CREATE TABLE IF NOT EXISTS single_sign_on (product TEXT PRIMARY KEY, is_on INTEGER NOT NULL);
--- Of the products that have SCIM in that plan alone: as above.
-CREATE TABLE IF NOT EXISTS enterprise_plan (product TEXT PRIMARY KEY, is_on INTEGER NOT NULL);
--- Of those the ones whose single sign-on is by OpenID Connect, and not by SAML.
-CREATE TABLE IF NOT EXISTS open_id_connect (product TEXT PRIMARY KEY);
+-- What has to be there before SCIM is (single sign-on, a plan): as it is at first, unless somebody has switched it.
+CREATE TABLE IF NOT EXISTS switches (
+    name TEXT NOT NULL, product TEXT NOT NULL, is_on INTEGER NOT NULL, PRIMARY KEY (name, product)
+);
 -- The keys that people have made: never the key itself. `member`: the one user that it is of; NULL: the tenant's.
 CREATE TABLE IF NOT EXISTS api_keys (
     id TEXT PRIMARY KEY, product TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, member TEXT, ending TEXT NOT NULL

@@ -7,6 +7,8 @@ mod page;
 mod people;
 mod public;
 mod rules;
+mod switches;
+mod visitor;
 mod workspaces;
 
 use std::sync::Arc;
@@ -17,15 +19,14 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use rusqlite::{Connection, OptionalExtension as _, params};
-use serde_json::json;
 
-use crate::admin::{Failed, Tenant};
+use crate::admin::Failed;
 use crate::{Product, Shared};
 pub(crate) use people::Sessions;
 use people::{Person, people};
 pub(crate) use public::{MEMBERS, members};
 use rules::{Desk, Rules};
+use visitor::{Place, Visitor};
 
 /// Why nothing was done.
 #[derive(Debug)]
@@ -101,9 +102,9 @@ fn desk(desk: Desk, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/{product}/sign-in/{person}", post(sign_in))
         .route("/{product}/keys", post(make_key))
         .route("/{product}/keys/{id}/revoke", post(revoke_key))
-        .route("/{product}/single-sign-on/{to}", post(switch_sso))
-        .route("/{product}/open-id-connect/{to}", post(switch_open_id))
-        .route("/{product}/activation/{to}", post(switch_activation))
+        .route("/{product}/single-sign-on/{to}", post(switches::single_sign_on))
+        .route("/{product}/open-id-connect/{to}", post(switches::open_id_connect))
+        .route("/{product}/activation/{to}", post(switches::activation))
         .route("/{product}/plan/{to}", post(on_request::switch_plan))
         .route("/{product}/scim/{to}", post(on_request::switch_scim))
         .route("/{product}/workspaces/{name}/enterprise/{to}", post(workspaces::switch_enterprise))
@@ -118,151 +119,44 @@ pub(crate) fn support_of(product: Product) -> Option<String> {
 }
 
 /// `GET /settings/{product}`
-async fn show(
-    State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path(product): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Refused> {
-    let product = Product::named(&product).ok_or(Refused::NoSuchPage)?;
-    if desk == Desk::Support && !Rules::of(product).has(desk) {
-        return Err(Refused::NoSuchPage);
-    }
-    page::settings(&shared, desk, product, &headers).await
+async fn show(State(shared): State<Arc<Shared>>, at: Place, headers: HeaderMap) -> Result<Response, Refused> {
+    at.only_if(at.desk == Desk::Settings || at.rules.has(at.desk))?;
+    page::settings(&shared, at.desk, at.product, &headers).await
 }
 
 /// `POST /settings/{product}/sign-in/{person}`
 async fn sign_in(
     State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path((product, id)): Path<(String, String)>,
+    at: Place,
+    Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
-    let product = Product::named(&product).ok_or(Refused::NoSuchPage)?;
-    let people = shared.database.change(|transaction| people(transaction, product))?;
-    if !people.iter().any(|person| person.id == id) {
-        return Err(Refused::NoSuchPage);
-    }
-    let cookie = shared.sessions.begin(product, &id).map_err(|error| Refused::Unavailable(error.to_string()))?;
-    Ok(([(header::SET_COOKIE, cookie)], back(desk, product)).into_response())
+    let people = shared.database.change(|transaction| people(transaction, at.product))?;
+    at.only_if(people.iter().any(|person| person.id == id))?;
+    let cookie = shared.sessions.begin(at.product, &id).map_err(|error| Refused::Unavailable(error.to_string()))?;
+    Ok(([(header::SET_COOKIE, cookie)], at.back()).into_response())
 }
 
 /// `POST /settings/{product}/keys`: the answer is the only one that has the key.
 async fn make_key(
     State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path(product): Path<String>,
+    Visitor { at, person }: Visitor,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
-    let product = served(desk, &product)?;
-    let person = signed_in(&shared, product, &headers)?.ok_or(Refused::NotSignedIn)?;
-    let new = keys::make(&shared, product, &person).await?;
+    let new = keys::make(&shared, at.product, &person).await?;
     // By the name that the browser has for this machine: the guard has let no other pass.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let api = format!("http://{host}{MEMBERS}");
-    Ok((StatusCode::CREATED, page::new_key(desk, product, &new, &api)).into_response())
+    Ok((StatusCode::CREATED, page::new_key(at.desk, at.product, &new, &api)).into_response())
 }
 
 /// `POST /settings/{product}/keys/{id}/revoke`
 async fn revoke_key(
     State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path((product, id)): Path<(String, String)>,
-    headers: HeaderMap,
+    Visitor { at, person }: Visitor,
+    Path((_, id)): Path<(String, String)>,
 ) -> Result<Redirect, Refused> {
-    let product = served(desk, &product)?;
-    let person = signed_in(&shared, product, &headers)?.ok_or(Refused::NotSignedIn)?;
-    keys::revoke(&shared, product, &person, &id).await?;
-    Ok(back(desk, product))
-}
-
-/// `POST /settings/{product}/single-sign-on/{on|off}`
-async fn switch_sso(
-    State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path((product, to)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Redirect, Refused> {
-    let product = served(desk, &product)?;
-    let (rules, is_on) = (Rules::of(product), switched(&to)?);
-    if !rules.needs_sso {
-        return Err(Refused::NoSuchPage);
-    }
-    administrator(&shared, product, &headers)?;
-    if rules.needs_activation && !is_on {
-        // Without it SCIM is not activated either, and the plugin would not have it so.
-        activate(&shared, product, None).await?;
-    }
-    if rules.is_on_request && !is_on {
-        on_request::switch(&shared, product, false).await?;
-    }
-    let switched =
-        "INSERT INTO single_sign_on (product, is_on) VALUES (?1, ?2) ON CONFLICT (product) DO UPDATE SET is_on = ?2";
-    shared.database.change(|transaction| transaction.execute(switched, params![product.name(), is_on]))?;
-    Ok(back(desk, product))
-}
-
-/// `POST /settings/{product}/activation/{on|off}`
-async fn switch_activation(
-    State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path((product, to)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Redirect, Refused> {
-    let product = served(desk, &product)?;
-    let is_on = switched(&to)?;
-    if !Rules::of(product).needs_activation {
-        return Err(Refused::NoSuchPage);
-    }
-    administrator(&shared, product, &headers)?;
-    if is_on && !shared.database.change(|transaction| is_sso_on(transaction, product))? {
-        return Err(Refused::Not("single sign-on (SAML) has to be configured first".to_owned()));
-    }
-    let is_open_id = shared.database.change(|transaction| is_by_open_id(transaction, product))?;
-    activate(&shared, product, is_on.then_some(is_open_id)).await?;
-    Ok(back(desk, product))
-}
-
-/// `POST /settings/{product}/open-id-connect/{on|off}`: single sign-on is by it, or by SAML. While SCIM is activated the plugin is asked first.
-async fn switch_open_id(
-    State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path((product, to)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Redirect, Refused> {
-    let product = served(desk, &product)?;
-    let is_open_id = switched(&to)?;
-    if !Rules::of(product).needs_activation {
-        return Err(Refused::NoSuchPage);
-    }
-    administrator(&shared, product, &headers)?;
-    if keys::is_activated(&Tenant::of(&shared, product)?.view().await?) {
-        activate(&shared, product, Some(is_open_id)).await?;
-    }
-    let switched = if is_open_id {
-        "INSERT OR IGNORE INTO open_id_connect (product) VALUES (?1)"
-    } else {
-        "DELETE FROM open_id_connect WHERE product = ?1"
-    };
-    shared.database.change(|transaction| transaction.execute(switched, [product.name()]))?;
-    Ok(back(desk, product))
-}
-
-/// Tells the plugin, which serves nothing before. `by_open_id`: how single sign-on is done; `None`: SCIM is not activated any more.
-async fn activate(shared: &Shared, product: Product, by_open_id: Option<bool>) -> Result<(), Refused> {
-    let tenant = Tenant::of(shared, product)?;
-    let view = tenant.view().await?;
-    let sso = match by_open_id {
-        None => "none",
-        Some(true) => "oidc",
-        Some(false) => "saml",
-    };
-    Ok(tenant.configure(view, &json!({ "activated": by_open_id.is_some(), "sso": sso })).await?)
-}
-
-/// The product, if its keys are made at this desk.
-fn served(desk: Desk, product: &str) -> Result<Product, Refused> {
-    let product = Product::named(product).ok_or(Refused::NoSuchPage)?;
-    if Rules::of(product).desk == desk { Ok(product) } else { Err(Refused::NoSuchPage) }
+    keys::revoke(&shared, at.product, &person, &id).await?;
+    Ok(at.back())
 }
 
 /// Whoever asks, if they are signed in and still there.
@@ -270,32 +164,4 @@ fn signed_in(shared: &Shared, product: Product, headers: &HeaderMap) -> Result<O
     let Some(id) = shared.sessions.whose(product, headers) else { return Ok(None) };
     let people = shared.database.change(|transaction| people(transaction, product))?;
     Ok(people.into_iter().find(|person| person.id == id))
-}
-
-fn administrator(shared: &Shared, product: Product, headers: &HeaderMap) -> Result<(), Refused> {
-    let (rules, person) = (Rules::of(product), signed_in(shared, product, headers)?.ok_or(Refused::NotSignedIn)?);
-    if person.role == rules.maker { Ok(()) } else { Err(Refused::Forbidden(rules.told_at(rules.desk))) }
-}
-
-fn is_sso_on(connection: &Connection, product: Product) -> rusqlite::Result<bool> {
-    let is_on = "SELECT is_on FROM single_sign_on WHERE product = ?1";
-    let switched = connection.query_row(is_on, [product.name()], |row| row.get(0)).optional()?;
-    Ok(switched.unwrap_or(true))
-}
-
-fn is_by_open_id(connection: &Connection, product: Product) -> rusqlite::Result<bool> {
-    let is_there = "SELECT EXISTS (SELECT 1 FROM open_id_connect WHERE product = ?1)";
-    connection.query_row(is_there, [product.name()], |row| row.get(0))
-}
-
-fn switched(to: &str) -> Result<bool, Refused> {
-    match to {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err(Refused::NoSuchPage),
-    }
-}
-
-fn back(desk: Desk, product: Product) -> Redirect {
-    Redirect::to(&format!("/{}/{}", desk.name(), product.name()))
 }

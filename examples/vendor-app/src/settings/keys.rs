@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::people::Person;
 use super::rules::{Reach, Rules};
-use super::{Refused, is_sso_on, workspaces};
+use super::switches::Switch;
+use super::{Refused, workspaces};
 use crate::admin::{Tenant, View};
 use crate::{Product, Shared};
 
@@ -37,7 +38,7 @@ pub(super) async fn make(shared: &Shared, product: Product, person: &Person) -> 
     let rules = Rules::of(product);
     let reach = rules.reach_of(person).ok_or(Refused::Forbidden(rules.told_at(rules.desk)))?;
     let needs_sso = rules.needs_sso && !rules.is_on_request;
-    if needs_sso && !shared.database.change(|transaction| is_sso_on(transaction, product))? {
+    if needs_sso && !shared.database.change(|transaction| Switch::SingleSignOn.is_on(transaction, product))? {
         return Err(Refused::Not("single sign-on (SAML) has to be configured first".to_owned()));
     }
     let tenant = Tenant::of(shared, product)?;

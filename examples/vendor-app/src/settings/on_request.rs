@@ -3,16 +3,15 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use axum::response::Redirect;
-use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 
 use super::people::{Person, Role};
 use super::rules::{Desk, Rules};
-use super::{Refused, back, is_sso_on, signed_in, switched};
+use super::switches::Switch;
+use super::visitor::{Supporter, To};
+use super::{Refused, switches};
 use crate::admin::{Tenant, View};
 use crate::page::{Cell, Table};
 use crate::{Product, Shared};
@@ -20,41 +19,31 @@ use crate::{Product, Shared};
 /// `POST /support/{product}/plan/{on|off}`
 pub(super) async fn switch_plan(
     State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path((product, to)): Path<(String, String)>,
-    headers: HeaderMap,
+    Supporter(at): Supporter,
+    To(is_on): To,
 ) -> Result<Redirect, Refused> {
-    let product = of_support(&shared, desk, &product, &headers)?;
-    let is_on = switched(&to)?;
     if !is_on {
-        switch(&shared, product, false).await?;
+        switch(&shared, at.product, false).await?;
     }
-    let switched =
-        "INSERT INTO enterprise_plan (product, is_on) VALUES (?1, ?2) ON CONFLICT (product) DO UPDATE SET is_on = ?2";
-    shared.database.change(|transaction| transaction.execute(switched, params![product.name(), is_on]))?;
-    Ok(back(desk, product))
+    Switch::EnterprisePlan.set(&shared, at.product, is_on)?;
+    Ok(at.back())
 }
 
 /// `POST /support/{product}/scim/{on|off}`
 pub(super) async fn switch_scim(
     State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path((product, to)): Path<(String, String)>,
-    headers: HeaderMap,
+    Supporter(at): Supporter,
+    To(is_on): To,
 ) -> Result<Redirect, Refused> {
-    let product = of_support(&shared, desk, &product, &headers)?;
-    let is_on = switched(&to)?;
-    let (has_plan, has_sso) = shared
-        .database
-        .change(|transaction| Ok((is_plan_on(transaction, product)?, is_sso_on(transaction, product)?)))?;
+    let (has_plan, has_sso) = conditions(&shared, at.product)?;
     if is_on && !has_plan {
         return Err(Refused::Not("the workspace has to have the Enterprise plan first".to_owned()));
     }
     if is_on && !has_sso {
         return Err(Refused::Not("single sign-on (SAML) has to be configured first".to_owned()));
     }
-    switch(&shared, product, is_on).await?;
-    Ok(back(desk, product))
+    switch(&shared, at.product, is_on).await?;
+    Ok(at.back())
 }
 
 /// Tells the plugin, which refuses every call while it is off.
@@ -72,9 +61,7 @@ pub(super) fn table(
     (desk, path): (Desk, &str),
     viewer: Option<&Person>,
 ) -> Result<Table, Refused> {
-    let (has_plan, has_sso) = shared
-        .database
-        .change(|transaction| Ok((is_plan_on(transaction, product)?, is_sso_on(transaction, product)?)))?;
+    let (has_plan, has_sso) = conditions(shared, product)?;
     let is_scim_on = view.is_some_and(|view| view.config["enabled"] != false);
     let maker = Rules::of(product).maker;
     let rows = [
@@ -83,29 +70,17 @@ pub(super) fn table(
         ("SCIM, on request", "scim", is_scim_on, (Desk::Support, Role::Support)),
     ];
     let rows = rows.into_iter().map(|(name, what, is_on, set)| {
-        let (now, other, label) = if is_on { ("on", "off", "switch off") } else { ("off", "on", "switch on") };
-        let button = match viewer {
-            Some(viewer) if set == (desk, viewer.role) => Cell::button(label, format!("{path}/{what}/{other}")),
-            _ => Cell::text(String::new()),
-        };
-        vec![Cell::text(name.to_owned()), Cell::badge(now.to_owned()), button]
+        let may = viewer.is_some_and(|viewer| set == (desk, viewer.role));
+        let [now, button] = switches::cells(is_on, may.then(|| format!("{path}/{what}")));
+        vec![Cell::text(name.to_owned()), now, button]
     });
     Ok(Table::new("What has to be there", &["", "", ""]).uncounted().rows(rows))
 }
 
-/// The product, if its support asks at its own desk.
-fn of_support(shared: &Shared, desk: Desk, product: &str, headers: &HeaderMap) -> Result<Product, Refused> {
-    let product = Product::named(product).ok_or(Refused::NoSuchPage)?;
-    let rules = Rules::of(product);
-    if desk != Desk::Support || !rules.is_on_request {
-        return Err(Refused::NoSuchPage);
-    }
-    let person = signed_in(shared, product, headers)?.ok_or(Refused::NotSignedIn)?;
-    if person.role == Role::Support { Ok(product) } else { Err(Refused::Forbidden(rules.told_at(desk))) }
-}
-
-fn is_plan_on(connection: &Connection, product: Product) -> rusqlite::Result<bool> {
-    let is_on = "SELECT is_on FROM enterprise_plan WHERE product = ?1";
-    let switched = connection.query_row(is_on, [product.name()], |row| row.get(0)).optional()?;
-    Ok(switched.unwrap_or(true))
+/// Whether the customer has the plan, and single sign-on.
+fn conditions(shared: &Shared, product: Product) -> rusqlite::Result<(bool, bool)> {
+    shared.database.change(|transaction| {
+        let has_plan = Switch::EnterprisePlan.is_on(transaction, product)?;
+        Ok((has_plan, Switch::SingleSignOn.is_on(transaction, product)?))
+    })
 }

@@ -8,7 +8,8 @@ use axum::response::{Html, Response};
 use super::keys::{self, New};
 use super::people::{Person, people};
 use super::rules::{Desk, Reach, Rules};
-use super::{Refused, is_by_open_id, is_sso_on, on_request, signed_in, workspaces};
+use super::switches::{self, Switch};
+use super::{Refused, on_request, signed_in, workspaces};
 use crate::admin::{Failed, Key, Tenant, View};
 use crate::page::{Cell, Table, escape, render_table, with_headers};
 use crate::{Product, Shared};
@@ -22,8 +23,8 @@ pub(super) async fn settings(
 ) -> Result<Response, Refused> {
     let (rules, viewer) = (Rules::of(product), signed_in(shared, product, headers)?);
     let (people, has_sso, is_open_id) = shared.database.change(|transaction| {
-        let has_sso = is_sso_on(transaction, product)?;
-        Ok((people(transaction, product)?, has_sso, is_by_open_id(transaction, product)?))
+        let has_sso = Switch::SingleSignOn.is_on(transaction, product)?;
+        Ok((people(transaction, product)?, has_sso, Switch::OpenIdConnect.is_on(transaction, product)?))
     })?;
     let may = viewer.as_ref().and_then(|person| rules.reach_of(person)).filter(|_| rules.desk == desk);
     let there = there(shared, product).await;
@@ -89,12 +90,8 @@ fn who(people: Vec<Person>, viewer: Option<&Person>, path: &str) -> Table {
 /// Of single sign-on: whether there is any, and whether it is not by SAML. `path`: of whoever may change them.
 fn conditions(rules: &Rules, (has_sso, is_open_id): (bool, bool), is_activated: bool, path: Option<&String>) -> Table {
     let row = |name: &str, what: &str, is_on: bool| {
-        let (now, other, label) = if is_on { ("on", "off", "switch off") } else { ("off", "on", "switch on") };
-        let button = match path {
-            Some(path) => Cell::button(label, format!("{path}/{what}/{other}")),
-            None => Cell::text(String::new()),
-        };
-        vec![Cell::text(name.to_owned()), Cell::badge(now.to_owned()), button]
+        let [now, button] = switches::cells(is_on, path.map(|path| format!("{path}/{what}")));
+        vec![Cell::text(name.to_owned()), now, button]
     };
     let sso = if is_open_id { "Single sign-on (OpenID Connect)" } else { "Single sign-on (SAML)" };
     let mut conditions = vec![row(sso, "single-sign-on", has_sso)];

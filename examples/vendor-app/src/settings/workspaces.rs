@@ -3,19 +3,17 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use axum::response::Redirect;
 use rusqlite::{OptionalExtension as _, params};
 use serde_json::json;
 
-use super::rules::{Desk, Rules};
-use super::{Refused, administrator, back, served, switched};
+use super::visitor::{Administrator, To};
+use super::{Refused, switches};
+use crate::Shared;
 use crate::admin::{Tenant, View};
 use crate::database::rows;
 use crate::page::{Cell, Table};
-use crate::{Product, Shared};
 
 /// What the plugin calls it until somebody says another one.
 const FIRST: &str = "default";
@@ -36,34 +34,31 @@ pub(super) fn check(shared: &Shared, view: &View) -> Result<(), Refused> {
 /// `POST /settings/{product}/workspaces/{name}/enterprise/{on|off}`
 pub(super) async fn switch_enterprise(
     State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path((product, name, to)): Path<(String, String, String)>,
-    headers: HeaderMap,
+    Administrator(at): Administrator,
+    Path((_, name, _)): Path<(String, String, String)>,
+    To(is_on): To,
 ) -> Result<Redirect, Refused> {
-    let product = with_workspaces(desk, &product)?;
-    let is_on = switched(&to)?;
-    administrator(&shared, product, &headers)?;
+    at.only_if(at.rules.needs_workspace)?;
     let switched = "UPDATE poggio_workspaces SET is_enterprise = ?2 WHERE name = ?1";
     let there = shared.database.change(|transaction| transaction.execute(switched, params![name, is_on]))?;
-    if there == 1 { Ok(back(desk, product)) } else { Err(Refused::NoSuchPage) }
+    at.only_if(there == 1)?;
+    Ok(at.back())
 }
 
 /// `POST /settings/{product}/workspaces/{name}/default`: new users land there from now on.
 pub(super) async fn make_default(
     State(shared): State<Arc<Shared>>,
-    Extension(desk): Extension<Desk>,
-    Path((product, name)): Path<(String, String)>,
-    headers: HeaderMap,
+    Administrator(at): Administrator,
+    Path((_, name)): Path<(String, String)>,
 ) -> Result<Redirect, Refused> {
-    let product = with_workspaces(desk, &product)?;
-    administrator(&shared, product, &headers)?;
+    at.only_if(at.rules.needs_workspace)?;
     if !is_enterprise(&shared, &name)?.ok_or(Refused::NoSuchPage)? {
         return Err(Refused::Not("single sign-on is of enterprise-enabled workspaces only".to_owned()));
     }
-    let tenant = Tenant::of(&shared, product)?;
+    let tenant = Tenant::of(&shared, at.product)?;
     let view = tenant.view().await?;
     tenant.configure(view, &json!({ "default_workspace": name })).await?;
-    Ok(back(desk, product))
+    Ok(at.back())
 }
 
 /// `view`: what Muster says, if it does; `path`: of whoever may change them.
@@ -74,16 +69,14 @@ pub(super) fn table(shared: &Shared, view: Option<&View>, path: Option<&String>)
         let [name, is_enterprise] = <[String; 2]>::try_from(workspace).unwrap_or_default();
         let is_enterprise = is_enterprise == "1";
         let is_default = view.is_some_and(|view| default_of(view) == name);
-        let (now, other, label) = if is_enterprise { ("on", "off", "switch off") } else { ("off", "on", "switch on") };
         let at = |path: &String, what: &str| format!("{path}/workspaces/{}/{what}", encoded(&name));
-        let nothing = || Cell::text(String::new());
-        let switch = path.map_or_else(nothing, |path| Cell::button(label, at(path, &format!("enterprise/{other}"))));
+        let [now, switch] = switches::cells(is_enterprise, path.map(|path| at(path, "enterprise")));
         let default = match path {
             _ if is_default => Cell::badge("default".to_owned()),
             Some(path) if is_enterprise => Cell::button("make it the default", at(path, "default")),
-            _ => nothing(),
+            _ => Cell::text(String::new()),
         };
-        vec![Cell::text(name), Cell::badge(now.to_owned()), switch, default]
+        vec![Cell::text(name), now, switch, default]
     });
     Ok(Table::new("Workspaces", &["", "enterprise", "", "single sign-on"]).rows(rows))
 }
@@ -92,11 +85,6 @@ pub(super) fn table(shared: &Shared, view: Option<&View>, path: Option<&String>)
 fn is_enterprise(shared: &Shared, name: &str) -> rusqlite::Result<Option<bool>> {
     let is_enterprise = "SELECT is_enterprise FROM poggio_workspaces WHERE name = ?1";
     shared.database.change(|transaction| transaction.query_row(is_enterprise, [name], |row| row.get(0)).optional())
-}
-
-fn with_workspaces(desk: Desk, product: &str) -> Result<Product, Refused> {
-    let product = served(desk, product)?;
-    if Rules::of(product).needs_workspace { Ok(product) } else { Err(Refused::NoSuchPage) }
 }
 
 /// A name as a part of a path.
