@@ -26,7 +26,7 @@ pub(crate) use people::Sessions;
 use people::{Person, people};
 pub(crate) use public::{MEMBERS, members};
 use rules::{Desk, Rules};
-use visitor::{Place, Visitor};
+use visitor::{Place, Visitor, only_if};
 
 /// Why nothing was done.
 #[derive(Debug)]
@@ -120,7 +120,7 @@ pub(crate) fn support_of(product: Product) -> Option<String> {
 
 /// `GET /settings/{product}`
 async fn show(State(shared): State<Arc<Shared>>, at: Place, headers: HeaderMap) -> Result<Response, Refused> {
-    at.only_if(at.desk == Desk::Settings || at.rules.has(at.desk))?;
+    only_if(at.desk == Desk::Settings || at.rules.has(at.desk))?;
     page::settings(&shared, at.desk, at.product, &headers).await
 }
 
@@ -131,7 +131,7 @@ async fn sign_in(
     Path((_, id)): Path<(String, String)>,
 ) -> Result<Response, Refused> {
     let people = shared.database.change(|transaction| people(transaction, at.product))?;
-    at.only_if(people.iter().any(|person| person.id == id))?;
+    only_if(people.iter().any(|person| person.id == id))?;
     let cookie = shared.sessions.begin(at.product, &id).map_err(|error| Refused::Unavailable(error.to_string()))?;
     Ok(([(header::SET_COOKIE, cookie)], at.back()).into_response())
 }

@@ -8,7 +8,7 @@ use axum::response::Redirect;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 
-use super::visitor::{Administrator, To};
+use super::visitor::{Administrator, To, only_if};
 use super::{Refused, keys, on_request};
 use crate::admin::Tenant;
 use crate::page::Cell;
@@ -19,7 +19,7 @@ use crate::{Product, Shared};
 pub(super) enum Switch {
     /// The customer has single sign-on.
     SingleSignOn,
-    /// It is by OpenID Connect, and not by SAML.
+    /// Single sign-on is not by SAML, but by the other way that Level Access knows.
     OpenIdConnect,
     /// The customer has that plan.
     EnterprisePlan,
@@ -62,7 +62,7 @@ pub(super) async fn single_sign_on(
     Administrator(at): Administrator,
     To(is_on): To,
 ) -> Result<Redirect, Refused> {
-    at.only_if(at.rules.needs_sso)?;
+    only_if(at.rules.needs_sso)?;
     if at.rules.needs_activation && !is_on {
         // Without it SCIM is not activated either, and the plugin would not have it so.
         activate(&shared, at.product, None).await?;
@@ -80,7 +80,7 @@ pub(super) async fn activation(
     Administrator(at): Administrator,
     To(is_on): To,
 ) -> Result<Redirect, Refused> {
-    at.only_if(at.rules.needs_activation)?;
+    only_if(at.rules.needs_activation)?;
     let (has_sso, is_open_id) = shared.database.change(|transaction| {
         let has_sso = Switch::SingleSignOn.is_on(transaction, at.product)?;
         Ok((has_sso, Switch::OpenIdConnect.is_on(transaction, at.product)?))
@@ -98,7 +98,7 @@ pub(super) async fn open_id_connect(
     Administrator(at): Administrator,
     To(is_on): To,
 ) -> Result<Redirect, Refused> {
-    at.only_if(at.rules.needs_activation)?;
+    only_if(at.rules.needs_activation)?;
     if keys::is_activated(&Tenant::of(&shared, at.product)?.view().await?) {
         activate(&shared, at.product, Some(is_on)).await?;
     }

@@ -45,11 +45,6 @@ impl Place {
         Redirect::to(&format!("/{}/{}", self.desk.name(), self.product.name()))
     }
 
-    /// A page that only some products have.
-    pub(super) fn only_if(&self, it_has: bool) -> Result<(), Refused> {
-        if it_has { Ok(()) } else { Err(Refused::NoSuchPage) }
-    }
-
     fn visitor(&self, shared: &Shared, parts: &Parts) -> Result<Person, Refused> {
         signed_in(shared, self.product, &parts.headers)?.ok_or(Refused::NotSignedIn)
     }
@@ -76,7 +71,7 @@ impl FromRequestParts<Arc<Shared>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refused> {
         let at = Place::from_request_parts(parts, shared).await?;
-        at.only_if(at.rules.desk == at.desk)?;
+        only_if(at.rules.desk == at.desk)?;
         let person = at.visitor(shared, parts)?;
         Ok(Self { at, person })
     }
@@ -97,7 +92,7 @@ impl FromRequestParts<Arc<Shared>> for Supporter {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refused> {
         let at = Place::from_request_parts(parts, shared).await?;
-        at.only_if(at.desk == Desk::Support && at.rules.is_on_request)?;
+        only_if(at.desk == Desk::Support && at.rules.is_on_request)?;
         let person = at.visitor(shared, parts)?;
         at.only(&person, Role::Support)?;
         Ok(Self(at))
@@ -114,6 +109,11 @@ impl FromRequestParts<Arc<Shared>> for To {
             _ => Err(Refused::NoSuchPage),
         }
     }
+}
+
+/// A page that not every product has.
+pub(super) fn only_if(is_there: bool) -> Result<(), Refused> {
+    if is_there { Ok(()) } else { Err(Refused::NoSuchPage) }
 }
 
 /// A part of the path, by its name in the route.

@@ -8,7 +8,7 @@ use axum::response::Redirect;
 use rusqlite::{OptionalExtension as _, params};
 use serde_json::json;
 
-use super::visitor::{Administrator, To};
+use super::visitor::{Administrator, To, only_if};
 use super::{Refused, switches};
 use crate::Shared;
 use crate::admin::{Tenant, View};
@@ -38,10 +38,10 @@ pub(super) async fn switch_enterprise(
     Path((_, name, _)): Path<(String, String, String)>,
     To(is_on): To,
 ) -> Result<Redirect, Refused> {
-    at.only_if(at.rules.needs_workspace)?;
+    only_if(at.rules.needs_workspace)?;
     let switched = "UPDATE poggio_workspaces SET is_enterprise = ?2 WHERE name = ?1";
     let there = shared.database.change(|transaction| transaction.execute(switched, params![name, is_on]))?;
-    at.only_if(there == 1)?;
+    only_if(there == 1)?;
     Ok(at.back())
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn make_default(
     Administrator(at): Administrator,
     Path((_, name)): Path<(String, String)>,
 ) -> Result<Redirect, Refused> {
-    at.only_if(at.rules.needs_workspace)?;
+    only_if(at.rules.needs_workspace)?;
     if !is_enterprise(&shared, &name)?.ok_or(Refused::NoSuchPage)? {
         return Err(Refused::Not("single sign-on is of enterprise-enabled workspaces only".to_owned()));
     }
