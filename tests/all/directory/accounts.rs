@@ -136,6 +136,9 @@ async fn what_is_asked_wrongly_is_told_in_a_sentence() {
         ("acme/accounts?after=x", "after must be what an earlier page of the same question had as next"),
         ("acme/accounts?key=ada", "key is the path of an attribute, a colon and its value"),
         ("acme/accounts?key=a%20b:c", "key is the path of an attribute, a colon and its value"),
+        ("acme/accounts?key=email:ada@example.com", "the key's path is no attribute of User: email"),
+        ("acme/accounts?managed_by=manual&key=email:ada", "the key's path is no attribute of User: email"),
+        ("acme/accounts?type=Group&key=userName:ada", "the key's path is no attribute of Group: userName"),
         (
             "acme/accounts?type=ManualUser",
             "type is a kind of resource; accounts made by hand are of type User, with managed_by=manual",
@@ -145,6 +148,8 @@ async fn what_is_asked_wrongly_is_told_in_a_sentence() {
     ] {
         assert_eq!(problem(asked(path).await, 400), says, "{path}");
     }
+    let none = asked("acme/accounts?key=title:ada").await.expect(200);
+    assert_eq!(none["accounts"], json!([]), "an attribute that is nobody's key");
     let other = format!("acme/accounts?managed_by=manual&after=User.{ada}");
     assert_eq!(
         problem(asked(&other).await, 400),

@@ -201,12 +201,14 @@ impl Service {
         Ok(all)
     }
 
-    /// The key that `userName:ada` asks for, as the mapping makes it.
+    /// The key that `userName:ada` asks for, as the mapping makes it. An attribute that there is not is refused: a word misspelt would be
+    /// answered that nobody has it.
     fn key_asked(&self, row: &TenantRow, kind: Option<&ResourceType>, asked: &str) -> Result<Key, DirectoryError> {
         let no_key = || AdminError::Wrong("key is the path of an attribute, a colon and its value".to_owned());
         let bound = self.tenants.view().tenant(&row.id).and_then(|tenant| tenant.bound.load_full());
         let core = Registry::core();
-        let name = kind.map_or("User", ResourceType::as_str);
+        // Accounts made by hand have the attributes of users.
+        let name = kind.filter(|kind| **kind != ResourceType::MANUAL_USER).map_or("User", ResourceType::as_str);
         let def = bound.as_ref().and_then(|bound| bound.accepted.get(name)).or_else(|| core.get(name));
         // The URN of an extension has colons of its own: the path ends at the first one behind it.
         let urn = def.into_iter().flat_map(|def| &def.extensions).map(|schema| schema.id.len());
@@ -216,8 +218,11 @@ impl Service {
         let (path, value) = asked.split_at_checked(colon).ok_or_else(no_key)?;
         let attribute = match def {
             Some(def) => {
-                let path = AttrPath::parse(path, &|urn| def.is_schema(urn)).map_err(|_| no_key())?;
-                canonical_path(def, &path)
+                let parsed = AttrPath::parse(path, &|urn| def.is_schema(urn)).map_err(|_| no_key())?;
+                if def.resolve(&parsed).is_none() {
+                    return Err(AdminError::Invalid(format!("the key's path is no attribute of {name}: {path}")).into());
+                }
+                canonical_path(def, &parsed)
             }
             None => path.to_ascii_lowercase(),
         };
