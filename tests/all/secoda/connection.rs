@@ -128,6 +128,26 @@ async fn secoda_05_a_lookup_by_user_name_finds_whose_address_it_is() {
 }
 
 #[tokio::test]
+async fn secoda_05_who_has_no_address_but_the_user_name_is_found_by_it_as_by_an_address() {
+    let app = TestApp::start().await;
+    let acme = acme(&app).await;
+    let ada = acme.post("/Users", json!({ "schemas": [USER], "userName": "Ada@example.com" })).await.expect(201);
+
+    for filter in [
+        "userName eq \"ada@example.com\"",
+        "emails.value eq \"ada@example.com\"",
+        "emails[type eq \"work\"].value eq \"ada@example.com\"",
+    ] {
+        assert_eq!(acme.ids("/Users", filter).await, [id_of(&ada)], "{filter}");
+    }
+    assert_eq!(
+        acme.ids("/Users", "emails[type eq \"home\"].value eq \"ada@example.com\"").await,
+        Vec::<String>::new(),
+        "nobody has said that she has one at home"
+    );
+}
+
+#[tokio::test]
 async fn secoda_05_an_address_belongs_to_one_user_under_whatever_name() {
     let app = TestApp::start().await;
     let acme = acme(&app).await;

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::slice;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::plan::{MANAGER, canonical_path, is_row_id, linked, shown_attribute};
 use super::value::{Rule, is_present};
@@ -15,7 +15,8 @@ impl Filter {
     ///
     /// A comparison of several values holds if it holds for one of them; `ne` if `eq` holds for none, so it also holds where
     /// there is no value at all. `eq null` is "not `pr`". A path that leads nowhere has no value. A complex attribute on its
-    /// own stands for its `value`. `eq` at the top level also finds a resource by the keys that its plugin gave it.
+    /// own stands for its `value`. `eq` at the top level also finds a resource by the keys that its plugin gave it, and so does a value
+    /// path where the resource itself has no such element.
     ///
     /// Presumes that [`Self::check`] let the filter through.
     pub fn matches(&self, def: &ResourceTypeDef, subject: &dyn Subject) -> bool {
@@ -173,7 +174,35 @@ fn element(def: &ResourceTypeDef, subject: &dyn Subject, path: &AttrPath, filter
         return any_shown(subject, name, attribute, filter);
     }
     let extension = resolved.extension.map(|schema| schema.id.as_str());
-    elements(stored(subject, extension, attribute)).iter().any(|element| filter.matches_element(attribute, element))
+    match elements(stored(subject, extension, attribute)) {
+        [] => key_as_element(def, subject, (path, attribute), filter),
+        elements => elements.iter().any(|element| filter.matches_element(attribute, element)),
+    }
+}
+
+/// `emails[type eq "work" and value eq "x"]`, asked of a resource without elements that its plugin knows by one: whom a product knows by an
+/// address is known by the one of work.
+fn key_as_element(
+    def: &ResourceTypeDef,
+    subject: &dyn Subject,
+    (path, attribute): (&AttrPath, &Attribute),
+    filter: &Filter,
+) -> bool {
+    let Some(sub) = attribute.sub("value") else { return false };
+    let whole = AttrPath { sub: Some(sub.name.clone()), ..path.clone() };
+    let mut asked = Vec::new();
+    // A key is found whole: what else is asked of the value, no index of keys answers.
+    filter.values(&mut asked).is_some()
+        && asked.iter().filter_map(|literal| literal.as_text()).any(|text| {
+            let mut element = json!({ "value": text });
+            for (name, value) in [("type", json!("work")), ("primary", json!(true))] {
+                if attribute.sub(name).is_some() {
+                    element[name] = value;
+                }
+            }
+            subject.holds_key(&canonical_path(def, &whole), &text::fold(&text))
+                && filter.matches_element(attribute, &element)
+        })
 }
 
 /// `members[value eq "a" or display sw "b"]`: by id where that is all that is asked for.
@@ -205,6 +234,19 @@ impl Filter {
             Self::Not(filter) => filter.parts(parts),
             Self::Compare { path, .. } | Self::Present(path) => parts.push(&path.name),
             Self::Element { .. } => {}
+        }
+    }
+
+    /// What the `value` of an element is compared with between brackets; `None`: also otherwise than by `eq`.
+    fn values<'a>(&'a self, values: &mut Vec<&'a Literal>) -> Option<()> {
+        match self {
+            Self::And(filters) | Self::Or(filters) => filters.iter().try_for_each(|filter| filter.values(values)),
+            Self::Compare { path, op, literal } if path.name.eq_ignore_ascii_case("value") => {
+                values.push(literal);
+                (*op == Op::Eq).then_some(())
+            }
+            Self::Compare { .. } | Self::Present(_) => Some(()),
+            Self::Not(_) | Self::Element { .. } => None,
         }
     }
 
