@@ -99,6 +99,35 @@ impl Place {
         acme
     }
 
+    /// Somebody is deleted and the deletion undone while the product's API cannot be reached, and its webhooks are; at the end all was heard.
+    async fn away_while_deleted_and_back(&self, acme: &TenantClient, product: Product, stored: &Value) {
+        self.at_rest().await;
+        let name = if product == Product::Secoda { "api-key" } else { "poggio-api-key" };
+        self.app.admin_post("/tenants/acme/secrets/remove", json!({ "name": name })).await.expect(200);
+        acme.delete(&format!("/Users/{}", stored["id"].as_str().unwrap())).await.expect(204);
+        let deletion = self.app.log("acme").await.pop().unwrap();
+        let undo = json!({ "request": deletion["request"] });
+        self.app.admin_post("/tenants/acme/undo", undo).await.expect(200);
+        let webhooks = async {
+            let of_webhooks = |task: &Value| task["queue"] != "plugin";
+            while self.app.tasks("acme").await.iter().any(|task| of_webhooks(task) && task["standing"] != "done") {
+                self.passes().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, webhooks).await.expect("the webhooks are heard");
+        let waits = self
+            .app
+            .tasks("acme")
+            .await
+            .into_iter()
+            .any(|task| task["action"] == "remove" && task["standing"] != "done");
+        assert!(waits, "the removal was not heard");
+        let secret = json!({ "name": name, "value": self.product.keys.api[&product] });
+        self.app.admin_post("/tenants/acme/secrets", secret).await.expect(200);
+        let tasks = self.at_rest().await;
+        assert!(tasks.iter().all(|task| task["standing"] == "done"), "{tasks:?}");
+    }
+
     fn rows(&self, question: &str) -> Vec<Vec<String>> {
         self.product.rows(question).unwrap()
     }

@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::Shared;
 use crate::database::Once;
+use crate::muster::{read, tenant_of};
 use crate::products::{Call, Product};
 
 /// How long a request may be, in bytes.
@@ -43,7 +44,13 @@ pub(crate) async fn take(State(shared): State<Arc<Shared>>, request: Request) ->
     let fingerprint = hex::encode(digest.finalize());
     let call =
         Call { method: head.method.as_str(), path: path.split('/').skip(1).collect(), query: &query, body: said };
-    match shared.database.once(product, key, &fingerprint, |transaction| product.does(transaction, &call)) {
+    let done = shared.database.once(product, key, &fingerprint, |transaction| product.does(transaction, &call));
+    if let (Ok(Once::Now(_) | Once::Before(_)), Some(user)) = (&done, product.removed(&call))
+        && let Err(why) = look_again(&shared, product, user).await
+    {
+        return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    }
+    match done {
         Ok(Once::Now(status)) => {
             shared.mails.notify_one();
             shared.signals.notify_one();
@@ -56,6 +63,20 @@ pub(crate) async fn take(State(shared): State<Arc<Shared>>, request: Request) ->
         // The database does not answer just now.
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
+}
+
+/// Whether a user who was to be gone is back meanwhile, as Muster's directory says: the removal waited, and the webhook that told of the return
+/// did not.
+async fn look_again(shared: &Shared, product: Product, user: &str) -> Result<(), String> {
+    let is_id = user.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+    if !is_id
+        || tenant_of(shared, product).is_none()
+        || read(shared, product, &format!("/accounts/{user}")).await?.is_none()
+    {
+        return Ok(());
+    }
+    let back = shared.database.change(|transaction| product.is_back(transaction, user));
+    back.map_err(|_| "the database does not answer".to_owned())
 }
 
 fn is_known(headers: &HeaderMap, shared: &Shared, product: Product) -> bool {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::form_urlencoded::byte_serialize;
 
 use crate::{Product, Shared};
 
@@ -114,9 +115,20 @@ pub(crate) async fn by_hand(shared: &Shared, product: Product, id: &str, what: &
         Ok(answer) => answer,
         Err(why) => return format!("Muster was not reached: {why}."),
     };
-    let (status, body) = (answer.status(), answer.json::<Value>().await.unwrap_or_default());
+    let (status, mut body) = (answer.status(), answer.json::<Value>().await.unwrap_or_default());
+    let mut is_done = status.is_success();
+    // An answer may have been lost: what is asked for a second time can be so already.
+    match what {
+        ByHand::Remove if status == StatusCode::NOT_FOUND => is_done = true,
+        ByHand::Make(user) if status == StatusCode::CONFLICT => {
+            if let Some(made) = made_before(shared, product, user).await {
+                (is_done, body) = (true, made);
+            }
+        }
+        ByHand::Make(_) | ByHand::Change(_) | ByHand::Remove => {}
+    }
     match (what, body["id"].as_str()) {
-        _ if !status.is_success() => match body["detail"].as_str() {
+        _ if !is_done => match body["detail"].as_str() {
             Some(why) => format!("Muster says no: {why}."),
             None => format!("Muster says no: it answered {status}."),
         },
@@ -126,6 +138,18 @@ pub(crate) async fn by_hand(shared: &Shared, product: Product, id: &str, what: &
         }
         (ByHand::Make(_) | ByHand::Change(_), None) => "Muster's answer cannot be read.".to_owned(),
     }
+}
+
+/// The account by hand that Muster has of a user whom this product does not show.
+async fn made_before(shared: &Shared, product: Product, user: &Value) -> Option<Value> {
+    let name: String = byte_serialize(user["userName"].as_str()?.as_bytes()).collect();
+    let found = read(shared, product, &format!("/accounts?key=userName:{name}&managed_by=manual")).await.ok()??;
+    let made = found["accounts"].get(0)?.clone();
+    let id = made["id"].as_str()?;
+    let is_shown = "SELECT EXISTS (SELECT 1 FROM level_access_by_hand WHERE id = ?1)";
+    let is_shown =
+        shared.database.change(|transaction| transaction.query_row(is_shown, [id], |row| row.get::<_, bool>(0)));
+    (!is_shown.ok()?).then_some(made)
 }
 
 /// Keeps here what Muster has of an account by hand; what the page says, which is `said` if that can be done.

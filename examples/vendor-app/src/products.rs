@@ -85,6 +85,10 @@ impl<'a> Told<'a> {
         self.event == "deleted"
     }
 
+    fn is_new(&self) -> bool {
+        self.event == "created"
+    }
+
     /// The account, unless it is gone.
     fn account(&self) -> Option<&'a Value> {
         self.after?.get("account")
@@ -193,6 +197,16 @@ impl Product {
             // Their plugins ask for nothing.
             Self::Popl | Self::LevelAccess => Ok(404),
         }
+    }
+
+    /// Whom a plugin has asked to remove, where that waits for the webhook: the webhook may have come before.
+    pub(crate) fn removed<'a>(self, call: &Call<'a>) -> Option<&'a str> {
+        if self == Self::Poggio { poggio::removed(call) } else { None }
+    }
+
+    /// Whoever was to be gone is not.
+    pub(crate) fn is_back(self, transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<()> {
+        if self == Self::Poggio { poggio::is_back(transaction, id) } else { Ok(()) }
     }
 
     /// Does what somebody clicks, beside a field with something typed or none; what Muster is to be told of it. `None`: there is no such button.

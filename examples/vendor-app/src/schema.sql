@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS poggio_memberships (workspace TEXT NOT NULL, member T
 CREATE INDEX IF NOT EXISTS poggio_members ON poggio_memberships (member);
 CREATE TABLE IF NOT EXISTS poggio_sessions (member TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS poggio_barred (member TEXT PRIMARY KEY);
+-- Who is to be gone, and is there until the webhook tells so, or that they are back.
+CREATE TABLE IF NOT EXISTS poggio_removed (member TEXT PRIMARY KEY);
 
 CREATE TABLE IF NOT EXISTS popl_profiles (
     id TEXT PRIMARY KEY, team TEXT NOT NULL, email TEXT, name TEXT, is_in_team INTEGER NOT NULL
@@ -54,19 +56,25 @@ CREATE TABLE IF NOT EXISTS applivery_collaborators (
 );
 CREATE TABLE IF NOT EXISTS applivery_groups (id TEXT PRIMARY KEY, name TEXT, role TEXT, rank INTEGER);
 CREATE TABLE IF NOT EXISTS applivery_memberships (group_id TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (group_id, member));
+-- Who has left all groups: what those say of them, before or after, counts again when they are created anew. The calls about a user and
+-- those about a group come in two orders, and this is of the user's.
+CREATE TABLE IF NOT EXISTS applivery_gone (member TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS applivery_devices (
-    number INTEGER PRIMARY KEY, model TEXT NOT NULL, owner TEXT, policy TEXT NOT NULL
+    number INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL, owner TEXT, policy TEXT NOT NULL
 );
 -- The role that each collaborator has: that of the group in front, else that of the creation.
-CREATE VIEW IF NOT EXISTS applivery_roles AS
+DROP VIEW IF EXISTS applivery_last_admin;
+DROP VIEW IF EXISTS applivery_roles;
+CREATE VIEW applivery_roles AS
     SELECT id, coalesce((
         SELECT g.role FROM applivery_groups g JOIN applivery_memberships m ON m.group_id = g.id
-        WHERE m.member = c.id AND g.role IS NOT NULL ORDER BY g.rank LIMIT 1
+        WHERE m.member = c.id AND m.member NOT IN (SELECT member FROM applivery_gone) AND g.role IS NOT NULL
+        ORDER BY g.rank LIMIT 1
     ), c.role) AS role
     FROM applivery_collaborators c;
 CREATE INDEX IF NOT EXISTS applivery_members ON applivery_memberships (member);
 -- The only Admin, where there is only one.
-CREATE VIEW IF NOT EXISTS applivery_last_admin AS
+CREATE VIEW applivery_last_admin AS
     SELECT max(id) AS id FROM applivery_roles WHERE role = 'Admin' HAVING count(*) = 1;
 -- Whom Muster was told, or is to be told, to be that.
 CREATE TABLE IF NOT EXISTS applivery_told_last_admin (id TEXT PRIMARY KEY);

@@ -28,6 +28,16 @@ async fn invited(app: &VendorApp, key: &str, idempotency: &str, body: String) ->
     api_routes(app.shared.clone()).oneshot(request).await.unwrap().status()
 }
 
+/// What is answered to Applivery's plugin.
+async fn asked(app: &VendorApp, method: &str, path: &str, body: &Value) -> StatusCode {
+    let key = format!("Bearer {}", app.keys.api[&Product::Applivery]);
+    let idempotency = hex::encode(crate::keys::random().unwrap());
+    let request = Request::builder().method(method).uri(format!("/v1/dashboard/{path}"));
+    let request = request.header("host", "api.applivery.io").header("authorization", key);
+    let request = request.header("idempotency-key", idempotency).body(Body::from(body.to_string())).unwrap();
+    api_routes(app.shared.clone()).oneshot(request).await.unwrap().status()
+}
+
 /// What is answered to a webhook of Popl's.
 async fn told(app: &VendorApp, key: &str, at_s: i64, event: &Value) -> StatusCode {
     let body = event.to_string();
@@ -193,4 +203,29 @@ async fn where_nobody_has_signed_in_the_page_says_who_is_invited() {
     app.shared.database.change(|transaction| transaction.execute(invited, [])).unwrap();
     let page = reqwest::get(format!("http://{}/", app.page)).await.unwrap().text().await.unwrap();
     assert!(page.contains("Nobody has signed in yet; 1 are invited."), "{page}");
+}
+
+#[tokio::test]
+async fn what_groups_say_of_who_has_left_counts_again_when_they_come_back_in_whichever_order_it_is_heard() {
+    let (app, _folder) = start().await;
+    let ada = json!({ "email": "ada@example.com", "role": "Viewer" });
+    let engines = json!({ "name": "Engines", "role": "Editor", "rank": 1 });
+    let role = || app.rows("SELECT role FROM applivery_roles").unwrap().concat();
+    assert_eq!(asked(&app, "PUT", "groups/g", &engines).await, 200);
+    assert_eq!(asked(&app, "PUT", "collaborators/7", &ada).await, 201);
+    assert_eq!(role(), ["Viewer"]);
+
+    assert_eq!(asked(&app, "DELETE", "members/7?last-admin=refuse", &json!({})).await, 204);
+    assert_eq!(asked(&app, "PUT", "groups/g/members/7", &json!({})).await, 200);
+    assert_eq!(role(), ["Viewer"], "the group's call waited, and its member is deleted");
+    assert_eq!(asked(&app, "PUT", "collaborators/7", &ada).await, 200);
+    assert_eq!(role(), ["Editor"], "the deletion was taken back");
+
+    assert_eq!(asked(&app, "PUT", "groups/g/members/7", &json!({})).await, 200);
+    assert_eq!(asked(&app, "DELETE", "members/7?last-admin=refuse", &json!({})).await, 204);
+    assert_eq!(role(), ["Viewer"], "the user's calls waited");
+    assert_eq!(asked(&app, "PUT", "collaborators/7", &ada).await, 200);
+    assert_eq!(role(), ["Editor"], "and the group said of the one who is back what it had said before");
+    assert_eq!(asked(&app, "DELETE", "groups/g/members/7", &json!({})).await, 204);
+    assert_eq!(role(), ["Viewer"]);
 }

@@ -197,7 +197,8 @@ fn registries(manifest: &Manifest, settings: &HostSettings, own: &Declarations) 
     };
     let with_password = |registry: Registry| if reads_password(manifest) { registry.with_password() } else { registry };
     let served = registry(|plan| plan.retained.clone())?;
-    let accepted = with_password(registry(|_| Vec::new())?);
+    let plans = || manifest.resources.iter().map(|plan| (plan.kind.resource_type(), plan.attributes.as_slice()));
+    let accepted = with_password(registry(|_| Vec::new())?).heeding(&served, &plans().collect::<Vec<_>>());
     Ok(Registries { accepted, announced: with_password(served.clone()), served })
 }
 

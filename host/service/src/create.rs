@@ -95,10 +95,13 @@ impl Service {
         let mapped = map(caller, resource_type, id, &sent.document, earlier)?;
         caller.note(&mapped.left_out);
         // Whoever takes an account over and ends its access in one write deactivates somebody: it is told, counted and proved as that.
-        let ends = adopted.is_some_and(|old| update_event(&old.document, &mapped.document) == Event::Deactivated);
+        let switched = adopted.map(|old| update_event(&old.document, &mapped.document));
+        let ends = switched == Some(Event::Deactivated);
         let event = if ends { Event::Deactivated } else { Event::Created };
+        // Whoever gives access back with it creates, for everybody but the plugin: what was barred at the product is to be let in again.
+        let planned = if switched == Some(Event::Reactivated) { Event::Reactivated } else { event };
         let before = adopted.map(|old| &old.account);
-        let mut tasks = plan(caller, resource_type, id, event, (before, Some(&mapped.account)), None)?;
+        let mut tasks = plan(caller, resource_type, id, planned, (before, Some(&mapped.account)), None)?;
         let mut added = self.known_members(caller, sent.members.as_deref().unwrap_or_default()).await?;
         added.sort();
         added.dedup();

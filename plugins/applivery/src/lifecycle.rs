@@ -8,6 +8,9 @@ use crate::settings::{self, AUDIENCES, Audience, OnDeactivate};
 /// What the identity provider is told instead of a deactivation or deletion.
 const STAYS: &str = "the last Admin of the Dashboard is not removed; make somebody else an Admin first";
 
+/// The role that somebody has to have.
+const ADMIN: &str = "Admin";
+
 /// The product's signal of a collaborator who has become the only Admin.
 const IS_LAST_ADMIN: &str = "last-admin";
 /// Its signal of one who was, and is so no longer.
@@ -17,7 +20,7 @@ pub(crate) fn tasks(change: &Change, config: &Config) -> Result<Vec<Task>, Rejec
     if removes_last_admin(change, config) && !settings::removes_last_admin(config) {
         return Err(Reject::new(409, STAYS));
     }
-    let leaves_groups = change.event == Event::Deleted && settings::groups_give_roles(config);
+    let leaves_groups = leaves_groups(change, config);
     let last_admin = if settings::removes_last_admin(config) { "allow" } else { "refuse" };
     let user = || {
         let task = Task::new("dashboard.leave-groups", &change.id).argument("user", change.id.as_str());
@@ -30,9 +33,15 @@ pub(crate) fn tasks(change: &Change, config: &Config) -> Result<Vec<Task>, Rejec
 /// Whether the Dashboard would have no Admin any more, as far as the product has told by now. What it has not told yet, it says itself when
 /// it is asked to remove the collaborator.
 fn removes_last_admin(change: &Change, config: &Config) -> bool {
-    flag(change.before.as_ref(), LAST_ADMIN)
-        && leaves(change, config)
-        && Audience::Dashboard.on_deactivate(config).removes()
+    let is_removed = leaves(change, config) && Audience::Dashboard.on_deactivate(config).removes();
+    // Who is an Admin by no group stays one without them.
+    let is_by_group = change.before.as_ref().and_then(|account| account.text(ROLE)) != Some(ADMIN);
+    flag(change.before.as_ref(), LAST_ADMIN) && (is_removed || is_by_group && leaves_groups(change, config))
+}
+
+/// Whether the product is told that somebody is in no group any more: wherever it is told of groups, so that none gives a role later.
+fn leaves_groups(change: &Change, config: &Config) -> bool {
+    change.event == Event::Deleted && (settings::groups_give_roles(config) || Audience::Dashboard.creates(config))
 }
 
 /// Keeps who is the last Admin. Nothing follows from it by itself.
@@ -45,9 +54,8 @@ pub(crate) fn signalled(signal: &Signal, current: Account) -> Result<Account, Re
             return Err(Reject::invalid_value(says));
         }
     };
-    // A signal may come later than the removal of the collaborator whom it is about.
-    let is_last_admin = is_told && flag(Some(&current), Audience::Dashboard.name());
-    Ok(current.field(LAST_ADMIN, is_last_admin.then_some(true)))
+    // Also of who is not there by what is known here: a removal that the product refuses leaves its collaborator.
+    Ok(current.field(LAST_ADMIN, is_told.then_some(true)))
 }
 
 fn of(audience: Audience, change: &Change, config: &Config) -> Vec<Task> {
@@ -200,11 +208,12 @@ mod tests {
     #[test]
     fn a_deletion_deactivates_unless_that_happened_before_or_the_setting_says_otherwise() {
         let deleted = |state: &str, config| planned(Event::Deleted, Some(account(state, [true; 3])), None, config);
-        assert_eq!(deleted("active", all("unassign")).len(), 3);
-        assert_eq!(deleted("disabled", all("unassign")), []);
+        assert_eq!(deleted("active", all("unassign")).len(), 4);
+        assert_eq!(actions(&deleted("disabled", all("unassign"))), ["dashboard.leave-groups"]);
         let mut config = all("unassign");
         config["deletion"] = json!("nothing");
-        assert_eq!(deleted("active", config), []);
+        assert_eq!(actions(&deleted("active", config)), ["dashboard.leave-groups"]);
+        assert_eq!(deleted("active", json!({ "deletion": "nothing" })), [], "of groups the product is told nothing");
     }
 
     #[test]
@@ -271,7 +280,10 @@ mod tests {
         assert_eq!(actions(&last_admin_goes(Event::Deactivated, config).unwrap()), ["store.remove-employee"]);
         let mut config = all("nothing");
         config["deletion"] = json!("nothing");
-        assert_eq!(last_admin_goes(Event::Deleted, config).unwrap(), []);
+        assert_eq!(last_admin_goes(Event::Deleted, config.clone()).unwrap_err().status, 409, "an Admin by a group");
+        let by_creation = account("active", [true; 3]).field(LAST_ADMIN, true).field("role", ADMIN);
+        let told = planned(Event::Deleted, Some(by_creation), None, config);
+        assert_eq!(actions(&told), ["dashboard.leave-groups"], "who stays an Admin without groups");
     }
 
     #[test]
@@ -283,7 +295,8 @@ mod tests {
         assert_eq!(told(IS_LAST_ADMIN, last.clone()).unwrap(), last);
         assert_eq!(told(IS_NOT_LAST_ADMIN, last).unwrap(), ada);
         let gone = account("disabled", [false; 3]);
-        assert_eq!(told(IS_LAST_ADMIN, gone.clone()).unwrap(), gone);
+        let stays = gone.clone().field(LAST_ADMIN, true);
+        assert_eq!(told(IS_LAST_ADMIN, gone).unwrap(), stays, "the product has not removed the collaborator");
         assert_eq!(told("signed-in", ada).unwrap_err().status, 400);
     }
 }

@@ -106,7 +106,7 @@ fn name(input: &Input) -> Option<String> {
 
 /// A name; an empty one is none.
 fn named<'a>(input: &'a Input, attribute: &str) -> Option<&'a str> {
-    input.text(attribute).filter(|name| !name.is_empty())
+    input.text(attribute).filter(|name| !name.trim().is_empty())
 }
 
 /// A truth that an account carries; false where there is no account yet.

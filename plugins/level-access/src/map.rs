@@ -65,7 +65,7 @@ fn email(input: &Input) -> Option<&str> {
 
 /// `displayName`, else `name.formatted`, else given and family name.
 fn name(input: &Input) -> Option<String> {
-    let named = |attribute| input.text(attribute).filter(|name| !name.is_empty()).map(str::to_owned);
+    let named = |attribute| input.text(attribute).filter(|name| !name.trim().is_empty()).map(str::to_owned);
     let joined = || match (named("name.givenName"), named("name.familyName")) {
         (Some(given), Some(family)) => Some(format!("{given} {family}")),
         (given, family) => given.or(family),

@@ -23,7 +23,7 @@ fn full_name(input: &Input, parts: &Parts<'_>) -> String {
 }
 
 fn named<'i>(input: &'i Input, attribute: &str) -> Option<&'i str> {
-    input.text(attribute).filter(|name| !name.is_empty())
+    input.text(attribute).filter(|name| !name.trim().is_empty())
 }
 
 /// Given and family name, where they count; nothing otherwise.

@@ -79,7 +79,7 @@ fn name(input: &Input, config: &Config) -> Option<String> {
 
 /// A name; an empty one is none.
 fn named<'a>(input: &'a Input, attribute: &str) -> Option<&'a str> {
-    input.text(attribute).filter(|name| !name.is_empty())
+    input.text(attribute).filter(|name| !name.trim().is_empty())
 }
 
 /// Decided when the profile is made: one that returns is in the team that it left, whatever the setting has become.

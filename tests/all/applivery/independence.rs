@@ -189,22 +189,29 @@ async fn applivery_25_a_deletion_deactivates_and_removes_the_record() {
     at_rest(&app).await;
 
     acme.get(&path).await.expect(404);
+    let leaves = |id: &str| format!("DELETE /v1/dashboard/members/{id}?last-admin=refuse");
+    let gone = |id: &str| [creation(id).to_vec(), deactivation(id).to_vec(), vec![leaves(id)]].concat();
     let id = id_of(&stored);
-    assert_eq!(product.lines(), [creation(id), deactivation(id)].concat());
+    assert_eq!(product.lines(), gone(id));
     // Who was deactivated before is not deactivated once more.
     let again = ada_is_pushed(&acme).await;
     ada_is_gone(&acme, &again).await;
     acme.delete(&format!("/Users/{}", id_of(&again))).await.expect(204);
     at_rest(&app).await;
     let id = id_of(&again);
-    assert_eq!(product.lines()[6..], [creation(id), deactivation(id)].concat());
+    assert_eq!(product.lines()[7..], gone(id));
     let mut config = all();
     config["deletion"] = json!("nothing");
     app.bind("acme", "applivery", config).await.expect(200);
     let third = ada_is_pushed(&acme).await;
     acme.delete(&format!("/Users/{}", id_of(&third))).await.expect(204);
     at_rest(&app).await;
-    assert_eq!(product.lines()[12..], creation(id_of(&third)), "unless the setting says otherwise");
+    let id = id_of(&third);
+    assert_eq!(
+        product.lines()[14..],
+        [creation(id).to_vec(), vec![leaves(id)]].concat(),
+        "unless the setting says otherwise"
+    );
 }
 
 #[tokio::test]

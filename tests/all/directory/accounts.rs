@@ -143,6 +143,7 @@ async fn what_is_asked_wrongly_is_told_in_a_sentence() {
             "acme/accounts?type=ManualUser",
             "type is a kind of resource; accounts made by hand are of type User, with managed_by=manual",
         ),
+        ("acme/accounts?type=user", "type is one of User, Group"),
         ("acme/groups?after=x", "after must be what an earlier page had as next"),
         ("acme/groups?limit=0", "limit is at least 1"),
     ] {

@@ -66,6 +66,56 @@ async fn a_user_of_scim_takes_the_account_over_under_its_id_with_all_that_the_pr
 }
 
 #[tokio::test]
+async fn a_lookup_by_the_address_of_work_finds_it_too() {
+    let app = TestApp::start().await;
+    let acme = linking(&app).await;
+    let path = "/tenants/acme/accounts";
+    let emails =
+        json!([{ "value": "ada@example.com", "type": "work" }, { "value": "ada@home.example", "type": "home" }]);
+    let ada = app.directory_send(Method::POST, path, json!({ "userName": "ada", "emails": emails })).await.expect(201);
+    let eve = by_hand(&app, "eve@example.com").await;
+    let ids = async |filter: &str| acme.ids("/Users", filter).await;
+
+    for filter in [
+        "emails[type eq \"work\"].value eq \"ADA@example.com\"",
+        "emails[value eq \"ada@example.com\" and type eq \"work\"]",
+    ] {
+        assert_eq!(ids(filter).await, [ada["id"].as_str().unwrap()], "{filter}");
+    }
+    assert_eq!(
+        ids("emails[type eq \"work\"].value eq \"eve@example.com\"").await,
+        [eve],
+        "who has none beside the name"
+    );
+    for filter in [
+        "emails[type eq \"home\"].value eq \"ada@example.com\"",
+        "emails[type eq \"home\"].value eq \"eve@example.com\"",
+        "emails[type eq \"work\"].value eq \"nobody@example.com\"",
+    ] {
+        assert_eq!(ids(filter).await, Vec::<String>::new(), "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_taken_over_and_active_again_in_one_write_is_let_in_again() {
+    let app = TestApp::start().await;
+    let acme = linking(&app).await;
+    let ada = by_hand(&app, "ada@example.com").await;
+    sign_in(&app, &ada).await;
+    let path = format!("/tenants/acme/accounts/{ada}");
+    app.directory_send(Method::PATCH, &path, json!({ "active": false })).await.expect(200);
+
+    let mut body = user("ada@example.com");
+    body["active"] = json!(true);
+    acme.post("/Users", body).await.expect(201);
+
+    let tasks = app.tasks("acme").await;
+    assert_eq!(all(&json!(tasks), "action"), ["enable"], "and not invited once more");
+    let changes = read(&app, "changes").await["changes"].clone();
+    assert_eq!(all(&changes, "event").split_off(3), ["adopted", "created"]);
+}
+
+#[tokio::test]
 async fn a_put_or_a_patch_to_what_a_lookup_found_takes_it_over_and_a_delete_does_not() {
     let app = TestApp::start().await;
     let acme = linking(&app).await;

@@ -58,7 +58,7 @@ async fn a_refusal_is_an_answer_as_well_and_after_a_day_a_key_is_new() {
     let refused = keyed(&app, Method::PUT, &ada, "k1", json!({ "a": {} })).await;
     let again = keyed(&app, Method::PUT, &ada, "k1", json!({ "a": {} })).await;
     assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &refused.body));
-    assert_eq!(problem(again, 400), "a local attribute is a text, a number, a boolean, or a list of these");
+    assert_eq!(problem(again, 400), "a is not: a local attribute is a text, a number, a boolean, or a list of these");
 
     app.advance(IDEMPOTENCY_KEPT.checked_sub(Duration::from_millis(1)).unwrap());
     problem(keyed(&app, Method::PUT, &ada, "k1", json!({ "a": 1 })).await, 422);

@@ -78,7 +78,7 @@ async fn it_is_flat_and_small_and_of_an_account_that_there_is() {
     for (body, says) in [
         (many(MAX_LOCAL_NAMES + 1), "an account has at most 64 local attributes"),
         (large(MAX_LOCAL_BYTES + 1), "the local attributes of an account have at most 16384 bytes"),
-        (json!({ "x": {} }), "a local attribute is a text, a number, a boolean, or a list of these"),
+        (json!({ "x": {} }), "x is not: a local attribute is a text, a number, a boolean, or a list of these"),
         (json!([]), "the body must be a JSON object"),
     ] {
         assert_eq!(problem(put(&app, &ada, body).await, 400), says);

@@ -1,5 +1,5 @@
 use muster_idp::okta;
-use muster_test_harness::{ENTERPRISE, TestApp, USER, field};
+use muster_test_harness::{ENTERPRISE, PATCH_OP, TestApp, USER, field};
 use serde_json::{Value, json};
 
 use super::{acme, ada, ada_is_pushed, id_of, okta_of};
@@ -49,6 +49,62 @@ async fn poggio_08_until_the_default_workspace_is_named_it_is_called_default() {
     let made = acme.user("ada@example.com").await;
 
     assert_eq!(field(&app.account("acme", &made).await, "workspace"), "default");
+}
+
+#[tokio::test]
+async fn poggio_15_an_ill_formed_value_of_what_is_ignored_refuses_nothing_least_of_all_a_deactivation() {
+    let app = TestApp::start().await;
+    let acme = acme(&app).await;
+    let marked = "\u{202a}+44 20 7946 0000\u{202c}";
+    let long = "x".repeat(40_000);
+    for (number, (name, value)) in [
+        ("phoneNumbers", json!([{ "value": marked, "type": "mobile" }])),
+        ("title", json!(marked)),
+        ("title", json!({})),
+        ("title", json!(long)),
+        ("timezone", json!(true)),
+        ("addresses", json!("Foo Street 1")),
+        ("addresses", json!([{ "formatted": marked }])),
+        ("roles", Value::Array((0..600).map(|number| json!({ "value": number.to_string() })).collect())),
+        ("x509Certificates", json!([{ "value": "no base64!" }])),
+        ("photos", json!([{ "value": long.repeat(3) }])),
+        ("name", json!({ "formatted": "Ada Byron", "middleName": marked })),
+        (ENTERPRISE, json!("Analysis")),
+        (ENTERPRISE, json!({ "department": marked, "manager": 7 })),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut user = json!({ "schemas": [USER], "userName": format!("ada{number}@example.com"), "active": true });
+        user[name] = value.clone();
+        let made = acme.post("/Users", user.clone()).await.expect(201);
+        if name != "name" {
+            assert_eq!(made[name], Value::Null, "{name}");
+        }
+        let path = format!("/Users/{}", id_of(&made));
+
+        user["active"] = json!(false);
+        assert_eq!(acme.put(&path, user).await.expect(200)["active"], false, "{name}: {value}");
+        let operations = json!([
+            { "op": "Replace", "path": "active", "value": "True" },
+            { "op": "Add", "path": name, "value": value },
+        ]);
+        let patched = acme.patch(&path, json!({ "schemas": [PATCH_OP], "Operations": operations })).await;
+        assert_eq!(patched.expect(200)["active"], true, "{name}: {value}");
+        let entries = app.log("acme").await;
+        let told = entries.last().unwrap()["rewrites"].as_array().unwrap().iter();
+        let left_out: Vec<&Value> = told.filter(|told| told["rule"] == "not-retained").collect();
+        assert!(!left_out.is_empty(), "{name}: {entries:?}");
+    }
+    let operations = json!([
+        { "op": "Replace", "path": "active", "value": "False" },
+        { "op": "Add", "path": "phoneNumbers[type eq \"mobile\"].value", "value": marked },
+    ]);
+    let ada = acme.ids("/Users", "userName eq \"ada0@example.com\"").await.remove(0);
+    let patch = json!({ "schemas": [PATCH_OP], "Operations": operations });
+    assert_eq!(acme.patch(&format!("/Users/{ada}"), patch).await.expect(200)["active"], false);
+    let name = json!({ "schemas": [USER], "userName": "eda@example.com", "displayName": marked });
+    acme.post("/Users", name).await.expect(400);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use muster_idp::{Group, Person, entra, okta};
 use muster_test_harness::TenantClient;
 use muster_test_harness::messages::{error, nothing_found};
+use reqwest::Method;
 use serde_json::{Value, json};
 use vendor_app::Product;
 
@@ -233,6 +234,27 @@ async fn level_access_14_in_the_product_it_is_edited_assigned_and_removed_as_bef
     assert!(page.contains("The user is removed."), "{page}");
     assert_eq!(place.rows(USERS), all[1..]);
     place.app.directory_get(&format!("/tenants/acme/accounts/{id}")).await.expect(404);
+}
+
+#[tokio::test]
+async fn level_access_14_what_was_made_or_removed_while_the_answer_was_lost_is_so_at_the_next_click() {
+    let place = Place::start().await;
+    let _acme = acme(&place).await;
+    let accounts = "/tenants/acme/accounts";
+    let heard = place.app.directory_send(Method::POST, accounts, json!({ "userName": "ada@example.com" })).await;
+    let lost = heard.expect(201);
+    assert!(place.rows(USERS).is_empty());
+
+    let id = place.ada_is_made_by_hand().await;
+
+    assert_eq!(lost["id"], json!(id), "and there is one account");
+    assert_eq!(place.rows("SELECT id, state FROM level_access_users"), [[id.as_str(), "unassigned"]]);
+    let again = place.administers("new", "make", "ada@example.com").await;
+    assert!(again.contains("Muster says no"), "who is on the page is not made twice: {again}");
+    place.app.directory_send(Method::DELETE, &format!("{accounts}/{id}"), json!({})).await.expect(204);
+    let page = place.administers(&id, "remove", "").await;
+    assert!(page.contains("The user is removed."), "{page}");
+    assert!(place.rows(USERS).is_empty());
 }
 
 #[tokio::test]

@@ -289,6 +289,19 @@ async fn poggio_20_who_is_active_again_logs_in_also_after_a_deletion_that_is_tak
 }
 
 #[tokio::test]
+async fn poggio_20_who_came_back_before_the_removal_was_heard_logs_in() {
+    let place = Place::start().await;
+    let acme = place.acme(Product::Poggio, json!({ "default_workspace": "W1" })).await;
+    let stored = pushed(&acme, &ada()).await;
+    place.until("SELECT state FROM poggio_users", &[&["active"]]).await;
+    place.away_while_deleted_and_back(&acme, Product::Poggio, &stored).await;
+
+    assert_eq!(place.rows("SELECT id, state FROM poggio_users"), [[id_of(&stored), "active"]]);
+    place.click(&format!("/poggio/{}/log-in", id_of(&stored))).await;
+    assert_eq!(place.rows("SELECT member FROM poggio_sessions"), [[id_of(&stored)]]);
+}
+
+#[tokio::test]
 async fn poggio_18_a_name_that_was_changed_in_the_product_by_hand_is_overwritten_by_the_next_push() {
     const NAMES: &str = "SELECT name FROM poggio_users";
     let place = Place::start().await;

@@ -258,3 +258,20 @@ async fn secoda_22_the_products_pages_show_a_disabled_member_or_not_as_the_setti
         assert_eq!(shown("active", "yes").await, (true, true, false), "without another push of the group");
     }
 }
+
+#[tokio::test]
+async fn secoda_12_who_came_back_before_the_removal_was_heard_may_sign_in() {
+    const MAY: &str = "SELECT m.state, coalesce(a.is_enabled, 1) FROM secoda_members m
+                       LEFT JOIN secoda_access a ON a.member = m.id";
+    let place = Place::start().await;
+    let acme = place.acme(Product::Secoda, json!({})).await;
+    let stored = pushed(&acme, &ada()).await;
+    place.until(MAY, &[&["invited", "1"]]).await;
+    place.click(&format!("/secoda/{}/signed-in", id_of(&stored))).await;
+    place.until(MAY, &[&["active", "1"]]).await;
+
+    place.away_while_deleted_and_back(&acme, Product::Secoda, &stored).await;
+
+    assert_eq!(place.rows(MAY), [["active", "1"]]);
+    assert_eq!(place.rows("SELECT count(*) FROM secoda_invitations"), [["1"]], "and is not invited once more");
+}

@@ -22,6 +22,13 @@ const IS_NOT_LAST_ADMIN: &str = "no-longer-last-admin";
 pub(super) fn does(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::Result<u16> {
     let status = answer(transaction, call)?;
     if call.path.starts_with(&["v1", "dashboard"]) {
+        // Muster may have forgotten it with an account that was mapped anew since: of who is created it is told again.
+        if let ("PUT", ["v1", "dashboard", "collaborators", user]) = (call.method, call.path.as_slice()) {
+            transaction.execute(
+                "DELETE FROM applivery_told_last_admin WHERE id = ?1 AND id IN (SELECT id FROM applivery_last_admin)",
+                [user],
+            )?;
+        }
         tell_last_admin(transaction)?;
     }
     Ok(status)
@@ -78,7 +85,7 @@ fn answer(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::Result<u1
         }
         ("DELETE", ["v1", "dashboard", "members", user]) => {
             let was_last_admin = is_last_admin(transaction, user)?;
-            transaction.execute("DELETE FROM applivery_memberships WHERE member = ?1", [user])?;
+            transaction.execute("INSERT OR IGNORE INTO applivery_gone (member) VALUES (?1)", [user])?;
             // What is refused leaves nothing: the role may be of the creation, and stay.
             let takes_it = was_last_admin && !is_last_admin(transaction, user)?;
             Ok(if takes_it && call.query == "last-admin=refuse" { 409 } else { 204 })
@@ -146,6 +153,7 @@ fn keep_collaborator(transaction: &Transaction<'_>, call: &Call<'_>, user: &str)
     match (changed, call.method) {
         (0, "PATCH") => Ok(404),
         (0, _) => {
+            is_there(transaction, user)?;
             transaction.execute(
                 "INSERT INTO applivery_collaborators (id, email, name, given_name, family_name, role)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -153,8 +161,14 @@ fn keep_collaborator(transaction: &Transaction<'_>, call: &Call<'_>, user: &str)
             )?;
             Ok(201)
         }
+        (_, "PUT") => is_there(transaction, user).map(|()| 200),
         _ => Ok(200),
     }
+}
+
+/// Somebody who had left the groups is created anew.
+fn is_there(transaction: &Transaction<'_>, user: &str) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM applivery_gone WHERE member = ?1", [user]).map(drop)
 }
 
 /// Whether this collaborator is an Admin, and no other one is.
@@ -195,6 +209,7 @@ pub(super) fn section(connection: &Connection) -> rusqlite::Result<Section> {
         &["group", "role", "members"],
         "SELECT g.name, g.role, coalesce(group_concat(coalesce(c.name, c.email), ', '), '')
          FROM applivery_groups g LEFT JOIN applivery_memberships m ON m.group_id = g.id
+             AND m.member NOT IN (SELECT member FROM applivery_gone)
          LEFT JOIN applivery_collaborators c ON c.id = m.member
          WHERE g.role IS NOT NULL GROUP BY g.id ORDER BY g.name",
     )?;

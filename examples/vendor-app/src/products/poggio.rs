@@ -15,7 +15,7 @@ pub(super) fn hears(transaction: &Transaction<'_>, told: &Told<'_>) -> rusqlite:
         return Ok(()); // Poggio has none.
     }
     if told.is_gone() {
-        for table in ["poggio_sessions", "poggio_barred", "poggio_memberships"] {
+        for table in ["poggio_sessions", "poggio_barred", "poggio_removed", "poggio_memberships"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE member = ?1"), [told.id])?;
         }
         return transaction.execute("DELETE FROM poggio_users WHERE id = ?1", [told.id]).map(drop);
@@ -25,6 +25,10 @@ pub(super) fn hears(transaction: &Transaction<'_>, told: &Told<'_>) -> rusqlite:
          ON CONFLICT (id) DO UPDATE SET email = ?2, name = ?3, state = ?4",
         params![told.id, told.field("email").unwrap_or_default(), told.field("full_name"), told.state()],
     )?;
+    if told.is_new() {
+        // Somebody whose deletion was undone: that they were to be gone was told before, if not heard.
+        is_back(transaction, told.id)?;
+    }
     let Some(workspace) = told.field("workspace") else { return Ok(()) };
     let there = "INSERT OR IGNORE INTO poggio_workspaces (name, is_enterprise) VALUES (?1, 0)";
     transaction.execute(there, [workspace])?;
@@ -44,18 +48,32 @@ pub(super) fn does(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::
         ("DELETE", ["api", "v1", "users", user]) => {
             transaction.execute("DELETE FROM poggio_sessions WHERE member = ?1", [user])?;
             // The webhook may tell later that the user is gone: no session begins until then.
-            let barred = "INSERT OR IGNORE INTO poggio_barred (member) SELECT id FROM poggio_users WHERE id = ?1";
-            transaction.execute(barred, [user])?;
+            let removed = "INSERT OR IGNORE INTO poggio_removed (member) SELECT id FROM poggio_users WHERE id = ?1";
+            transaction.execute(removed, [user])?;
         }
         _ => return Ok(404),
     }
     Ok(204)
 }
 
+/// Whom a call has removed.
+pub(super) fn removed<'a>(call: &Call<'a>) -> Option<&'a str> {
+    match (call.method, call.path.as_slice()) {
+        ("DELETE", ["api", "v1", "users", user]) => Some(user),
+        _ => None,
+    }
+}
+
+/// Lets somebody log in again who was to be gone.
+pub(super) fn is_back(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM poggio_removed WHERE member = ?1", [id]).map(drop)
+}
+
 /// Begins a session, of somebody who may have one.
 pub(super) fn log_in(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<()> {
     let session = "INSERT OR IGNORE INTO poggio_sessions (member) SELECT id FROM poggio_users
-                   WHERE id = ?1 AND state = ?2 AND id NOT IN (SELECT member FROM poggio_barred)";
+                   WHERE id = ?1 AND state = ?2 AND id NOT IN (SELECT member FROM poggio_barred)
+                   AND id NOT IN (SELECT member FROM poggio_removed)";
     transaction.execute(session, [id, ACTIVE]).map(drop)
 }
 

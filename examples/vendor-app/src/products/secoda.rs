@@ -44,7 +44,14 @@ pub(super) fn does(transaction: &Transaction<'_>, call: &Call<'_>) -> rusqlite::
                 "INSERT OR IGNORE INTO secoda_invitations (member, email) VALUES (?1, ?2)",
                 params![member, email],
             )?;
-            Ok(if invited == 1 { 201 } else { 409 })
+            // Whoever is invited once more had been removed, and is back: nothing else tells in the order of the removal.
+            let back =
+                transaction.execute("DELETE FROM secoda_access WHERE member = ?1 AND NOT is_enabled", [member])?;
+            Ok(match (invited, back) {
+                (1, _) => 201,
+                (_, 1) => 200,
+                _ => 409,
+            })
         }
         ("PUT", ["api", "v1", "members", member, "enabled"]) => {
             let Some(is_enabled) = call.body["enabled"].as_bool() else { return Ok(422) };

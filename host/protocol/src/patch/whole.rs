@@ -18,13 +18,24 @@ impl Writer<'_> {
     /// What `before` lacked as well is no reason: an attribute that became required after the resource was stored must not keep
     /// a user from being disabled.
     pub(crate) fn check_whole(&self, before: Option<&Document>) -> Result<(), Invalid> {
-        check_size(self.document.values())?;
+        check_size(self.document.iter().flat_map(|(name, value)| heeded(self.def, name, value)))?;
         let known = before.map(|before| missing(self.def, &before.0)).unwrap_or_default();
         match missing(self.def, &self.document).into_iter().find(|path| !known.contains(path)) {
             Some(path) => Err(Invalid::value(format!("{path} is required"))),
             None => Ok(()),
         }
     }
+}
+
+/// What counts of an attribute, or of a whole extension: the values that somebody reads or keeps.
+fn heeded<'v>(def: &ResourceTypeDef, name: &str, value: &'v Value) -> Vec<&'v Value> {
+    let own = match value {
+        Value::Object(parts) if def.extension(name).is_some() => {
+            parts.iter().map(|(part, value)| (format!("{name}:{part}"), value)).collect()
+        }
+        value => vec![(name.to_owned(), value)],
+    };
+    own.into_iter().filter(|(path, _)| def.heeds(path)).map(|(_, value)| value).collect()
 }
 
 /// Refuses more text than a resource can have.
@@ -53,7 +64,7 @@ pub(super) fn text_bytes(value: &Value) -> usize {
 /// sub-attribute where its attribute is.
 fn missing(def: &ResourceTypeDef, document: &Map<String, Value>) -> Vec<String> {
     let mut paths = Vec::new();
-    for attribute in &def.schema.attributes {
+    for attribute in def.schema.attributes.iter().filter(|attribute| def.heeds(&attribute.name)) {
         missing_of(&attribute.name, attribute, document.get(&attribute.name), &mut paths);
     }
     for schema in &def.extensions {
@@ -61,7 +72,9 @@ fn missing(def: &ResourceTypeDef, document: &Map<String, Value>) -> Vec<String> 
             Some(Value::Object(parts)) if !parts.is_empty() => {
                 for attribute in &schema.attributes {
                     let path = format!("{}:{}", schema.id, attribute.name);
-                    missing_of(&path, attribute, parts.get(&attribute.name), &mut paths);
+                    if def.heeds(&path) {
+                        missing_of(&path, attribute, parts.get(&attribute.name), &mut paths);
+                    }
                 }
             }
             _ if def.requires(schema) => paths.push(schema.id.clone()),

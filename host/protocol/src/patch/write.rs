@@ -127,6 +127,9 @@ impl<'a> Writer<'a> {
                     self.remove_extension(extension)?;
                 }
             }
+            _ if extension.attributes.iter().all(|it| !self.def.heeds(&format!("{}:{}", extension.id, it.name))) => {
+                self.tolerance.note(Rule::NotRetained, &extension.id);
+            }
             _ => return Err(Invalid::value(format!("{} must be an object", extension.id))),
         }
         Ok(())
@@ -164,6 +167,29 @@ impl<'a> Writer<'a> {
         if place.is_read_only() {
             return self.read_only(place);
         }
+        self.unless_unheeded(place, |writer| writer.write_heeded(mode, place, value))
+    }
+
+    /// What an attribute has that nobody reads or keeps is no reason to refuse the rest: the next write may be the one that ends somebody's
+    /// access. It is left out.
+    fn unless_unheeded(
+        &mut self,
+        place: &Place<'a>,
+        write: impl FnOnce(&mut Self) -> Result<(), Invalid>,
+    ) -> Result<(), Invalid> {
+        let path = place.attribute_path();
+        if self.def.heeds(&path) {
+            return write(self);
+        }
+        let before = self.stored(place).cloned();
+        if write(self).is_err() {
+            self.put(place, before);
+            self.tolerance.note(Rule::NotRetained, &path);
+        }
+        Ok(())
+    }
+
+    fn write_heeded(&mut self, mode: Mode, place: &Place<'a>, value: Value) -> Result<(), Invalid> {
         let attribute = place.attribute;
         self.keep_immutable(place, |writer| match (&place.filter, place.sub) {
             (Some(filter), _) => writer.write_elements(mode, place, filter, value),
@@ -252,7 +278,13 @@ impl<'a> Writer<'a> {
 
     fn write_sub(&mut self, mode: Mode, place: &Place<'a>, sub: &'a Attribute, value: Value) -> Result<(), Invalid> {
         let path = format!("{}.{}", place.attribute_path(), sub.name);
-        let new = self.tolerance.coerce(&path, sub, value)?;
+        let new = match self.tolerance.coerce(&path, sub, value) {
+            Err(_) if !self.def.heeds(&path) => {
+                self.tolerance.note(Rule::NotRetained, &path);
+                return Ok(());
+            }
+            coerced => coerced?,
+        };
         if sub.mutability == Mutability::ReadOnly || (new.is_none() && mode == Mode::Add) {
             return Ok(());
         }
@@ -323,6 +355,10 @@ impl<'a> Writer<'a> {
         if place.is_read_only() {
             return self.read_only(place);
         }
+        self.unless_unheeded(place, |writer| writer.remove_heeded(place, value))
+    }
+
+    fn remove_heeded(&mut self, place: &Place<'a>, value: Option<Value>) -> Result<(), Invalid> {
         let value = value.filter(|value| !value.is_null());
         let had_value = self.stored(place).is_some();
         self.keep_immutable(place, |writer| writer.take_away(place, value))?;

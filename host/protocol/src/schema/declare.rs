@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -128,6 +128,7 @@ impl Registry {
                 schema: Arc::new(settled(&one.schema, &places)),
                 extensions: Vec::new(),
                 required_extensions: Vec::new(),
+                unheeded: BTreeSet::new(),
             });
         }
         for (of, required, schema) in declared.all_extensions() {

@@ -8,6 +8,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
@@ -162,6 +163,8 @@ pub struct ResourceTypeDef {
     pub extensions: Vec<Arc<Schema>>,
     /// The URNs of those extensions without which a resource is refused.
     pub required_extensions: Vec<String>,
+    /// The paths of what may be sent and nobody does anything with ([`Registry::heeding`]): `title`, `name.givenName`.
+    pub unheeded: BTreeSet<String>,
 }
 
 /// A path that leads somewhere in a [`ResourceTypeDef`].
@@ -201,6 +204,7 @@ static CORE: LazyLock<Registry> = LazyLock::new(|| {
                 schema: Arc::new(user),
                 extensions: vec![Arc::new(enterprise_user)],
                 required_extensions: Vec::new(),
+                unheeded: BTreeSet::new(),
             }),
             Arc::new(ResourceTypeDef {
                 name: "Group".into(),
@@ -209,6 +213,7 @@ static CORE: LazyLock<Registry> = LazyLock::new(|| {
                 schema: Arc::new(group),
                 extensions: Vec::new(),
                 required_extensions: Vec::new(),
+                unheeded: BTreeSet::new(),
             }),
         ],
     }

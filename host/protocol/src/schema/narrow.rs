@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Attribute, CORE, Registry, Resolved, ResourceTypeDef, SELECTORS, Schema};
@@ -47,6 +48,47 @@ impl Registry {
         }
         self
     }
+
+    /// This registry, for resources of which only `kept` is stored and only `read` is looked at beside it, by kind: a value of anything else
+    /// is nobody's, and an ill-formed one is left out like a well-formed one, not refused.
+    #[must_use]
+    pub fn heeding(mut self, kept: &Self, read: &[(&str, &[AttrPath])]) -> Self {
+        for def in &mut self.types {
+            let (Some(kept), Some((_, read))) = (kept.get(&def.name), read.iter().find(|(name, _)| *name == def.name))
+            else {
+                continue;
+            };
+            let unheeded = unheeded(def, kept, read);
+            Arc::make_mut(def).unheeded = unheeded;
+        }
+        self
+    }
+}
+
+fn unheeded(def: &ResourceTypeDef, kept: &ResourceTypeDef, read: &[AttrPath]) -> BTreeSet<String> {
+    let read: Vec<_> = read.iter().filter_map(|path| def.resolve(path)).collect();
+    let core = def.schema.attributes.iter().map(|attribute| (None, attribute));
+    let of_extensions =
+        def.extensions.iter().flat_map(|schema| schema.attributes.iter().map(move |it| (Some(&schema.id), it)));
+    let mut unheeded = BTreeSet::new();
+    for (urn, attribute) in core.chain(of_extensions) {
+        let is_read = |sub: Option<&str>| {
+            let mut of_it = read.iter().filter(|path| path.extension.map(|schema| &schema.id) == urn);
+            of_it.any(|path| {
+                path.attribute.is_none_or(|named| named.name == attribute.name)
+                    && (sub.is_none() || path.sub.is_none_or(|named| Some(named.name.as_str()) == sub))
+            })
+        };
+        // Of a list an element is written whole.
+        let parts = attribute.sub_attributes.iter().filter(|_| !attribute.multi_valued);
+        for sub in std::iter::once(None).chain(parts.map(|sub| Some(sub.name.clone()))) {
+            let path = AttrPath { urn: urn.cloned(), name: attribute.name.clone(), sub };
+            if kept.resolve(&path).is_none() && !is_read(path.sub.as_deref()) {
+                unheeded.insert(path.to_string());
+            }
+        }
+    }
+    unheeded
 }
 
 fn narrow(def: &ResourceTypeDef, retained: &[AttrPath], groups_served: bool) -> Result<ResourceTypeDef, String> {

@@ -37,6 +37,11 @@ impl ResourceTypeDef {
         Some(Resolved { extension, attribute: Some(attribute), sub })
     }
 
+    /// Whether anybody does anything with what is sent under this canonical path.
+    pub(crate) fn heeds(&self, path: &str) -> bool {
+        !self.unheeded.contains(path)
+    }
+
     /// Whether this is the URN of the core schema or of an extension, in any case.
     pub fn is_schema(&self, urn: &str) -> bool {
         self.is_core(urn) || self.extension(urn).is_some()

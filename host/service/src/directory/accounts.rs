@@ -65,6 +65,7 @@ impl Service {
         not_none(limit)?;
         let limit = limit.min(MAX_ACCOUNTS_A_PAGE);
         let mut kinds = asked.kinds()?;
+        self.check_kind(&row, asked.kind.as_deref())?;
         let change = self.last_place(&row.id).await?;
         let directory = self.parts.store.directory(&row.id);
         // Whoever goes on through the pages may have brought the last one out of a state of an earlier plugin.
@@ -113,6 +114,18 @@ impl Service {
             }
         }
         Ok(json!({ "accounts": self.all_shown(&row.id, &found).await?, "next": next, "change": change }))
+    }
+
+    /// Refuses a kind of resource that the tenant does not have.
+    fn check_kind(&self, row: &TenantRow, kind: Option<&str>) -> Result<(), DirectoryError> {
+        let bound = self.tenants.view().tenant(&row.id).and_then(|tenant| tenant.bound.load_full());
+        let (Some(kind), Some(bound)) = (kind, bound) else { return Ok(()) };
+        // Groups may be there from before the plugin served none.
+        if bound.accepted.get(kind).is_some() || Registry::core().get(kind).is_some() {
+            return Ok(());
+        }
+        let known: Vec<&str> = bound.accepted.types.iter().map(|def| def.name.as_str()).collect();
+        Err(AdminError::Wrong(format!("type is one of {}", known.join(", "))).into())
     }
 
     /// Refuses a state that the plugin does not know: a word misspelt would be answered that nobody is in it. What is stored may be in

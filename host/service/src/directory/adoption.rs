@@ -5,9 +5,11 @@ use muster_plugin::{AdoptionPolicy, Decision};
 use muster_protocol::Document;
 use muster_protocol::filter::{Filter, Literal, Op, canonical_path};
 use muster_protocol::normalise::Normalised;
+use muster_protocol::path::AttrPath;
 use muster_protocol::schema::ResourceTypeDef;
 use muster_protocol::text;
 use muster_store::Write;
+use serde_json::{Value, json};
 
 use crate::authenticate::Caller;
 use crate::calling::called;
@@ -122,20 +124,20 @@ impl Service {
         Ok(*resource_type != ResourceType::USER || caller.tenant.directory.get(resource_type, id).await?.is_none())
     }
 
-    /// The one that a lookup asks for by a name: what a filter of one comparison finds where no user of SCIM has it.
+    /// The one that a lookup asks for by a name: what a filter of one comparison, or of one element's value, finds where no user of SCIM has it.
     pub(crate) async fn looked_up_by_hand(
         &self,
         caller: &Caller,
         def: &ResourceTypeDef,
         filter: &Filter,
     ) -> Result<Option<ByHand>, ScimError> {
-        let Filter::Compare { path, op: Op::Eq, literal: Literal::Text(value) } = filter else { return Ok(None) };
+        let Some((path, value)) = asked_name(filter) else { return Ok(None) };
         if def.name != ResourceType::USER.as_str() {
             return Ok(None);
         }
-        let key = Key { attribute: canonical_path(def, path), folded: text::fold(value) };
+        let key = Key { attribute: canonical_path(def, &path), folded: text::fold(value) };
         let found = caller.tenant.directory.find(&ResourceType::MANUAL_USER, &key).await?;
-        shown_by_hand(caller, found)
+        shown_by_hand(caller, found.filter(|found| has_element(def, found, filter, value)))
     }
 
     /// What it means that a user of SCIM takes an account over: the same id, what the plugin has decided of it once, and one commit for both.
@@ -209,6 +211,34 @@ pub(crate) fn taken(caller: &Caller, kind: &ResourceType, key: &Key) -> ScimErro
     } else {
         ScimError::Uniqueness { attribute: caller.bound.canonical(&ResourceType::USER, &key.attribute) }
     }
+}
+
+/// The name that a filter asks for, and the path of its attribute.
+fn asked_name(filter: &Filter) -> Option<(AttrPath, &str)> {
+    match filter {
+        Filter::Compare { path, op: Op::Eq, literal: Literal::Text(value) } => Some((path.clone(), value)),
+        Filter::Element { path, filter } => {
+            let parts = if let Filter::And(all) = filter.as_ref() {
+                all.as_slice()
+            } else {
+                std::slice::from_ref(filter.as_ref())
+            };
+            let of_element = |part| asked_name(part).filter(|(sub, _)| sub.name.eq_ignore_ascii_case("value"));
+            let (sub, value) = parts.iter().find_map(of_element)?;
+            Some((AttrPath { sub: Some(sub.name), ..path.clone() }, value))
+        }
+        _ => None,
+    }
+}
+
+/// Whether an account has the element that a value path asks for, by its key or beside it; what else is asked, its keys have answered.
+fn has_element(def: &ResourceTypeDef, found: &Record, filter: &Filter, value: &str) -> bool {
+    let Filter::Element { path, filter } = filter else { return true };
+    let Some(attribute) = def.resolve(path).and_then(|resolved| resolved.attribute) else { return false };
+    let own = found.document.get(&attribute.name).and_then(Value::as_array);
+    // As of users: whom the plugin knows by an address without any is known by the one of work.
+    let known = [json!({ "value": value, "type": "work", "primary": true })];
+    own.map_or(&known[..], Vec::as_slice).iter().any(|element| filter.matches_element(attribute, element))
 }
 
 /// As identity providers see it: not at all where it is hidden.

@@ -194,8 +194,9 @@ fn fitting(values: &Map<String, Value>) -> Result<Vec<u8>, DirectoryError> {
     }
     let is_plain = |value: &Value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
     let is_flat = |value: &Value| value.as_array().map_or_else(|| is_plain(value), |list| list.iter().all(is_plain));
-    if !values.values().all(is_flat) {
-        return Err(wrong("a local attribute is a text, a number, a boolean, or a list of these".to_owned()));
+    if let Some((name, _)) = values.iter().find(|(_, value)| !is_flat(value)) {
+        let says = format!("{name} is not: a local attribute is a text, a number, a boolean, or a list of these");
+        return Err(AdminError::Invalid(says).into());
     }
     let bytes = serde_json::to_vec(values).map_err(|error| wrong(error.to_string()))?;
     if bytes.len() > MAX_LOCAL_BYTES {
@@ -219,7 +220,7 @@ mod tests {
         assert!(of(&json!({ "groups": ["a", "b"], "seats": 3, "beta": true, "policy": "strict" })).is_ok());
         for value in [json!(null), json!({}), json!([[]]), json!([null])] {
             let refused = of(&json!({ "x": value })).unwrap_err();
-            assert_eq!(refused, "a local attribute is a text, a number, a boolean, or a list of these");
+            assert_eq!(refused, "x is not: a local attribute is a text, a number, a boolean, or a list of these");
         }
         let many = |count: usize| (0..count).map(|n| (format!("n{n}"), json!(n))).collect::<Map<_, _>>();
         assert!(fitting(&many(MAX_LOCAL_NAMES)).is_ok() && fitting(&many(MAX_LOCAL_NAMES + 1)).is_err());
