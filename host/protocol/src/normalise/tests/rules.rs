@@ -155,3 +155,47 @@ fn retain_keeps_what_the_narrowed_type_knows() {
             "emails":[{"value":"a@example.com","type":"work"}],ENTERPRISE_USER:{"manager":{"value":"51aa"}}})
     );
 }
+
+#[test]
+fn what_nobody_reads_or_keeps_refuses_nothing_and_everything_else_is_checked() {
+    let path = |text: &str| crate::path::AttrPath::parse(text, &|_| false).unwrap();
+    let core = Registry::core();
+    let kept = core.narrowed(&[("User".into(), vec![path("name.formatted"), path("emails")])]).unwrap();
+    let heeding = core.heeding(&kept, &[("User", &[path("title"), path("department")])]);
+    let def = heeding.get("User").unwrap();
+    let made = |attribute: &str, value: Value| {
+        let mut body = json!({ "schemas": [USER], "userName": "ada" });
+        body[attribute] = value;
+        create(def, &Profile::default(), body)
+    };
+    let marked = "Ada\u{202a}";
+    for (attribute, value, told) in [
+        ("nickName", json!(marked), "nickName"),
+        ("nickName", json!({}), "nickName"),
+        ("phoneNumbers", json!([{ "value": marked }]), "phoneNumbers"),
+        ("name", json!({ "middleName": marked }), "name.middleName"),
+        (ENTERPRISE_USER, json!({ "costCenter": marked }), &format!("{ENTERPRISE_USER}:costCenter")),
+    ] {
+        let made = made(attribute, value).unwrap();
+        assert_eq!(json_of(&made.document), json!({ "userName": "ada" }), "{attribute}");
+        assert!(rules(&made).contains(&("not-retained", told)), "{:?}", made.rewrites);
+    }
+    for (attribute, value) in [
+        ("userName", json!(marked)),
+        ("active", json!("perhaps")),
+        ("title", json!(marked)),
+        ("externalId", json!(marked)),
+        ("emails", json!([{ "value": marked }])),
+        ("name", json!({ "formatted": marked })),
+        (ENTERPRISE_USER, json!({ "department": marked })),
+        // Of an extension that somebody reads a part of.
+        (ENTERPRISE_USER, json!("Analysis")),
+    ] {
+        made(attribute, value).unwrap_err();
+    }
+    let half = json!({ "nickName": "Countess", "name": { "formatted": "Ada", "middleName": marked } });
+    let mut body = half;
+    body["userName"] = json!("ada");
+    let whole = create(def, &Profile::default(), body).unwrap();
+    assert_eq!(json_of(&whole.document)["name"], json!({ "formatted": "Ada" }), "and its neighbours are written");
+}
