@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::Shared;
 use crate::database::Once;
-use crate::muster::{read, tenant_of};
+use crate::muster::{is_id, read, tenant_of};
 use crate::products::{Call, Product};
 
 /// How long a request may be, in bytes.
@@ -68,8 +68,7 @@ pub(crate) async fn take(State(shared): State<Arc<Shared>>, request: Request) ->
 /// Whether a user who was to be gone is back meanwhile, as Muster's directory says: the removal waited, and the webhook that told of the return
 /// did not.
 async fn look_again(shared: &Shared, product: Product, user: &str) -> Result<(), String> {
-    let is_id = user.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
-    if !is_id
+    if !is_id(user)
         || tenant_of(shared, product).is_none()
         || read(shared, product, &format!("/accounts/{user}")).await?.is_none()
     {

@@ -163,6 +163,11 @@ pub(crate) fn tenant_of(shared: &Shared, product: Product) -> Option<String> {
     Muster::written(shared).ok()?.1.tenants.remove(&product)
 }
 
+/// Whether this can be an id, which becomes a part of a path.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+}
+
 /// What the directory has of a product's tenant at a path; `None`: it is not there.
 pub(crate) async fn read(shared: &Shared, product: Product, path: &str) -> Result<Option<Value>, String> {
     let answer = sent(ask(shared, product, Method::GET, path)?).await?;

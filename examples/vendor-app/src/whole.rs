@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::muster::read;
+use crate::muster::{is_id, read};
 use crate::products::{Kind, Told};
 use crate::{Product, Shared};
 
@@ -14,8 +14,8 @@ const MEMBERS_A_PAGE: usize = 1_000;
 /// What an event would say if it were whole: its type, and its data.
 pub(crate) async fn made_whole(shared: &Shared, product: Product, told: &Told<'_>) -> Result<(String, Value), String> {
     let id = told.id;
-    if !id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
-        return Err("that is no id".to_owned()); // It becomes a part of a path.
+    if !is_id(id) {
+        return Err("that is no id".to_owned());
     }
     let (kind, found) = match told.kind {
         Kind::User => ("user", read(shared, product, &format!("/accounts/{id}")).await?.map(|account| (account, None))),

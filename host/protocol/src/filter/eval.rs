@@ -194,15 +194,14 @@ fn key_as_element(
     // A key is found whole: what else is asked of the value, no index of keys answers.
     filter.values(&mut asked).is_some()
         && asked.iter().filter_map(|literal| literal.as_text()).any(|text| {
-            let mut element = json!({ "value": text });
-            for (name, value) in [("type", json!("work")), ("primary", json!(true))] {
-                if attribute.sub(name).is_some() {
-                    element[name] = value;
-                }
-            }
             subject.holds_key(&canonical_path(def, &whole), &text::fold(&text))
-                && filter.matches_element(attribute, &element)
+                && filter.matches_element(attribute, &element_of_key(&text))
         })
+}
+
+/// What a key is taken for where its resource has no element. Of an attribute without `type` or `primary` a filter finds neither.
+pub fn element_of_key(value: &str) -> Value {
+    json!({ "value": value, "type": "work", "primary": true })
 }
 
 /// `members[value eq "a" or display sw "b"]`: by id where that is all that is asked for.

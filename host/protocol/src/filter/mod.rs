@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::error::{Invalid, ScimType};
 use crate::path::AttrPath;
 
+pub use eval::element_of_key;
 pub use plan::canonical_path;
 pub(crate) use plan::shown_attribute;
 

@@ -3,13 +3,13 @@
 use muster_model::{Account, Event, Key, Record, ResourceId, ResourceType};
 use muster_plugin::{AdoptionPolicy, Decision};
 use muster_protocol::Document;
-use muster_protocol::filter::{Filter, Literal, Op, canonical_path};
+use muster_protocol::filter::{Filter, Literal, Op, canonical_path, element_of_key};
 use muster_protocol::normalise::Normalised;
 use muster_protocol::path::AttrPath;
 use muster_protocol::schema::ResourceTypeDef;
 use muster_protocol::text;
 use muster_store::Write;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::authenticate::Caller;
 use crate::calling::called;
@@ -236,8 +236,7 @@ fn has_element(def: &ResourceTypeDef, found: &Record, filter: &Filter, value: &s
     let Filter::Element { path, filter } = filter else { return true };
     let Some(attribute) = def.resolve(path).and_then(|resolved| resolved.attribute) else { return false };
     let own = found.document.get(&attribute.name).and_then(Value::as_array);
-    // As of users: whom the plugin knows by an address without any is known by the one of work.
-    let known = [json!({ "value": value, "type": "work", "primary": true })];
+    let known = [element_of_key(value)];
     own.map_or(&known[..], Vec::as_slice).iter().any(|element| filter.matches_element(attribute, element))
 }
 
